@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Code is a kind of failure that a host may want to tell apart. It is an
+// error itself, like syscall.Errno: errors.Is(err, ErrIMNotLoggedIn), or
+// [CodeOf]. Codes are never renumbered.
+type Code int
+
+// The vendor's own, with its numbers (guides.md G26 to G28), then ours, from
+// -20001 downwards, clear of the vendor's.
+const (
+	ErrIMNotLoggedIn     Code = 100004
+	ErrIMAccountMismatch Code = 100005
+	ErrReuseNoAnonymous  Code = 112001
+
+	ErrClosed           Code = -20001
+	ErrState            Code = -20002
+	ErrArgument         Code = -20003
+	ErrIMInUse          Code = -20004
+	ErrKitInUse         Code = -20005
+	ErrAppKeyMismatch   Code = -20006
+	ErrTokenRejected    Code = -20007
+	ErrTokenExpired     Code = -20008
+	ErrAccountBanned    Code = -20009
+	ErrNoIMAccount      Code = -20010
+	ErrNotEnabled       Code = -20011
+	ErrKicked           Code = -20012
+	ErrIMLoggedOut      Code = -20013
+	ErrUnavailable      Code = -20014
+	ErrInterrupted      Code = -20015
+	ErrSecondaryProcess Code = -20016
+)
+
+// A Profile is a generation of the vendor's kits. The same failure has another
+// number in each (kit-semantics.md 2.2).
+type Profile uint8
+
+const (
+	ProfileMeeting  Profile = iota // NEMeetingKit 3.2 and later: Android, iOS, Web, H5, Electron
+	ProfileRoom                    // NERoom, all platforms
+	ProfileDesktop                 // NEMeetingKit for Windows, macOS and Linux
+	ProfileRoomKit1                // RoomKit 1.x
+	ProfileMeeting1                // Meeting SDK 1.x and 2.x
+)
+
+// codes is the one table of failures: what each is called in each Profile (0:
+// it has no number there), what it says, and what helps. The numbers are from
+// kit-semantics.md 2.2 and 2.3 and http-api.md 5.5.
+var codes = []struct {
+	code         Code
+	numbers      [5]int
+	text, remedy string
+}{
+	{ErrIMNotLoggedIn, [5]int{100004, 100004, 1801, -6, -3},
+		"IM reuse is on and the host has not logged IM in",
+		"Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login."},
+	{ErrIMAccountMismatch, [5]int{100005, 100005, 1802, -7, -5},
+		"the IM account that is logged in is not the one that the kit account is bound to",
+		"Create the kit account again with the imAccid and imToken of the IM account that is logged in, or log that one out and the bound one in."},
+	{ErrReuseNoAnonymous, [5]int{112001, 0, 112001, -8, 0},
+		"IM reuse does not support anonymous login",
+		"Log in with a kit account, or switch IM reuse off (Options.Mode AutoLogin, or log the host's IM out in AutoDetect)."},
+
+	{ErrClosed, [5]int{},
+		"the engine is closed",
+		"Make a new engine with New."},
+	{ErrState, [5]int{},
+		"a step that must come first is missing",
+		"Do the step that the message names, then try again."},
+	{ErrArgument, [5]int{-5, 0, -5, 0, -5},
+		"bad argument",
+		"Correct the argument that the message names; nothing was sent and nothing changed."},
+	{ErrIMInUse, [5]int{},
+		"IM is already logged in",
+		"Log IM out first (LogoutIM; LogoutKit where the engine logged it in), or reuse its login (Options.Mode ReuseIM or AutoDetect)."},
+	{ErrKitInUse, [5]int{},
+		"the kit is already logged in as somebody else",
+		"Call LogoutKit first."},
+	{ErrAppKeyMismatch, [5]int{},
+		"the AppKeys of IM and of the kit differ",
+		"Use one AppKey for IM and for the kit: an account is known only to the app that it was created in."},
+	{ErrTokenRejected, [5]int{402, 1027, 2006, 0, -2},
+		"the service does not accept this account and token",
+		"Fetch the current token from your app server; mind that the IM token and the kit token are different secrets."},
+	{ErrTokenExpired, [5]int{402, 1026, 2006, 0, 0},
+		"the token has expired",
+		"Fetch a new token from your app server and log in again."},
+	{ErrAccountBanned, [5]int{},
+		"the account is disabled",
+		"Enable the account again, through the server API or the console."},
+	{ErrNoIMAccount, [5]int{},
+		"the kit account is bound to no IM account",
+		"Create the kit account again through the server API, with imAccid and imToken."},
+	{ErrNotEnabled, [5]int{},
+		"the NERoom component is not switched on for this AppKey",
+		"Switch the NERoom component on for the app in the vendor's console."},
+	{ErrKicked, [5]int{},
+		"the IM login was ended in favour of another, or by the server",
+		"Tell the user, and log in again only when they ask for it: two devices that both come back by themselves kick each other for ever."},
+	{ErrIMLoggedOut, [5]int{},
+		"IM was logged out behind the engine",
+		"Log IM in again, then the kit; log out through the engine, or the kit first."},
+	{ErrUnavailable, [5]int{100003, 100003, -3, 0, -3},
+		"the service cannot be reached",
+		"Check the network and the address, then try again."},
+	{ErrInterrupted, [5]int{},
+		"the login was ended by a logout or by Close",
+		"Nothing is left of it; log in again if that is still wanted."},
+	{ErrSecondaryProcess, [5]int{},
+		"IM lives in the main process only",
+		"Log in from the main process, and leave Options.SecondaryProcess unset there."},
+}
+
+// Error returns one sentence.
+func (c Code) Error() string {
+	if i := c.row(); i >= 0 {
+		return codes[i].text
+	}
+	return fmt.Sprintf("code %d", int(c))
+}
+
+// Remedy says what to do about it, or "" for a number that is no Code. It is
+// the advice of the vendor's guides where they have any, in our words.
+func (c Code) Remedy() string {
+	if i := c.row(); i >= 0 {
+		return codes[i].remedy
+	}
+	return ""
+}
+
+// In returns the number that the kits of p use for it, and whether they have one.
+func (c Code) In(p Profile) (int, bool) {
+	if i := c.row(); i >= 0 && int(p) < len(codes[i].numbers) {
+		n := codes[i].numbers[p]
+		return n, n != 0
+	}
+	return 0, false
+}
+
+func (c Code) row() int {
+	for i := range codes {
+		if codes[i].code == c {
+			return i
+		}
+	}
+	return -1
+}
+
+// CodeOf returns the first Code in err's chain, or 0 for none.
+func CodeOf(err error) Code {
+	var c Code
+	errors.As(err, &c)
+	return c
+}
+
+// An Error is what every operation fails with. It is like fs.PathError: what
+// was tried, and what went wrong with it.
+type Error struct {
+	Op    string // the method of Engine, such as "LoginKit"; of a loss, its trigger
+	State State  // what the operation found
+	Call  string // the method of the backend that failed, such as "Authenticate"; "" for none
+	Err   error
+}
+
+// Error names the operation, the call that failed and the reason, never a token.
+func (e *Error) Error() string {
+	if e.Call != "" && e.Call != e.Op {
+		return fmt.Sprintf("imreuse: %s in %v: %s: %v", e.Op, e.State, e.Call, e.Err)
+	}
+	return fmt.Sprintf("imreuse: %s in %v: %v", e.Op, e.State, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// A MismatchError says which account was wanted and which is there. It unwraps
+// to ErrAppKeyMismatch where the AppKeys differ, else to ErrIMAccountMismatch.
+// The tokens are not in it.
+type MismatchError struct {
+	Bound    IMAccount // what the kit account is bound to
+	LoggedIn IMAccount // what is logged in; only the AppKey where nobody is
+}
+
+func (e *MismatchError) Error() string {
+	if e.Unwrap() == ErrAppKeyMismatch {
+		return fmt.Sprintf("%v: the kit account is bound to an IM account of AppKey %q, but IM uses %q",
+			ErrAppKeyMismatch, e.Bound.AppKey, e.LoggedIn.AppKey)
+	}
+	return fmt.Sprintf("%v: it is bound to %q, but %q is logged in", ErrIMAccountMismatch, e.Bound.Accid, e.LoggedIn.Accid)
+}
+
+func (e *MismatchError) Unwrap() error {
+	if e.Bound.AppKey != e.LoggedIn.AppKey {
+		return ErrAppKeyMismatch
+	}
+	return ErrIMAccountMismatch
+}
+
+// A KickReason is why the service ended an IM login. The numbers are those of
+// the vendor's V2 SDKs (nim-login.md 2).
+type KickReason int
+
+const (
+	KickedByClient KickReason = 1 // another device logged the account in, and the app allows one
+	KickedByServer KickReason = 2 // through the server API or the console
+	KickedByOther  KickReason = 3 // another device asked for it
+	KickedQuietly  KickReason = 4 // the same device logged in once more
+)
+
+var kickReasons = [...]string{KickedByClient: "by a login on another device", KickedByServer: "by the server",
+	KickedByOther: "by another device", KickedQuietly: "by a new login of the same device"}
+
+// String says by whom, such as "by the server".
+func (r KickReason) String() string {
+	if r >= KickedByClient && int(r) < len(kickReasons) {
+		return kickReasons[r]
+	}
+	return fmt.Sprintf("KickReason(%d)", int(r))
+}
+
+// A KickError is the cause of a loss by a kick. It unwraps to ErrKicked.
+type KickError struct {
+	Reason     KickReason
+	ClientType int    // of the device that did it, in the vendor's numbers; 0: not known
+	Text       string // the service's own words; "" for none
+}
+
+func (e *KickError) Error() string {
+	s := fmt.Sprintf("%v: kicked %v", ErrKicked, e.Reason)
+	if e.ClientType != 0 {
+		s += fmt.Sprintf(" (client type %d)", e.ClientType)
+	}
+	if e.Text != "" {
+		s += ": " + e.Text
+	}
+	return s
+}
+
+func (e *KickError) Unwrap() error { return ErrKicked }

@@ -1,0 +1,152 @@
+package engine
+
+import "context"
+
+// A login is one IM or kit login, from the call that makes it to its end. What
+// a Notify reports goes to the one login that it was made for, so a late report
+// about an old login cannot touch a newer one.
+type login struct {
+	lost          Trigger // the edge that its loss takes
+	appKey, accid string  // of an IM login
+	adopted       bool    // the host made it behind the engine's back
+
+	// Guarded by Engine.mu.
+	phase   phase
+	cause   error // of its loss, the first one; nil while it is not lost
+	offline bool
+}
+
+type phase uint8
+
+const (
+	sought phase = iota // AdoptIM is looking for it: it may not exist
+	opening
+	open // published
+	ended
+)
+
+func (l *login) endLocked() *login {
+	if l != nil {
+		l.phase = ended
+	}
+	return nil
+}
+
+func (e *Engine) notify(l *login) Notify {
+	return Notify{
+		Lost: func(cause error) { e.lose(l, cause) },
+		Link: func(online bool) { e.link(l, online) },
+	}
+}
+
+// lose takes the report that l was lost. It never blocks: whoever holds op
+// takes the edge, or a goroutine that gets op here and now. One that waited for
+// its turn would be overtaken by the next operation.
+func (e *Engine) lose(l *login, cause error) {
+	e.mu.Lock()
+	if l.phase == ended || l.cause != nil {
+		e.mu.Unlock()
+		return
+	}
+	l.cause = asCause(l.lost, e.status.Load().State, cause)
+	if l.phase != sought {
+		e.lostLocked(l)
+	}
+	e.mu.Unlock()
+	e.applyLosses()
+}
+
+func (e *Engine) lostLocked(l *login) {
+	e.losses = append(e.losses, l)
+	if e.running != nil {
+		e.running.cancel(l.cause)
+	}
+}
+
+// asCause makes the cause of a loss fit for Status, which is compared with ==.
+func asCause(lost Trigger, at State, cause error) error {
+	switch cause := cause.(type) {
+	case nil:
+		return ErrUnavailable
+	case Code, *Error, *KickError, *MismatchError:
+		return cause
+	default:
+		return &Error{Op: string(lost), State: at, Err: cause}
+	}
+}
+
+// link takes the report that the connection under l is up or down.
+func (e *Engine) link(l *login, online bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l.lost != TriggerIMLost || l.phase == ended || l.cause != nil {
+		return
+	}
+	l.offline = !online
+	if l.phase == open && e.status.Load().Online != online {
+		e.publishLocked(func(s *Status) { s.Online = online })
+	}
+}
+
+// end ends a login that did not come to be, and reports whether it was lost.
+func (e *Engine) end(l *login) (lost bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l.phase = ended
+	return l.cause != nil
+}
+
+// found makes a login of what AdoptIM was asked to look for.
+func (e *Engine) found(l *login, a IMAccount) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
+	l.phase = opening
+	if l.cause != nil {
+		e.lostLocked(l)
+	}
+}
+
+// applyLosses starts the one goroutine that the engine may have: nobody holds
+// op, and a loss was reported. It ends when the loss is dealt with; Close waits
+// for it.
+func (e *Engine) applyLosses() {
+	for e.hasLosses() && e.tryAcquire() {
+		if e.hasLosses() {
+			e.applying.Go(e.release)
+			return
+		}
+		<-e.op // another holder was faster
+	}
+}
+
+func (e *Engine) hasLosses() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.losses) > 0
+}
+
+// settle takes the edges of the losses that were reported. Those of logins that
+// have ended, or never came to be, have none.
+func (e *Engine) settle(ctx context.Context) error {
+	for {
+		e.mu.Lock()
+		if len(e.losses) == 0 {
+			e.mu.Unlock()
+			return nil
+		}
+		l := e.losses[0]
+		e.losses = e.losses[1:]
+		e.mu.Unlock()
+		if l != e.im && l != e.kit {
+			continue
+		}
+		if err := e.take(ctx, l.lost, l.cause, nil); err != nil {
+			return err
+		}
+		o := &operation{e: e, name: string(l.lost), began: e.machine.state()}
+		if err := o.descend(ctx, e.Status().Floor, l.cause); err != nil {
+			e.warn(ctx, o.failure(err))
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+)
+
+// climb runs an operation that climbs to the rung top.
+func (e *Engine) climb(ctx context.Context, name string, top State, bad error, run func(*operation) error) error {
+	o := &operation{e: e, name: name, top: top, began: e.Status().State}
+	if ctx == nil {
+		bad = argument("ctx is nil")
+		ctx = context.Background()
+	}
+	if bad != nil {
+		return o.result(ctx, bad)
+	}
+	o.ctx, o.cancel = context.WithCancelCause(ctx)
+	defer o.cancel(nil)
+	if !e.enlist(o) {
+		return o.result(ctx, ErrClosed)
+	}
+	defer e.delist(o)
+	if err := e.acquire(o.ctx); err != nil {
+		return o.result(ctx, err)
+	}
+	defer e.release()
+	err := o.begin()
+	if err == nil {
+		err = run(o)
+	}
+	if err == nil || o.began == KitLoggedIn {
+		return o.result(ctx, err)
+	}
+	return o.undo(ctx, err)
+}
+
+// begin is what every operation that climbs does first when its turn comes.
+func (o *operation) begin() error {
+	e := o.e
+	e.mu.Lock()
+	e.running = o
+	e.mu.Unlock()
+	err := e.settle(o.ctx)
+	o.began = e.machine.state()
+	switch over := o.over(); {
+	case err != nil:
+		return err
+	case over == ErrInterrupted:
+		return over
+	case e.secondary:
+		return ErrSecondaryProcess
+	default:
+		return over
+	}
+}
+
+// undo descends to the floor after the operation failed.
+func (o *operation) undo(ctx context.Context, err error) error {
+	failure := o.failure(err)
+	if undone := o.descend(ctx, o.e.Status().Floor, failure); undone != nil {
+		failure = o.failure(withUndo(err, undone))
+	}
+	o.e.warn(ctx, failure)
+	return failure
+}
+
+func (o *operation) failure(err error) *Error {
+	return &Error{Op: o.name, State: o.began, Call: o.failed, Err: err}
+}
+
+// result is what the host gets: nil, or an *Error, which is logged.
+func (o *operation) result(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	failure := o.failure(err)
+	o.e.warn(ctx, failure)
+	return failure
+}
+
+func (e *Engine) warn(ctx context.Context, err *Error) {
+	if e.log.Enabled(ctx, slog.LevelWarn) {
+		e.log.LogAttrs(ctx, slog.LevelWarn, "operation failed", slog.String("op", err.Op),
+			slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
+	}
+}
+
+// logout runs an operation that descends. Logins that climb to the rung top or
+// above it are ended first, those that only wait for their turn too.
+func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
+	o := &operation{e: e, name: name, began: e.Status().State}
+	if ctx == nil {
+		return o.result(context.Background(), argument("ctx is nil"))
+	}
+	e.interrupt(top, false)
+	if err := e.acquire(ctx); err != nil {
+		return o.result(ctx, err)
+	}
+	defer e.release()
+	if e.isClosed() {
+		return o.result(ctx, ErrClosed)
+	}
+	if err := e.settle(ctx); err != nil {
+		return o.result(ctx, err)
+	}
+	o.began = e.machine.state()
+	return o.result(ctx, o.descend(ctx, to(), nil))
+}
+
+// acquire takes op, or fails when ctx ends first. A free slot comes before an
+// ended ctx: which of two ready cases a select takes is chance.
+func (e *Engine) acquire(ctx context.Context) error {
+	if e.tryAcquire() {
+		return nil
+	}
+	select {
+	case e.op <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		if e.tryAcquire() {
+			return nil
+		}
+		return context.Cause(ctx)
+	}
+}
+
+func (e *Engine) tryAcquire() bool {
+	select {
+	case e.op <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// release gives op back, after the losses that were reported meanwhile; those
+// that come in the instant between are seen by the last look.
+func (e *Engine) release() {
+	for {
+		if err := e.settle(context.Background()); err != nil {
+			e.warn(context.Background(), &Error{Op: "release", State: e.machine.state(), Err: err})
+		}
+		e.mu.Lock()
+		e.running = nil
+		e.mu.Unlock()
+		<-e.op
+		if !e.hasLosses() || !e.tryAcquire() {
+			return
+		}
+	}
+}
+
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+// enlist makes o one that can be interrupted, unless the engine is closed.
+func (e *Engine) enlist(o *operation) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closing {
+		e.climbing = append(e.climbing, o)
+	}
+	return !e.closing
+}
+
+func (e *Engine) delist(o *operation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := slices.Index(e.climbing, o)
+	e.climbing = slices.Delete(e.climbing, i, i+1)
+}
+
+// interrupt ends the operations that climb to the rung top or above it.
+func (e *Engine) interrupt(top State, closing bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closing = e.closing || closing
+	for _, o := range e.climbing {
+		if o.top >= top {
+			o.cancel(ErrInterrupted)
+		}
+	}
+}
