@@ -1,0 +1,414 @@
+package hostim_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/imreuse/imreuse/backends/hostim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// forEachOrder runs f for an SDK that reports before its calls return, after
+// that, and not at all.
+func forEachOrder(t *testing.T, f func(t *testing.T, s *sdk)) {
+	for name, report := range map[string]when{"before": before, "after": after, "never": never} {
+		t.Run(name, func(t *testing.T) { f(t, newSDK(report)) })
+	}
+}
+
+func TestOwnLoginIsNotTheHosts(t *testing.T) {
+	forEachOrder(t, func(t *testing.T, s *sdk) {
+		l := logsIn(t, s, alice)
+		adopts(t, s.im, "")
+		s.im.LoggedIn(alice) // again
+		adopts(t, s.im, "")
+		if err := s.im.LoginIM(t.Context(), bob, engine.Notify{}); !errors.Is(err, engine.ErrIMInUse) {
+			t.Errorf("a second login: got %v, want ErrIMInUse", err)
+		}
+		if err := s.im.LogoutIM(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.settle()
+		adopts(t, s.im, "")
+		l.heard(t, nil)
+		if got, want := s.called(), "[Login Logout]"; got != want {
+			t.Errorf("got calls %s, want %s", got, want)
+		}
+	})
+}
+
+func TestOwnLoginIsLostOnce(t *testing.T) {
+	forEachOrder(t, func(t *testing.T, s *sdk) {
+		l := logsIn(t, s, alice)
+		s.end(&engine.KickError{Reason: engine.KickedByServer})
+		s.end(engine.ErrTokenRejected)
+		s.im.LoggedOut(nil)
+		l.heard(t, engine.ErrKicked)
+
+		next := logsIn(t, s, alice)
+		s.hostLogout()
+		next.heard(t, engine.ErrIMLoggedOut)
+		l.heard(t, engine.ErrKicked)
+		adopts(t, s.im, "")
+	})
+}
+
+func TestHostTakesOver(t *testing.T) {
+	forEachOrder(t, func(t *testing.T, s *sdk) {
+		own := logsIn(t, s, alice)
+		s.im.LoggedIn(bob) // no logout in between
+		own.heard(t, engine.ErrIMLoggedOut)
+		host := adopts(t, s.im, "bob")
+		s.im.LoggedIn(bob)
+		host.heard(t, nil)
+		s.im.LoggedIn(alice)
+		host.heard(t, engine.ErrIMLoggedOut)
+		adopts(t, s.im, "alice")
+		own.heard(t, engine.ErrIMLoggedOut)
+	})
+}
+
+func TestHostLoginAfterOwn(t *testing.T) {
+	forEachOrder(t, func(t *testing.T, s *sdk) {
+		own := logsIn(t, s, alice)
+		if err := s.im.LogoutIM(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		s.im.LoggedIn(alice) // a host that does not say LoggingIn
+		host := adopts(t, s.im, "alice")
+		s.end(engine.ErrAccountBanned)
+		host.heard(t, engine.ErrAccountBanned)
+		own.heard(t, nil)
+	})
+}
+
+// The report of a logout that the engine asked for comes after its next login.
+func TestLateLogoutReport(t *testing.T) {
+	s := newSDK(after)
+	logsIn(t, s, alice)
+	if err := s.im.LogoutIM(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var l listener
+	if err := s.im.LoginIM(t.Context(), bob, l.notify()); err != nil {
+		t.Fatal(err)
+	}
+	s.settle() // LoggedOut of alice, LoggedIn of bob
+	l.heard(t, nil)
+	s.end(engine.ErrKicked)
+	l.heard(t, engine.ErrKicked)
+}
+
+func TestWhatHappensDuringLogin(t *testing.T) {
+	tests := []struct {
+		name    string
+		inside  func(*sdk)
+		want    error // of LoginIM
+		lost    error
+		adopted string
+	}{
+		{"link", func(s *sdk) { s.im.Link(false); s.im.Link(true) }, nil, nil, ""},
+		{"attempt fails", func(s *sdk) { s.im.LoggedOut(nil) }, nil, nil, ""},
+		{"kicked", func(s *sdk) { s.im.LoggedIn(alice); s.end(engine.ErrKicked) }, engine.ErrKicked, engine.ErrKicked, ""},
+		{"kicked, not reported", func(s *sdk) { s.end(engine.ErrKicked) }, engine.ErrKicked, engine.ErrKicked, ""},
+		{"host takes over", func(s *sdk) { s.im.LoggedIn(bob) }, engine.ErrIMLoggedOut, engine.ErrIMLoggedOut, "bob"},
+		{"host logs out", func(s *sdk) { s.im.LoggedIn(alice); s.im.LoggedOut(nil) }, engine.ErrIMLoggedOut, engine.ErrIMLoggedOut, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSDK(never)
+			s.inside = func(call string) {
+				if call == "Login" {
+					test.inside(s)
+				}
+			}
+			var l listener
+			if err := s.im.LoginIM(t.Context(), alice, l.notify()); !errors.Is(err, test.want) {
+				t.Errorf("LoginIM: got %v, want %v", err, test.want)
+			}
+			l.heard(t, test.lost)
+			adopts(t, s.im, test.adopted)
+		})
+	}
+}
+
+func TestLoginFails(t *testing.T) {
+	s := newSDK(before)
+	var l listener
+	wrong := engine.IMAccount{Accid: "bob", Token: "no"}
+	if err := s.im.LoginIM(t.Context(), wrong, l.notify()); !errors.Is(err, engine.ErrTokenRejected) {
+		t.Fatalf("got %v, want ErrTokenRejected", err)
+	}
+	l.heard(t, nil)
+	adopts(t, s.im, "")
+	s.im.LoggedIn(bob) // the host, with the right token
+	adopts(t, s.im, "bob")
+	if got, want := s.called(), "[Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
+// The SDK says that the login succeeded, but its function fails.
+func TestLoginFailsAfterReport(t *testing.T) {
+	s := newSDK(before)
+	broken := errors.New("broken")
+	s.fail["Login"] = broken
+	s.inside = func(call string) {
+		if call == "Login" {
+			s.set("alice")
+			s.im.LoggedIn(alice)
+		}
+	}
+	var l listener
+	if err := s.im.LoginIM(t.Context(), alice, l.notify()); !errors.Is(err, broken) {
+		t.Fatalf("got %v, want %v", err, broken)
+	}
+	l.heard(t, nil)
+	if got, want := s.called(), "[Login Logout]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+	adopts(t, s.im, "")
+}
+
+// The caller gives up, and the SDK logs in all the same.
+func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
+	tests := []struct {
+		name   string
+		report func(*sdk) // after LoginIM has failed
+		want   string
+		calls  string
+	}{
+		{"no report", func(*sdk) {}, "", "[Login Logout]"},
+		{"late report", func(s *sdk) { s.im.LoggedIn(alice) }, "", "[Login Logout Logout]"},
+		{"late reports", func(s *sdk) { s.im.LoggedIn(alice); s.im.LoggedOut(nil) }, "", "[Login Logout]"},
+		{"host logs in", func(s *sdk) { s.im.LoggingIn(); s.im.LoggedIn(alice) }, "alice", "[Login Logout]"},
+		{"host logs in as another", func(s *sdk) { s.im.LoggedIn(bob) }, "bob", "[Login Logout]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSDK(never)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.inside = func(call string) {
+				if call == "Login" {
+					cancel()
+				}
+			}
+			var l listener
+			if err := s.im.LoginIM(ctx, alice, l.notify()); !errors.Is(err, context.Canceled) {
+				t.Fatalf("got %v, want context.Canceled", err)
+			}
+			test.report(s)
+			adopts(t, s.im, test.want)
+			l.heard(t, nil)
+			if got := s.called(); got != test.calls {
+				t.Errorf("got calls %s, want %s", got, test.calls)
+			}
+		})
+	}
+}
+
+func TestLogoutFails(t *testing.T) {
+	s := newSDK(never)
+	logsIn(t, s, alice)
+	broken := errors.New("broken")
+	s.fail["Logout"] = broken
+	if err := s.im.LogoutIM(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("got %v, want %v", err, broken)
+	}
+	delete(s.fail, "Logout")
+	logsIn(t, s, bob) // which logs out once more first
+	if got, want := s.called(), "[Login Logout Logout Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
+func TestClientPanics(t *testing.T) {
+	s := newSDK(never)
+	s.inside = func(call string) {
+		if call == "Login" {
+			s.set("alice")
+			panic("broken")
+		}
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_ = s.im.LoginIM(t.Context(), alice, engine.Notify{})
+	}()
+	adopts(t, s.im, "")
+	if got, want := s.called(), "[Login Logout]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
+func TestAdoptWaits(t *testing.T) {
+	outcomes := []struct {
+		name  string
+		ends  func(*sdk)
+		wants string
+	}{
+		{"success", func(s *sdk) { s.im.LoggedIn(alice) }, "alice"},
+		{"failure", func(s *sdk) { s.im.LoggedOut(engine.ErrTokenRejected) }, ""},
+		{"given up", func(s *sdk) { s.im.LoggedOut(nil) }, ""},
+	}
+	for _, test := range outcomes {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSDK(never)
+				s.im.LoggingIn()
+				s.im.LoggingIn()
+				var wg sync.WaitGroup
+				done := make(chan struct{})
+				wg.Go(func() {
+					adopts(t, s.im, test.wants)
+					close(done)
+				})
+				synctest.Wait()
+				select {
+				case <-done:
+					t.Error("AdoptIM did not wait for the login in flight")
+				default:
+				}
+				test.ends(s)
+				wg.Wait()
+			})
+		})
+	}
+}
+
+func TestAdoptHonoursContext(t *testing.T) {
+	gaveUp := errors.New("gave up")
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(gaveUp)
+	s := newSDK(never)
+	s.im.LoggingIn()
+	if _, err := s.im.AdoptIM(ended, engine.Notify{}); !errors.Is(err, gaveUp) {
+		t.Errorf("got %v, want %v", err, gaveUp)
+	}
+	s.im.LoggedIn(alice)
+	adopts(t, s.im, "alice")
+}
+
+func TestLink(t *testing.T) {
+	s := newSDK(never)
+	s.im.Link(false) // nobody is logged in: nothing
+	s.im.LoggedIn(alice)
+	first := adopts(t, s.im, "alice")
+	s.im.Link(true) // it is
+	s.im.Link(false)
+	s.im.Link(false)
+	second := adopts(t, s.im, "alice") // is told before AdoptIM returns
+	s.im.Link(true)
+	s.end(engine.ErrKicked)
+	s.im.Link(false)
+	for name, test := range map[string]struct {
+		got, want []bool
+	}{
+		"first":  {first.links, []bool{false}},
+		"second": {second.links, []bool{false, true}},
+	} {
+		if !slices.Equal(test.got, test.want) {
+			t.Errorf("%s: got %v, want %v", name, test.got, test.want)
+		}
+	}
+	s.im.LoggedIn(alice)
+	if l := adopts(t, s.im, "alice"); l.links != nil {
+		t.Errorf("a new login: got %v, want online", l.links)
+	}
+}
+
+func TestNilFunctions(t *testing.T) {
+	im := hostim.Wrap(hostim.Client{})
+	ctx := t.Context()
+	adopts(t, im, "")
+	for name, err := range map[string]error{
+		"InitIM":  im.InitIM(ctx, "app1"),
+		"LoginIM": im.LoginIM(ctx, alice, engine.Notify{}),
+	} {
+		if !errors.Is(err, engine.ErrState) {
+			t.Errorf("%s: got %v, want ErrState", name, err)
+		}
+	}
+	if err := im.LogoutIM(ctx); err != nil {
+		t.Errorf("LogoutIM of nobody: got %v", err)
+	}
+	im.LoggedIn(alice)
+	l := adopts(t, im, "alice")
+	if err := im.LogoutIM(ctx); !errors.Is(err, engine.ErrState) {
+		t.Errorf("LogoutIM: got %v, want ErrState", err)
+	}
+	im.LoggedOut(nil)
+	l.heard(t, engine.ErrIMLoggedOut)
+}
+
+func TestMeaninglessReports(t *testing.T) {
+	s := newSDK(never)
+	s.im.LoggedOut(nil)
+	s.im.LoggedOut(engine.ErrKicked)
+	s.im.LoggedIn(engine.IMAccount{})
+	adopts(t, s.im, "")
+	s.im.LoggedIn(engine.IMAccount{Accid: "ALICE"})
+	s.im.LoggingIn() // as SDKs report when they reconnect
+	l := adopts(t, s.im, "alice")
+	s.im.LoggedIn(engine.IMAccount{Accid: "alice", AppKey: "app1"})
+	l.heard(t, nil)
+}
+
+func TestReportsFromEverywhere(t *testing.T) {
+	s := newSDK(before)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				s.im.LoggingIn()
+				s.im.LoggedIn(alice)
+				s.im.Link(false)
+				s.im.LoggedOut(engine.ErrKicked)
+			}
+		})
+		wg.Go(func() {
+			for range 200 {
+				var l listener
+				if err := s.im.LoginIM(t.Context(), bob, l.notify()); err == nil {
+					_ = s.im.LogoutIM(t.Context())
+				}
+				s.im.LoggedIn(alice) // lets AdoptIM end
+				if _, err := s.im.AdoptIM(t.Context(), l.notify()); err != nil {
+					t.Error(err)
+				}
+				if l.mu.Lock(); len(l.lost) > 2 { // of the login, and of the adoption
+					t.Errorf("got %d losses of two logins", len(l.lost))
+				}
+				l.mu.Unlock()
+			}
+		})
+		wg.Go(func() {
+			for range 2000 {
+				s.im.LoggedOut(nil) // nobody waits for ever
+			}
+		})
+	}
+	wg.Wait()
+	s.im.LoggedOut(nil)
+	s.settle()
+}
+
+func TestTokensDoNotPrint(t *testing.T) {
+	s := newSDK(before)
+	logsIn(t, s, alice)
+	for _, format := range []string{"%v", "%+v", "%#v"} {
+		if got := fmt.Sprintf(format, s.im); strings.Contains(got, "alice-token") {
+			t.Errorf("%s prints the token", format)
+		}
+	}
+}
