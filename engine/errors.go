@@ -99,7 +99,7 @@ var codes = []struct {
 		"the NERoom component is not switched on for this AppKey",
 		"Switch the NERoom component on for the app in the vendor's console."},
 	{ErrKicked, [5]int{},
-		"the IM login was ended in favour of another, or by the server",
+		"the service ended the IM login",
 		"Tell the user, and log in again only when they ask for it: two devices that both come back by themselves kick each other for ever."},
 	{ErrIMLoggedOut, [5]int{},
 		"IM was logged out behind the engine",
@@ -229,7 +229,7 @@ type KickError struct {
 }
 
 func (e *KickError) Error() string {
-	s := fmt.Sprintf("%v: kicked %v", ErrKicked, e.Reason)
+	s := fmt.Sprintf("%v: it was kicked %v", ErrKicked, e.Reason)
 	if e.ClientType != 0 {
 		s += fmt.Sprintf(" (client type %d)", e.ClientType)
 	}

@@ -1,0 +1,155 @@
+package mockim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The host's side: it drives the SDK itself, behind the engine's back.
+
+// HostInit initialises the SDK, for the service's AppKey. Again is nothing.
+func (d *Device) HostInit(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	d.service.mu.Lock()
+	appKey := d.service.options.AppKey
+	if d.initialized {
+		appKey = d.appKey
+	}
+	d.service.mu.Unlock()
+	return d.init(ctx, appKey)
+}
+
+// HostLogin logs a in. Where a is logged in already it succeeds and does
+// nothing; anybody else is logged out first, whoever logged them in, also if
+// the login then fails. It fails with engine.ErrState before an init, and
+// otherwise as LoginIM.
+func (d *Device) HostLogin(ctx context.Context, a engine.IMAccount) error {
+	if done, err := d.beginHostLogin(a); done {
+		return err
+	}
+	err := d.gate(ctx, "HostLogin")
+	d.service.mu.Lock()
+	defer d.service.mu.Unlock()
+	if d.accid == fold(a.Accid) && err == nil {
+		return nil // the engine was faster
+	}
+	if err == nil {
+		d.endLocked(nil)
+		err = d.loginLocked(a)
+	}
+	if err != nil && d.accid == "" {
+		d.im.LoggedOut(err) // those who wait for this login need not any more
+	}
+	return err
+}
+
+func (d *Device) beginHostLogin(a engine.IMAccount) (done bool, err error) {
+	d.service.mu.Lock()
+	defer d.service.mu.Unlock()
+	switch {
+	case !d.initialized:
+		return true, fmt.Errorf("%w: IM is not initialised", engine.ErrState)
+	case d.accid != "" && d.accid == fold(a.Accid):
+		return true, nil
+	}
+	d.endLocked(nil)
+	d.im.LoggingIn()
+	return false, nil
+}
+
+// HostLogout logs out whoever is logged in. It does so even if ctx has ended.
+func (d *Device) HostLogout(ctx context.Context) error { return d.logout(ctx) }
+
+// Link takes the connection of this device's IM login down, or back up. Without
+// a login it does nothing; a new login is online.
+func (d *Device) Link(online bool) {
+	d.service.mu.Lock()
+	defer d.service.mu.Unlock()
+	if d.accid != "" {
+		d.im.Link(online)
+	}
+}
+
+// LoggedIn returns the accid that is logged in to IM here, "" for none.
+func (d *Device) LoggedIn() string {
+	d.service.mu.Lock()
+	defer d.service.mu.Unlock()
+	return d.accid
+}
+
+// The test's side.
+
+// Calls returns what the engine called, in order: the method, and the id that
+// it is about, as "LoginIM myaccid". AdoptIM and Close are left out, and so is
+// what the host does.
+func (d *Device) Calls() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.calls)
+}
+
+// Fail lets the next such call fail with err; again, the one after it too. call
+// is a method of engine.IM, engine.Kit or engine.IMAdopter, or "HostLogin". A logout that fails
+// logs out all the same.
+func (d *Device) Fail(call string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.faults[call] = append(d.faults[call], err)
+}
+
+// Block lets such calls wait, as named for Fail, until release is called or
+// their ctx ends. AdoptIM waits for a HostLogin that is blocked. To release
+// again does nothing.
+func (d *Device) Block(call string) (release func()) {
+	block := make(chan struct{})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.blocks[call] = append(d.blocks[call], block)
+	return sync.OnceFunc(func() {
+		close(block)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.blocks[call] = slices.DeleteFunc(d.blocks[call], func(b <-chan struct{}) bool { return b == block })
+	})
+}
+
+// enter notes a call of the engine, and lets it wait or fail.
+func (d *Device) enter(ctx context.Context, call, id string) error {
+	d.mu.Lock()
+	if id != "" {
+		d.calls = append(d.calls, call+" "+fold(id))
+	} else {
+		d.calls = append(d.calls, call)
+	}
+	d.mu.Unlock()
+	return d.gate(ctx, call)
+}
+
+func (d *Device) gate(ctx context.Context, call string) error {
+	d.mu.Lock()
+	blocks := slices.Clone(d.blocks[call])
+	d.mu.Unlock()
+	for _, block := range blocks {
+		select {
+		case <-block:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	faults := d.faults[call]
+	if len(faults) == 0 {
+		return nil
+	}
+	d.faults[call] = faults[1:]
+	return faults[0]
+}
