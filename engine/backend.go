@@ -15,9 +15,10 @@ import (
 //
 // It prints as its accid, never with the token: as a value, behind a pointer,
 // in exported fields, slices and maps, with the verbs of package fmt that print
-// values, with log/slog and as JSON. (%p and %w are not such verbs; go vet
-// refuses them here.) Do not keep one in an unexported field of a type that is
-// printed: fmt cannot call its methods there.
+// values, with log/slog and as JSON. There are two things that no type can
+// help: fmt calls no methods on what is in an unexported field, so do not keep
+// an account in one of a type that is printed; nor after a verb that does not
+// fit, such as %p or %w here, which go vet refuses.
 type IMAccount struct {
 	AppKey string // "": the engine's own
 	Accid  string // at most 32 of a-z 0-9 _ @ . -, in either case: the service folds it to lower case

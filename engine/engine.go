@@ -60,19 +60,18 @@ type Engine struct {
 	machine machine
 	im, kit *login // nil: nobody is logged in
 
-	status    atomic.Pointer[Status] // stored under mu
-	applying  sync.WaitGroup         // the goroutine that applies a loss
-	closeOnce sync.Once
+	status   atomic.Pointer[Status] // stored under mu
+	applying sync.WaitGroup         // the goroutine that applies a loss
 
 	// mu protects the following fields. It is taken after op, and is held
 	// across no call out of this package.
 	mu       sync.Mutex
 	watchers []chan *Status
-	losses   []*login     // reported, and not dealt with
-	climbing []*operation // that wait or run, and can be interrupted
-	running  *operation   // the one of them that holds op
-	closing  bool         // nothing climbs any more
-	closed   bool         // nothing changes any more
+	losses   []*login      // reported, and not dealt with
+	climbing []*operation  // that wait or run, and can be interrupted
+	running  *operation    // the one of them that holds op
+	closing  chan struct{} // not nil: nothing climbs any more; closed when Close is done
+	closed   bool          // nothing changes any more
 }
 
 // New makes an engine over b, for the app that appKey names. It calls nothing of b but
@@ -239,15 +238,24 @@ func (e *Engine) LogoutIM(ctx context.Context) error {
 // waits for a backend that does not return, and for the engine's goroutine.
 // Errors of the backend are returned and hold nothing up. A second Close waits
 // for the first and returns nil.
-func (e *Engine) Close() (err error) {
-	e.closeOnce.Do(func() {
-		e.interrupt(IMInitialized, true)
-		e.op <- struct{}{}
-		o := &operation{e: e, name: "Close", began: e.machine.state()}
-		err = o.close(context.Background())
-		e.release()
-		e.applying.Wait()
-	})
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if done := e.closing; done != nil {
+		e.mu.Unlock()
+		<-done
+		return nil
+	}
+	done := make(chan struct{})
+	e.closing = done
+	e.interruptLocked(IMInitialized)
+	e.mu.Unlock()
+	defer close(done)
+
+	e.op <- struct{}{}
+	o := &operation{e: e, name: "Close", began: e.machine.state()}
+	err := o.close(context.Background())
+	e.release()
+	e.applying.Wait()
 	return err
 }
 

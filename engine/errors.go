@@ -105,7 +105,7 @@ var codes = []struct {
 		"IM was logged out behind the engine",
 		"Log IM in again, then the kit; log out through the engine, or the kit first."},
 	{ErrUnavailable, [5]int{100003, 100003, -3, 0, -3},
-		"the service cannot be reached",
+		"the service cannot be reached, or does not answer as it should",
 		"Check the network and the address, then try again."},
 	{ErrInterrupted, [5]int{},
 		"the login was ended by a logout or by Close",

@@ -94,13 +94,18 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 	if ctx == nil {
 		return o.result(context.Background(), argument("ctx is nil"))
 	}
-	e.interrupt(top, false)
-	if err := e.acquire(ctx); err != nil {
-		return o.result(ctx, err)
+	e.mu.Lock()
+	e.interruptLocked(top)
+	e.mu.Unlock()
+	err := e.acquire(ctx)
+	if err == nil {
+		defer e.release()
 	}
-	defer e.release()
 	if e.isClosed() {
-		return o.result(ctx, ErrClosed)
+		err = ErrClosed
+	}
+	if err != nil {
+		return o.result(ctx, err)
 	}
 	if err := e.settle(ctx); err != nil {
 		return o.result(ctx, err)
@@ -162,10 +167,10 @@ func (e *Engine) isClosed() bool {
 func (e *Engine) enlist(o *operation) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.closing {
+	if e.closing == nil {
 		e.climbing = append(e.climbing, o)
 	}
-	return !e.closing
+	return e.closing == nil
 }
 
 func (e *Engine) delist(o *operation) {
@@ -175,11 +180,8 @@ func (e *Engine) delist(o *operation) {
 	e.climbing = slices.Delete(e.climbing, i, i+1)
 }
 
-// interrupt ends the operations that climb to the rung top or above it.
-func (e *Engine) interrupt(top State, closing bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.closing = e.closing || closing
+// interruptLocked ends the operations that climb to the rung top or above it.
+func (e *Engine) interruptLocked(top State) {
 	for _, o := range e.climbing {
 		if o.top >= top {
 			o.cancel(ErrInterrupted)

@@ -1,0 +1,52 @@
+package engine
+
+import "slices"
+
+// What the tests see of the inside: the machine without an engine around it,
+// the decisions of a mode, and the table of codes.
+
+// NewWithout is New with a machine that lacks one edge.
+func NewWithout(b Backend, appKey string, o *Options, missing Transition) (*Engine, error) {
+	e, err := New(b, appKey, o)
+	if err != nil {
+		return nil, err
+	}
+	rest := slices.DeleteFunc(slices.Clone(transitions), func(t Transition) bool { return t == missing })
+	e.machine = newMachine(events(rest))
+	return e, nil
+}
+
+// Take lets the machine alone, set to from, take the edge of t.
+func Take(from State, t Trigger) (State, error) {
+	m := newMachine(engineEvents())
+	m.fsm.SetState(from.String())
+	err := m.take(t)
+	return m.state(), err
+}
+
+// Hold takes the slot of the operations. What is reported until release is
+// found by the next operation: the instant in which nobody looks, made long.
+func (e *Engine) Hold() (release func()) {
+	e.op <- struct{}{}
+	return func() { <-e.op }
+}
+
+// Watchers returns the number of registered watchers.
+func (e *Engine) Watchers() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.watchers)
+}
+
+func ModeReuse(m Mode, hostLoggedIn bool) (bool, error) { return m.reuse(hostLoggedIn) }
+
+func ModeAnonymous(m Mode, hostLoggedIn bool) error { return m.anonymous(hostLoggedIn) }
+
+// Codes returns the code of each row of the table in errors.go.
+func Codes() []Code {
+	list := make([]Code, 0, len(codes))
+	for _, row := range codes {
+		list = append(list, row.code)
+	}
+	return list
+}
