@@ -1,0 +1,131 @@
+package backendtest_test
+
+import (
+	"slices"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/imreuse/imreuse/backends/backendtest"
+	"github.com/imreuse/imreuse/engine"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// with opens a harness whose backend is what wrap makes of a correct one.
+func with(wrap func(*memory) engine.Backend) func() *backendtest.Harness {
+	return func() *backendtest.Harness {
+		m := new(memory)
+		return &backendtest.Harness{
+			Backend:    wrap(m),
+			AppKey:     "myAppKey",
+			IM:         engine.IMAccount{Accid: "alice", Token: "im-secret-a"},
+			Kit:        engine.KitAccount{UserUUID: "user-a", Token: "kit-secret-a"},
+			Other:      engine.KitAccount{UserUUID: "user-b", Token: "kit-secret-b"},
+			Kick:       m.kick,
+			Link:       m.link,
+			HostLogin:  m.hostLogin,
+			HostLogout: m.hostLogout,
+		}
+	}
+}
+
+var correct = with(func(m *memory) engine.Backend { return m })
+
+func TestConformance(t *testing.T) {
+	backendtest.Run(t, func(*testing.T) *backendtest.Harness { return correct() })
+}
+
+// A backend that nobody can act behind the back of has less to show.
+func TestConformanceWithoutHooks(t *testing.T) {
+	backendtest.Run(t, func(*testing.T) *backendtest.Harness { return bare() })
+}
+
+func bare() *backendtest.Harness {
+	h := correct()
+	return &backendtest.Harness{
+		Backend: struct{ engine.Backend }{h.Backend}, // no adopter
+		AppKey:  h.AppKey,
+		IM:      h.IM,
+		Kit:     h.Kit,
+	}
+}
+
+func TestSkips(t *testing.T) {
+	for _, o := range backendtest.Outcomes(t.Context(), correct) {
+		if o.Skipped != "" {
+			t.Errorf("%s, of a full harness: skipped: %s", o.Case, o.Skipped)
+		}
+	}
+	skipped := map[string]string{}
+	for _, o := range backendtest.Outcomes(t.Context(), bare) {
+		if o.Skipped != "" {
+			skipped[o.Case] = o.Skipped
+		}
+	}
+	for name, want := range map[string]string{
+		"kicked":             "Harness.Kick is nil",
+		"link":               "Harness.Link is nil",
+		"authenticate-other": "Harness.Other is zero",
+		"adopt":              "the backend is no engine.IMAdopter",
+	} {
+		if got := skipped[name]; got != want {
+			t.Errorf("%s, of a bare harness: got skipped because %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestBrokenBackends(t *testing.T) {
+	for _, b := range broken {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			wantFailures(t, b.open, b.fails)
+		})
+	}
+}
+
+// logged and loggedAdopter wrap a backend as the package comment says.
+type logged struct{ engine.Backend }
+
+type loggedAdopter struct {
+	logged
+	engine.IMAdopter
+}
+
+func wrap(b engine.Backend) engine.Backend {
+	if a, ok := b.(engine.IMAdopter); ok {
+		return loggedAdopter{logged{b}, a}
+	}
+	return logged{b}
+}
+
+func TestWrappedBackend(t *testing.T) {
+	backendtest.Run(t, func(*testing.T) *backendtest.Harness {
+		h := correct()
+		h.Backend = wrap(h.Backend)
+		return h
+	})
+}
+
+func TestHarnessWithoutHostLogin(t *testing.T) {
+	open := func() *backendtest.Harness {
+		h := correct()
+		h.HostLogin = nil
+		return h
+	}
+	wantFailures(t, open, "adopter")
+}
+
+func wantFailures(t *testing.T, open func() *backendtest.Harness, want ...string) {
+	t.Helper()
+	var got []string
+	for _, o := range backendtest.Outcomes(t.Context(), open) {
+		if o.Failed != "" {
+			got = append(got, o.Case)
+			t.Logf("%s: %s", o.Case, o.Failed)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("cases that fail: got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,152 @@
+package backendtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/imreuse/imreuse/backends/backendtest"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// broken lists backends that each break one rule, with the case that names it.
+var broken = []struct {
+	name  string
+	open  func() *backendtest.Harness
+	fails string
+}{
+	{"stays logged in after a wrong token", with(func(m *memory) engine.Backend { return &lenient{m} }), "failed-login"},
+	{"replaces its own login silently", with(func(m *memory) engine.Backend { return &replacing{memory: m} }), "in-use"},
+	{"does not look at ctx", with(func(m *memory) engine.Backend { return ctxBlind{m} }), "ended-ctx"},
+	{"keeps the login where LogoutIM fails", with(func(m *memory) engine.Backend { return clinging{m} }), "offline-logout"},
+	{"calls Lost twice", with(func(m *memory) engine.Backend { return stuttering{m} }), "lost-once"},
+	{"calls Lost for a LogoutIM", with(func(m *memory) engine.Backend { return &talkative{memory: m} }), "quiet-logout"},
+	{"tells a new login of the old one's end", with(func(m *memory) engine.Backend { return &late{memory: m} }), "old-news"},
+	{"puts the token into errors", with(func(m *memory) engine.Backend { return leaking{m} }), "no-token-in-errors"},
+	{"adopts its own login", with(func(m *memory) engine.Backend { return &selfish{memory: m} }), "adopt-own"},
+	{"adopts without Link(false)", with(func(m *memory) engine.Backend { return optimistic{m} }), "adopt-offline"},
+	{"hides AdoptIM in a wrapper", with(func(m *memory) engine.Backend { return struct{ engine.Backend }{m} }), "adopter"},
+}
+
+// Each embeds the correct backend and gets one thing wrong. The host and the
+// service act on the correct one.
+
+type lenient struct{ *memory }
+
+func (b *lenient) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	err := b.memory.LoginIM(ctx, a, n)
+	if errors.Is(err, engine.ErrTokenRejected) && imTokens[a.Accid] != "" {
+		a.Token = imTokens[a.Accid]
+		b.memory.LoginIM(ctx, a, n)
+	}
+	return err
+}
+
+type replacing struct {
+	*memory
+	mine bool
+}
+
+func (b *replacing) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	if b.mine {
+		b.memory.LogoutIM(ctx)
+	}
+	err := b.memory.LoginIM(ctx, a, n)
+	b.mine = err == nil
+	return err
+}
+
+type ctxBlind struct{ *memory }
+
+func (b ctxBlind) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	return b.memory.LoginIM(context.WithoutCancel(ctx), a, n)
+}
+
+type clinging struct{ *memory }
+
+func (b clinging) LogoutIM(ctx context.Context) error {
+	if b.im != nil && b.im.offline {
+		return engine.ErrUnavailable
+	}
+	return b.memory.LogoutIM(ctx)
+}
+
+type stuttering struct{ *memory }
+
+func (b stuttering) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	lost := n.Lost
+	n.Lost = func(cause error) { lost(cause); lost(cause) }
+	return b.memory.LoginIM(ctx, a, n)
+}
+
+type talkative struct {
+	*memory
+	last engine.Notify
+}
+
+func (b *talkative) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	b.last = n
+	return b.memory.LoginIM(ctx, a, n)
+}
+
+func (b *talkative) LogoutIM(ctx context.Context) error {
+	if b.im != nil && !b.im.host {
+		b.last.Lost(engine.ErrIMLoggedOut)
+	}
+	return b.memory.LogoutIM(ctx)
+}
+
+type late struct {
+	*memory
+	lost bool // a login, of which the next one hears
+}
+
+func (b *late) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	if b.lost {
+		n.Link(false)
+	}
+	lost := n.Lost
+	n.Lost = func(cause error) {
+		b.lost = errors.Is(cause, engine.ErrKicked)
+		lost(cause)
+	}
+	return b.memory.LoginIM(ctx, a, n)
+}
+
+type leaking struct{ *memory }
+
+func (b leaking) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	if err := b.memory.LoginIM(ctx, a, n); err != nil {
+		return fmt.Errorf("%w (token %s)", err, a.Token)
+	}
+	return nil
+}
+
+type selfish struct {
+	*memory
+	own engine.IMAccount
+}
+
+func (b *selfish) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	b.own = a
+	return b.memory.LoginIM(ctx, a, n)
+}
+
+func (b *selfish) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
+	if b.im != nil && !b.im.host {
+		return b.own, nil
+	}
+	return b.memory.AdoptIM(ctx, n)
+}
+
+type optimistic struct{ *memory }
+
+func (b optimistic) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
+	adopted := false
+	defer func() { adopted = true }()
+	return b.memory.AdoptIM(ctx, engine.Notify{Lost: n.Lost, Link: func(online bool) {
+		if adopted {
+			n.Link(online)
+		}
+	}})
+}

@@ -1,0 +1,186 @@
+package backendtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// memory is a whole backend: an IM SDK and a kit in memory, with the accounts
+// of one app. It is an engine.IMAdopter, since its host can log in as well.
+type memory struct {
+	mu      sync.Mutex
+	appKey  string // "": IM is not initialised
+	im      *login // nil: nobody is logged in
+	session bool   // the kit's
+}
+
+// A login keeps its own Notify, so that nothing reaches it once it is replaced.
+type login struct {
+	accid   string
+	notify  engine.Notify
+	host    bool // the host made it
+	offline bool
+}
+
+var (
+	imTokens  = map[string]string{"alice": "im-secret-a", "bob": "im-secret-b"}
+	kitTokens = map[string]string{"user-a": "kit-secret-a", "user-b": "kit-secret-b"}
+	bindings  = map[string]string{"user-a": "alice", "user-b": "bob"}
+)
+
+func (m *memory) InitIM(_ context.Context, appKey string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.appKey != "" && m.appKey != appKey {
+		return fmt.Errorf("%w: IM is initialised with %q", engine.ErrAppKeyMismatch, m.appKey)
+	}
+	m.appKey = appKey
+	return nil
+}
+
+func (m *memory) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.im != nil {
+		return fmt.Errorf("%w: as %s", engine.ErrIMInUse, m.im.accid)
+	}
+	return m.loginLocked(ctx, a, &login{notify: n})
+}
+
+// loginLocked changes nothing where it fails.
+func (m *memory) loginLocked(ctx context.Context, a engine.IMAccount, l *login) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	l.accid = strings.ToLower(a.Accid)
+	if token, ok := imTokens[l.accid]; !ok || token != a.Token {
+		return fmt.Errorf("%w: %v", engine.ErrTokenRejected, a) // a prints as its accid
+	}
+	m.im = l
+	return nil
+}
+
+func (m *memory) LogoutIM(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.im, m.session = nil, false // asked for, so nobody is told
+	return nil
+}
+
+func (m *memory) AdoptIM(_ context.Context, n engine.Notify) (engine.IMAccount, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.im == nil || !m.im.host {
+		return engine.IMAccount{}, nil
+	}
+	m.im.notify = n
+	if m.im.offline {
+		n.Link(false)
+	}
+	return engine.IMAccount{AppKey: m.appKey, Accid: m.im.accid}, nil
+}
+
+func (m *memory) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
+	if err := ctx.Err(); err != nil {
+		return engine.IMAccount{}, context.Cause(ctx)
+	}
+	if token, ok := kitTokens[a.UserUUID]; !ok || token != a.Token {
+		return engine.IMAccount{}, fmt.Errorf("%w: %v", engine.ErrTokenRejected, a)
+	}
+	accid := bindings[a.UserUUID]
+	return engine.IMAccount{Accid: accid, Token: imTokens[accid]}, nil
+}
+
+func (m *memory) Anonymous(context.Context) (engine.KitAccount, error) {
+	return engine.KitAccount{}, errors.ErrUnsupported
+}
+
+func (m *memory) LoginKit(ctx context.Context, a engine.KitAccount, _ engine.Notify) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if m.im == nil {
+		return fmt.Errorf("%w: the IM login of %v is gone", engine.ErrState, a)
+	}
+	m.session = true
+	return nil
+}
+
+func (m *memory) LogoutKit(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.session = false
+	return nil
+}
+
+func (m *memory) Close() error { return nil }
+
+// What follows is the service and the host, which act behind the engine's back.
+
+// lostLocked ends the login that is there, and tells it why. To call Lost with
+// a lock held is fine.
+func (m *memory) lostLocked(cause error) {
+	l := m.im
+	m.im, m.session = nil, false
+	if l != nil && l.notify.Lost != nil { // a host's login that nobody adopted has none
+		l.notify.Lost(cause)
+	}
+}
+
+func (m *memory) kick() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lostLocked(&engine.KickError{Reason: engine.KickedByServer})
+}
+
+func (m *memory) link(online bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.im == nil || m.im.offline == !online {
+		return
+	}
+	m.im.offline = !online
+	if m.im.notify.Link != nil {
+		m.im.notify.Link(online)
+	}
+}
+
+func (m *memory) hostLogin(ctx context.Context, a engine.IMAccount) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lostLocked(engine.ErrIMLoggedOut)
+	return m.loginLocked(ctx, a, &login{host: true})
+}
+
+func (m *memory) hostLogout(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lostLocked(engine.ErrIMLoggedOut)
+	return nil
+}
+
+// A backend of one's own under an engine.
+func Example() {
+	ctx := context.Background()
+	e, err := engine.New(&memory{}, "myAppKey", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer e.Close()
+
+	err = e.LoginKit(ctx, engine.KitAccount{UserUUID: "user-a", Token: "kit-secret-a"})
+	fmt.Println(err, e.Status().State, e.Status().Accid)
+	err = e.LogoutKit(ctx)
+	fmt.Println(err, e.Status().State)
+	// Output:
+	// <nil> kit_logged_in alice
+	// <nil> im_initialized
+}
