@@ -34,6 +34,7 @@ var (
 type sdk struct {
 	im     *hostim.IM
 	report when
+	verify func(context.Context, engine.IMAccount) error // of the service
 
 	mu      sync.Mutex
 	calls   []string
@@ -45,7 +46,12 @@ type sdk struct {
 }
 
 func newSDK(report when) *sdk {
-	s := &sdk{report: report, fail: map[string]error{}}
+	s := &sdk{report: report, fail: map[string]error{}, verify: func(_ context.Context, a engine.IMAccount) error {
+		if a != alice && a != bob {
+			return engine.ErrTokenRejected
+		}
+		return nil
+	}}
 	s.im = hostim.Wrap(hostim.Client{Init: s.init, Login: s.login, Logout: s.logout})
 	return s
 }
@@ -70,8 +76,8 @@ func (s *sdk) login(ctx context.Context, a engine.IMAccount) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if a.Token != a.Accid+"-token" && a != alice {
-		return engine.ErrTokenRejected
+	if err := s.verify(ctx, a); err != nil {
+		return err
 	}
 	s.say(s.im.LoggingIn)
 	s.set(a.Accid)

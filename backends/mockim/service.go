@@ -41,10 +41,26 @@ type Service struct {
 	active map[*Device]struct{} // with an IM or kit login
 }
 
-// The accounts are always behind a pointer, where fmt does not follow.
-type imAccount struct{ appKey, accid, token string }
+type imAccount struct {
+	appKey, accid string
+	token         secret
+}
 
-type kitAccount struct{ token, accid string }
+type kitAccount struct {
+	token secret
+	accid string // of the IM account that it is bound to
+}
+
+// A secret does not print: fmt looks into pointers and maps, but not into
+// functions.
+type secret func() string
+
+func keep(token string) secret { return func() string { return token } }
+
+// is takes the same time wherever they differ: servers stand on this.
+func (s secret) is(token string) bool {
+	return subtle.ConstantTimeCompare([]byte(s()), []byte(token)) == 1
+}
 
 // NewService makes a cloud with no accounts.
 func NewService(o ServiceOptions) *Service {
@@ -66,7 +82,7 @@ func (s *Service) AddIM(a engine.IMAccount) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.im[fold(a.Accid)] = &imAccount{a.AppKey, fold(a.Accid), a.Token}
+	s.im[fold(a.Accid)] = &imAccount{a.AppKey, fold(a.Accid), keep(a.Token)}
 }
 
 // Bind makes k a kit account that is bound to accid, or binds it anew. An empty
@@ -75,7 +91,7 @@ func (s *Service) AddIM(a engine.IMAccount) {
 func (s *Service) Bind(k engine.KitAccount, accid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kits[fold(k.UserUUID)] = &kitAccount{k.Token, fold(accid)}
+	s.kits[fold(k.UserUUID)] = &kitAccount{keep(k.Token), fold(accid)}
 }
 
 // CreateKitAccount makes a new kit account that is bound to an IM account, as
@@ -88,23 +104,20 @@ func (s *Service) CreateKitAccount(imAccid, imToken string) (engine.KitAccount, 
 	defer s.mu.Unlock()
 	if imAccid == "" {
 		imAccid = k.UserUUID
-		s.im[imAccid] = &imAccount{s.options.AppKey, imAccid, newID()}
+		s.im[imAccid] = &imAccount{s.options.AppKey, imAccid, keep(newID())}
 	} else if _, err := s.verifyLocked(imAccid, imToken); err != nil {
 		return engine.KitAccount{}, err
 	}
-	s.kits[k.UserUUID] = &kitAccount{k.Token, fold(imAccid)}
+	s.kits[k.UserUUID] = &kitAccount{keep(k.Token), fold(imAccid)}
 	return k, nil
 }
 
 // newID makes an id as the vendor's are: 32 characters of 0-9 a-f.
 func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
-// sameToken takes the same time wherever they differ: servers stand on this.
-func sameToken(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
 func (s *Service) verifyLocked(accid, token string) (*imAccount, error) {
 	a := s.im[fold(accid)]
-	if a == nil || !sameToken(a.token, token) {
+	if a == nil || !a.token.is(token) {
 		return nil, fmt.Errorf("IM account %s: %w", fold(accid), engine.ErrTokenRejected)
 	}
 	return a, nil
@@ -112,7 +125,7 @@ func (s *Service) verifyLocked(accid, token string) (*imAccount, error) {
 
 func (s *Service) verifyKitLocked(k engine.KitAccount) (*kitAccount, error) {
 	a := s.kits[fold(k.UserUUID)]
-	if a == nil || !sameToken(a.token, k.Token) {
+	if a == nil || !a.token.is(k.Token) {
 		return nil, fmt.Errorf("kit account %s: %w", fold(k.UserUUID), engine.ErrTokenRejected)
 	}
 	return a, nil
@@ -171,7 +184,7 @@ func (s *Service) authenticate(k engine.KitAccount) (engine.IMAccount, error) {
 	if im == nil { // bound to an IM account that nobody registered: IM will refuse it
 		return engine.IMAccount{AppKey: s.options.AppKey, Accid: a.accid}, nil
 	}
-	return engine.IMAccount{AppKey: im.appKey, Accid: im.accid, Token: im.token}, nil
+	return engine.IMAccount{AppKey: im.appKey, Accid: im.accid, Token: im.token()}, nil
 }
 
 func (s *Service) anonymous() (engine.KitAccount, error) {

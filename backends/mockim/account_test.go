@@ -1,0 +1,205 @@
+package mockim_test
+
+import (
+	"errors"
+	"regexp"
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+func TestCreateKitAccount(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	rows := []struct {
+		name, accid, token string
+		want               error
+	}{
+		{"bound", "alice", alice.Token, nil},
+		{"bound in another case", "ALICE", alice.Token, nil},
+		{"wrong token", "alice", "wrong", engine.ErrTokenRejected},
+		{"no token", "alice", "", engine.ErrTokenRejected},
+		{"unknown account", "nobody", "token", engine.ErrTokenRejected},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			k, err := s.CreateKitAccount(row.accid, row.token)
+			if wantErr(t, err, row.want); row.want != nil {
+				if k != (engine.KitAccount{}) {
+					t.Errorf("got %v beside the error", k)
+				}
+				return
+			}
+			bound, err := s.Device().Authenticate(t.Context(), k)
+			if want := (engine.IMAccount{AppKey: appKey, Accid: "alice", Token: alice.Token}); bound != want || err != nil {
+				t.Errorf("it is bound to %v, %v; want %v", bound, err, want)
+			}
+		})
+	}
+}
+
+// Without an accid, the server makes the IM account itself (guides.md G11).
+func TestCreateKitAccountWithIM(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	first, err := s.CreateKitAccount("", "")
+	must(t, err)
+	second, err := s.CreateKitAccount("", "")
+	must(t, err)
+	if first == second {
+		t.Errorf("the same account twice: %v", first)
+	}
+	if made := regexp.MustCompile(`^[0-9a-f]{32}$`); !made.MatchString(first.UserUUID) || !made.MatchString(first.Token) {
+		t.Errorf("the account %v has not the vendor's form", first)
+	}
+	d := initialised(t, s)
+	bound, err := d.Authenticate(t.Context(), first)
+	must(t, err)
+	must(t, d.LoginIM(t.Context(), bound, engine.Notify{}))
+	wantLoggedIn(t, d, bound.Accid)
+}
+
+func TestBind(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	d := initialised(t, s)
+	bound := func(k engine.KitAccount) string {
+		a, err := d.Authenticate(t.Context(), k)
+		must(t, err)
+		return a.Accid
+	}
+	if got := bound(kitAlice); got != "alice" {
+		t.Errorf("bound to %q, want alice", got)
+	}
+	s.Bind(kitAlice, "BOB")
+	if got := bound(kitAlice); got != "bob" {
+		t.Errorf("bound anew to %q, want bob", got)
+	}
+
+	s.Bind(kitAlice, "")
+	a, err := d.Authenticate(t.Context(), kitAlice)
+	wantErr(t, err, engine.ErrNoIMAccount)
+	if a != (engine.IMAccount{}) {
+		t.Errorf("got %v beside the error", a)
+	}
+
+	s.Bind(kitAlice, nobody.Accid)
+	a, err = d.Authenticate(t.Context(), kitAlice)
+	must(t, err)
+	wantErr(t, d.LoginIM(t.Context(), a, engine.Notify{}), engine.ErrTokenRejected)
+	wantLoggedIn(t, d, "")
+
+	renewed := engine.KitAccount{UserUUID: kitAlice.UserUUID, Token: "new-" + secret}
+	s.Bind(renewed, "alice")
+	if got := bound(renewed); got != "alice" {
+		t.Errorf("with a new token bound to %q, want alice", got)
+	}
+	_, err = d.Authenticate(t.Context(), kitAlice)
+	wantErr(t, err, engine.ErrTokenRejected)
+}
+
+func TestAuthenticateRefuses(t *testing.T) {
+	d := newService(mockim.ServiceOptions{}).Device()
+	for name, k := range map[string]engine.KitAccount{
+		"unknown account":    {UserUUID: "user9", Token: secret},
+		"wrong token":        {UserUUID: kitAlice.UserUUID, Token: "wrong"},
+		"another's token":    {UserUUID: kitAlice.UserUUID, Token: kitBob.Token},
+		"the IM token":       {UserUUID: kitAlice.UserUUID, Token: alice.Token},
+		"an IM account's id": {UserUUID: alice.Accid, Token: alice.Token},
+		"nothing":            {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := d.Authenticate(t.Context(), k)
+			wantErr(t, err, engine.ErrTokenRejected)
+			wantErr(t, d.LoginKit(t.Context(), k, engine.Notify{}), engine.ErrTokenRejected)
+		})
+	}
+}
+
+// Whoever is logged in stays so when the account gets a new token.
+func TestAddIMRenewsToken(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	d, n := loggedIn(t, s, alice)
+	renewed := engine.IMAccount{Accid: "alice", Token: "new-" + secret}
+	s.AddIM(renewed)
+	wantLoggedIn(t, d, "alice")
+	wantLost(t, n)
+	must(t, d.LogoutIM(t.Context()))
+	wantErr(t, d.LoginIM(t.Context(), alice, engine.Notify{}), engine.ErrTokenRejected)
+	must(t, d.LoginIM(t.Context(), renewed, engine.Notify{}))
+}
+
+func TestAnonymous(t *testing.T) {
+	d := initialised(t, newService(mockim.ServiceOptions{}))
+	k, err := d.Anonymous(t.Context())
+	must(t, err)
+	a, err := d.Authenticate(t.Context(), k)
+	must(t, err)
+	must(t, d.LoginIM(t.Context(), a, engine.Notify{}))
+	must(t, d.LoginKit(t.Context(), k, engine.Notify{}))
+	wantLoggedIn(t, d, a.Accid)
+}
+
+func TestNoAnonymous(t *testing.T) {
+	d := newService(mockim.ServiceOptions{NoAnonymous: true}).Device()
+	k, err := d.Anonymous(t.Context())
+	wantErr(t, err, errors.ErrUnsupported)
+	if k != (engine.KitAccount{}) {
+		t.Errorf("got %v beside the error", k)
+	}
+}
+
+// What a service serves, what IM was initialised for, and what the account is
+// of, each say an AppKey, or any.
+func TestAppKeys(t *testing.T) {
+	rows := []struct {
+		name                      string
+		service, registered       string // of the cloud, and of the account in it
+		initialise, again, login  string
+		wantInit, wantAgain, want error
+	}{
+		{name: "all the same", service: "app1", initialise: "app1", again: "app1", login: "app1"},
+		{name: "the login says none", service: "app1", initialise: "app1", again: "app1"},
+		{name: "the service serves any", initialise: "app1", again: "app1", login: "app1"},
+		{name: "not the service's", service: "app1", initialise: "app2", again: "app1", wantInit: engine.ErrAppKeyMismatch},
+		{name: "another one later", initialise: "app1", again: "app2", wantAgain: engine.ErrAppKeyMismatch},
+		{name: "the login's own", service: "app1", initialise: "app1", again: "app1", login: "app2", want: engine.ErrAppKeyMismatch},
+		{name: "an account of another app", registered: "app2", initialise: "app1", again: "app1", want: engine.ErrTokenRejected},
+		{name: "an account of this app", registered: "app2", initialise: "app2", again: "app2"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			s := mockim.NewService(mockim.ServiceOptions{AppKey: row.service})
+			s.AddIM(engine.IMAccount{AppKey: row.registered, Accid: "alice", Token: secret})
+			d := s.Device()
+			wantErr(t, d.InitIM(t.Context(), row.initialise), row.wantInit)
+			wantErr(t, d.InitIM(t.Context(), row.again), row.wantAgain)
+			err := d.LoginIM(t.Context(), engine.IMAccount{AppKey: row.login, Accid: "alice", Token: secret}, engine.Notify{})
+			wantErr(t, err, row.want)
+		})
+	}
+}
+
+// The engine's AppKey and the host's must be one.
+func TestAppKeyOfHost(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	d := s.Device()
+	must(t, d.HostInit(t.Context()))
+	must(t, d.HostInit(t.Context()))
+	wantErr(t, d.InitIM(t.Context(), "app2"), engine.ErrAppKeyMismatch)
+	must(t, d.InitIM(t.Context(), appKey))
+
+	other := mockim.NewService(mockim.ServiceOptions{}).Device()
+	must(t, other.InitIM(t.Context(), "app2"))
+	must(t, other.HostInit(t.Context())) // with what IM has
+	must(t, other.InitIM(t.Context(), "app2"))
+}
+
+func TestBoundAppKey(t *testing.T) {
+	s := mockim.NewService(mockim.ServiceOptions{})
+	s.AddIM(engine.IMAccount{AppKey: "app2", Accid: "alice", Token: secret})
+	k, err := s.CreateKitAccount("alice", secret)
+	must(t, err)
+	got, err := s.Device().Authenticate(t.Context(), k)
+	if want := (engine.IMAccount{AppKey: "app2", Accid: "alice", Token: secret}); got != want || err != nil {
+		t.Errorf("AppKey %q, %v; want %q", got.AppKey, err, want.AppKey)
+	}
+}
