@@ -58,6 +58,11 @@ func (p *backendPanic) Error() string {
 	return fmt.Sprintf("the backend panicked in %s: %v", p.call, p.value)
 }
 
+func panicked(err error) bool {
+	var p *backendPanic
+	return errors.As(err, &p)
+}
+
 // ask makes a call that answers the operation, within its ctx. The error is why
 // the operation is over, where it is: what the backend made of it matters less.
 func (o *operation) ask(name string, f func(context.Context) error) error {
@@ -162,9 +167,7 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 // know. A login that was lost has nothing to undo: a logout would hit whoever
 // came after it.
 func (o *operation) abandon(l *login, err, why error, name string, logout func(context.Context) error) error {
-	lost := o.e.end(l)
-	var broken *backendPanic
-	if lost || err != nil && !errors.As(err, &broken) {
+	if lost := o.e.end(l); lost || err != nil && !panicked(err) {
 		return why
 	}
 	return withUndo(why, o.step(o.ctx, name, logout))
@@ -235,10 +238,16 @@ func (e *Engine) appKeyOf(a IMAccount) string {
 // stepTimeout bounds each step down, which no caller's ctx does.
 const stepTimeout = 5 * time.Second
 
+// step makes one call that logs out. After a panic nobody knows whether it did,
+// so it is made once more: what stayed logged in would be in the way for ever.
 func (o *operation) step(ctx context.Context, name string, logout func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	defer cancel()
-	return o.call(ctx, name, logout)
+	err := o.call(ctx, name, logout)
+	if panicked(err) {
+		return errors.Join(err, o.call(ctx, name, logout))
+	}
+	return err
 }
 
 // descend steps down to the rung to, or to IMInitialized where that is higher.

@@ -250,13 +250,11 @@ func (e *Engine) Close() error {
 	e.interruptLocked(IMInitialized)
 	e.mu.Unlock()
 	defer close(done)
-
+	defer e.applying.Wait()
 	e.op <- struct{}{}
+	defer e.release()
 	o := &operation{e: e, name: "Close", began: e.machine.state()}
-	err := o.close(context.Background())
-	e.release()
-	e.applying.Wait()
-	return err
+	return o.close(context.Background())
 }
 
 func (o *operation) close(ctx context.Context) error {

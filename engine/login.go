@@ -25,6 +25,14 @@ const (
 	ended
 )
 
+// rung is what its loss takes away.
+func (l *login) rung() State {
+	if l.lost == TriggerKitLost {
+		return KitLoggedIn
+	}
+	return IMLoggedIn
+}
+
 func (l *login) endLocked() *login {
 	if l != nil {
 		l.phase = ended
@@ -58,7 +66,7 @@ func (e *Engine) lose(l *login, cause error) {
 
 func (e *Engine) lostLocked(l *login) {
 	e.losses = append(e.losses, l)
-	if e.running != nil {
+	if e.running != nil && e.running.top >= l.rung() {
 		e.running.cancel(l.cause)
 	}
 }

@@ -1,0 +1,364 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// An operation that is called after a loss was reported knows of it. There is
+// no bubble here: the goroutine that applies the loss is to have a chance.
+func TestLossIsKnownToNextOperation(t *testing.T) {
+	cloud := mockim.NewService(mockim.ServiceOptions{AppKey: appKey})
+	cloud.AddIM(imAccount)
+	cloud.Bind(kitAccount, imAccount.Accid)
+	d := cloud.Device()
+	e := open(t, d, &reuseIM)
+	if err := d.HostInit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := []struct {
+		name string
+		run  func() error
+		want error
+	}{
+		{"LoginKit", func() error { return e.LoginKit(t.Context(), kitAccount) }, engine.ErrIMNotLoggedIn},
+		{"LogoutKit", func() error { return e.LogoutKit(t.Context()) }, nil},
+		{"LogoutIM", func() error { return e.LogoutIM(t.Context()) }, nil},
+		{"InitIM", func() error { return e.InitIM(t.Context()) }, nil},
+		{"LoginAnonymous", func() error { return e.LoginAnonymous(t.Context()) }, engine.ErrReuseNoAnonymous},
+	}
+	for i := range 600 {
+		if err := errors.Join(d.HostLogin(t.Context(), imAccount), e.LoginKit(t.Context(), kitAccount)); err != nil {
+			t.Fatal(err)
+		}
+		row, calls := next[i%len(next)], len(d.Calls())
+		cloud.Kick("myaccid", engine.KickedByClient)
+		if err := row.run(); !errors.Is(err, row.want) {
+			t.Fatalf("%s after kick %d: got %v, want %v", row.name, i, err, row.want)
+		}
+		if s := e.Status(); s.State != imInitialized || s.Via != engine.TriggerIMLost {
+			t.Fatalf("%s after kick %d: %+v", row.name, i, s)
+		}
+		if after := d.Calls()[calls:]; len(after) > 0 {
+			t.Fatalf("%s after kick %d called %v", row.name, i, after)
+		}
+	}
+}
+
+// A backend may report the loss of a login before the call that makes it
+// returns, in whatever way, and whatever that call then says.
+func TestLostInsideLogins(t *testing.T) {
+	im := func(f *fake) { f.imNotify().Lost(engine.ErrAccountBanned) }
+	kit := func(f *fake) { f.kitNotify().Lost(engine.ErrAccountBanned) }
+	all := []string{"Authenticate", "InitIM", "LoginIM", "LoginKit"}
+	for _, row := range []struct {
+		name   string
+		call   string
+		report func(f *fake)
+		says   error
+		want   error
+		calls  []string
+	}{
+		{"IM in LoginIM", "LoginIM", im, nil, engine.ErrAccountBanned, all[:3]},
+		{"IM in LoginIM which fails", "LoginIM", im, errStuck, engine.ErrAccountBanned, all[:3]},
+		{"IM in LoginIM for no reason", "LoginIM", func(f *fake) { f.imNotify().Lost(nil) }, nil, engine.ErrUnavailable, all[:3]},
+		{"IM in LoginIM twice", "LoginIM", func(f *fake) { im(f); f.imNotify().Lost(engine.ErrKicked) }, nil, engine.ErrAccountBanned, all[:3]},
+		{"IM in LoginKit which fails", "LoginKit", im, errStuck, engine.ErrAccountBanned, all},
+		{"kit in LoginKit", "LoginKit", kit, nil, engine.ErrAccountBanned, append(all[:4:4], "LogoutIM")},
+		{"kit in LoginKit which fails", "LoginKit", kit, errStuck, engine.ErrAccountBanned, append(all[:4:4], "LogoutIM")},
+		{"kit in LoginKit and IM", "LoginKit", func(f *fake) { kit(f); f.imNotify().Lost(engine.ErrKicked) }, nil, engine.ErrAccountBanned, all},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFake()
+			e := open(t, f, &autoLogin)
+			f.on = func(call string) error {
+				if call != row.call {
+					return nil
+				}
+				row.report(f)
+				return row.says
+			}
+			err := e.LoginKit(t.Context(), kitAccount)
+			var failed *engine.Error
+			if !errors.Is(err, row.want) || !errors.As(err, &failed) || failed.Call != row.call {
+				t.Errorf("got %v, want %v in %s", err, row.want, row.call)
+			}
+			if got := f.called(); !slices.Equal(got, row.calls) {
+				t.Errorf("calls %v, want %v", got, row.calls)
+			}
+			if s := e.Status(); s.State != imInitialized || s.Accid != "" {
+				t.Errorf("left at %+v", s)
+			}
+			f.on = nil
+			if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+				t.Errorf("the next login: %v", err)
+			}
+		})
+	}
+}
+
+// The host's login may be lost while it is adopted, before and after the
+// backend has looked.
+func TestLostInsideAdoption(t *testing.T) {
+	kick := func(w *world) func(context.Context) {
+		return func(context.Context) { w.cloud.Kick("myaccid", engine.KickedByServer) }
+	}
+	t.Run("before", func(t *testing.T) {
+		inWorld(t, overMockim, reuseIM, func(w *world) {
+			w.hostLogsIn(imAccount)
+			w.tap.on(w.tap.before, "AdoptIM", kick(w))
+			w.fails(w.loginKit(), engine.ErrIMNotLoggedIn)
+			w.yielded()
+			w.stands(uninitialized, uninitialized, "")
+		})
+	})
+	t.Run("after", func(t *testing.T) {
+		inWorld(t, overMockim, reuseIM, func(w *world) {
+			w.hostLogsIn(imAccount)
+			w.tap.on(w.tap.after, "AdoptIM", kick(w))
+			w.fails(w.loginKit(), engine.ErrKicked)
+			w.called()
+			w.stands(imInitialized, imInitialized, "")
+		})
+	})
+	t.Run("nobody was there", func(t *testing.T) {
+		inWorld(t, overMockim, autoDetect, func(w *world) {
+			w.tap.on(w.tap.after, "AdoptIM", func(context.Context) {
+				im, _ := w.tap.notifies()
+				im.Link(false)
+				im.Lost(engine.ErrKicked)
+			})
+			climbsAlone(w)
+		})
+	})
+}
+
+// Of one login the first loss counts, and the last word is the loss.
+func TestLostOnce(t *testing.T) {
+	inWorld(t, overMockim, reuseIM, func(w *world) {
+		reuses(w)
+		im, kit := w.tap.notifies()
+		im.Lost(nil)
+		w.yielded(viaIMLost.because(engine.ErrUnavailable))
+		im.Lost(engine.ErrKicked)
+		im.Link(false)
+		im.Link(true)
+		kit.Lost(engine.ErrTokenExpired)
+		w.called()
+		w.yielded()
+		w.standsApart(imInitialized, imInitialized, "", "myaccid")
+	})
+}
+
+// The first of two losses counts also where nobody has dealt with it yet.
+func TestLostTwiceAtOnce(t *testing.T) {
+	inWorld(t, overMockim, reuseIM, func(w *world) {
+		reuses(w)
+		im, _ := w.tap.notifies()
+		release := w.engine.Hold()
+		im.Lost(engine.ErrAccountBanned)
+		im.Lost(engine.ErrKicked)
+		release()
+		w.fails(w.engine.LogoutIM(w.ctx), nil)
+		w.called()
+		w.yielded(viaIMLost.because(engine.ErrAccountBanned))
+	})
+}
+
+// Two losses that nobody has dealt with: the kit's comes first, then IM's.
+func TestLostBoth(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		climbsAlone(w)
+		release := w.engine.Hold()
+		w.cloud.EndKit("user1", engine.ErrTokenExpired)
+		w.cloud.Kick("myaccid", engine.KickedByServer)
+		w.yielded()
+		release()
+		w.fails(w.logoutKit(), nil)
+		w.called() // IM is lost: a logout would hit whoever comes after
+		w.yielded(viaKitLost.because(engine.ErrTokenExpired), viaIMLost.because(engine.ErrKicked))
+		w.stands(imInitialized, uninitialized, "")
+	})
+}
+
+// A Notify is of one login: what comes after that has ended, or never came to
+// be, is nothing. A kit has no link.
+func TestReportsOnNothing(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		w.host.Fail("LoginIM", engine.ErrUnavailable)
+		w.fails(w.loginKit(), engine.ErrUnavailable)
+		failed, _ := w.tap.notifies()
+		w.fails(w.loginKit(), nil)
+		loggedOut, kitLoggedOut := w.tap.notifies()
+		w.fails(w.logoutKit(), nil)
+		w.fails(w.loginKit(), nil)
+		_, kit := w.tap.notifies()
+		w.sinceLast()
+		for _, n := range []engine.Notify{failed, loggedOut, kitLoggedOut} {
+			n.Link(false)
+			n.Lost(engine.ErrKicked)
+		}
+		kit.Link(false)
+		w.yielded()
+		w.stands(kitLoggedIn, uninitialized, "myaccid")
+	})
+}
+
+// Nor does it end the login that runs now.
+func TestOldReportDuringLogin(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		climbsAlone(w)
+		im, kit := w.tap.notifies()
+		w.fails(w.logoutKit(), nil)
+		release := w.host.Block("LoginKit")
+		login := begin(w.loginKit)
+		im.Lost(engine.ErrKicked)
+		kit.Lost(engine.ErrTokenExpired)
+		if !login.waits() {
+			w.t.Error("the login did not outlive a report about the one before")
+		}
+		release()
+		w.fails(login.wait(), nil)
+		w.yielded(viaKitOut, viaOut, viaLogin, viaKit)
+		w.stands(kitLoggedIn, uninitialized, "myaccid")
+	})
+}
+
+// A link may be down before the login has come to be.
+func TestLinkInsideLogin(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		report := func(online bool) func(context.Context) {
+			return func(context.Context) {
+				im, _ := w.tap.notifies()
+				im.Link(online)
+			}
+		}
+		w.tap.on(w.tap.before, "LoginIM", report(false))
+		w.fails(w.loginKit(), nil)
+		w.yielded(viaInit, viaLogin.offline(), viaKit.offline())
+		w.fails(w.logoutKit(), nil)
+		w.tap.on(w.tap.before, "LoginIM", report(false))
+		w.tap.on(w.tap.after, "LoginIM", report(true))
+		w.fails(w.loginKit(), nil)
+		w.yielded(viaKitOut.offline(), viaOut, viaLogin, viaKit)
+	})
+}
+
+// A loss while a logout runs holds nothing up, and nothing is logged out that
+// is gone.
+func TestLostDuringLogout(t *testing.T) {
+	kickIn := func(w *world, call string, down func() error) {
+		w.t.Helper()
+		release := w.host.Block(call)
+		p := begin(down)
+		w.cloud.Kick("myaccid", engine.KickedByServer)
+		if !p.waits() {
+			w.t.Errorf("%s was not waited for", call)
+		}
+		release()
+		w.fails(p.wait(), nil)
+	}
+	t.Run("LogoutKit", func(t *testing.T) {
+		inWorld(t, overMockim, autoLogin, func(w *world) {
+			climbsAlone(w)
+			kickIn(w, "LogoutKit", w.logoutKit)
+			w.called("LogoutKit")
+			w.yielded(viaKitOut, viaIMLost.because(engine.ErrKicked))
+			w.stands(imInitialized, uninitialized, "")
+		})
+	})
+	t.Run("LogoutIM", func(t *testing.T) {
+		inWorld(t, overMockim, autoLogin, func(w *world) {
+			climbsAlone(w)
+			kickIn(w, "LogoutIM", w.logoutKit)
+			w.called("LogoutKit", "LogoutIM")
+			w.yielded(viaKitOut, viaOut)
+			w.stands(imInitialized, uninitialized, "")
+		})
+	})
+	t.Run("Close", func(t *testing.T) {
+		inWorld(t, overMockim, autoLogin, func(w *world) {
+			climbsAlone(w)
+			kickIn(w, "LogoutKit", w.engine.Close)
+			w.called("LogoutKit")
+			w.yielded(viaIMLost.because(engine.ErrKicked), viaClose)
+			w.stands(uninitialized, uninitialized, "")
+		})
+	})
+}
+
+// A loss in the instant in which an operation ends is dealt with, too, though
+// no other operation follows. The instant is short, so this is tried often.
+func TestLostAtTheEnd(t *testing.T) {
+	inWorld(t, overMockim, reuseIM, func(w *world) {
+		w.must(w.host.HostInit(w.ctx))
+		for range 5000 {
+			w.must(w.host.HostLogin(w.ctx, imAccount))
+			w.must(w.engine.LoginIM(w.ctx, imAccount))
+			im, _ := w.tap.notifies()
+			go im.Lost(engine.ErrKicked)
+			w.must(w.logoutKit()) // of nobody: short, so that the ends meet
+			synctest.Wait()
+			if s := w.engine.Status(); s.Via != engine.TriggerIMLost {
+				w.t.Fatalf("the loss is forgotten: %+v", s)
+			}
+		}
+	})
+}
+
+// A loss while an operation waits for its turn is what that operation finds.
+func TestLostWhileWaiting(t *testing.T) {
+	inWorld(t, overMockim, reuseIM, func(w *world) {
+		reuses(w)
+		release := w.engine.Hold()
+		login := begin(w.loginKit)
+		w.cloud.Kick("myaccid", engine.KickedByServer)
+		w.yielded()
+		release()
+		w.fails(login.wait(), engine.ErrIMNotLoggedIn)
+		w.called()
+		w.yielded(viaIMLost.because(engine.ErrKicked))
+		w.stands(imInitialized, imInitialized, "")
+	})
+}
+
+// A loss that is reported while nobody is there to deal with it is dealt with
+// by a goroutine, which Close waits for.
+func TestCloseWaitsForLoss(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		climbsAlone(w)
+		release := w.host.Block("LogoutIM")
+		w.cloud.EndKit("user1", engine.ErrTokenExpired)
+		w.called("LogoutIM")
+		down := begin(w.engine.Close)
+		if !down.waits() {
+			w.t.Error("Close did not wait for the loss")
+		}
+		release()
+		w.fails(down.wait(), nil)
+		synctest.Wait()
+		w.called()
+		w.yielded(viaKitLost.because(engine.ErrTokenExpired), viaOut.because(engine.ErrTokenExpired), viaClose)
+		w.stands(uninitialized, uninitialized, "")
+	})
+}
+
+// A loss ends logins in flight. InitIM is none, and what it wants is still so.
+func TestLossLeavesInitIM(t *testing.T) {
+	inLoggedWorld(t, reuseIM, func(w *world, r *recorder) {
+		reuses(w)
+		im, kit := w.tap.notifies()
+		release := w.engine.Hold()
+		kit.Lost(engine.ErrTokenExpired)
+		r.on("kit_lost", func() { im.Lost(engine.ErrKicked) })
+		initIM := begin(func() error { return w.engine.InitIM(w.ctx) })
+		release()
+		w.fails(initIM.wait(), nil)
+	})
+}

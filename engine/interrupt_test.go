@@ -1,0 +1,334 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A turn is an operation of the rows below, and the call of the backend in
+// which it can be made to wait.
+type turn struct {
+	name string
+	call string
+	run  func(w *world) error
+}
+
+var climbs = []turn{
+	{"InitIM", "InitIM", func(w *world) error { return w.engine.InitIM(w.ctx) }},
+	{"LoginIM", "LoginIM", func(w *world) error { return w.engine.LoginIM(w.ctx, imAccount) }},
+	{"LoginKit", "Authenticate", (*world).loginKit},
+	{"LoginAnonymous", "Anonymous", (*world).anonymous},
+}
+
+// What each logout ends: by hand, in the order of climbs.
+var interrupts = []struct {
+	turn
+	ends [4]bool
+}{
+	//                        InitIM LoginIM LoginKit LoginAnonymous
+	{turn{"LogoutKit", "LogoutKit", (*world).logoutKit}, [4]bool{false, false, true, true}},
+	{turn{"LogoutIM", "LogoutIM", func(w *world) error { return w.engine.LogoutIM(w.ctx) }}, [4]bool{false, true, true, true}},
+	{turn{"Close", "Close", func(w *world) error { return w.engine.Close() }}, [4]bool{true, true, true, true}},
+}
+
+// A logout ends what it is there to end at once, in the middle of a call and
+// in the queue, and waits for everything else.
+func TestInterrupts(t *testing.T) {
+	for _, row := range interrupts {
+		for i, op := range climbs {
+			t.Run(row.name+" and a running "+op.name, func(t *testing.T) {
+				inWorld(t, overMockim, autoDetect, func(w *world) {
+					if op.name == "LoginIM" {
+						w.must(w.engine.InitIM(w.ctx))
+					}
+					release := w.host.Block(op.call)
+					w.interrupts(row.turn, op, row.ends[i], release)
+				})
+			})
+			t.Run(row.name+" and a queued "+op.name, func(t *testing.T) {
+				inWorld(t, overMockim, autoDetect, func(w *world) {
+					if op.name == "LoginIM" {
+						w.must(w.engine.InitIM(w.ctx))
+					}
+					w.interrupts(row.turn, op, row.ends[i], w.engine.Hold())
+				})
+			})
+		}
+	}
+}
+
+func (w *world) interrupts(logout, op turn, ends bool, release func()) {
+	w.t.Helper()
+	p := begin(func() error { return op.run(w) })
+	down := begin(func() error { return logout.run(w) })
+	if p.waits() == ends {
+		w.t.Errorf("%s waits %v after %s, want %v", op.name, !ends, logout.name, ends)
+	}
+	release()
+	var want error
+	if ends {
+		want = engine.ErrInterrupted
+	}
+	w.fails(p.wait(), want)
+	w.fails(down.wait(), nil)
+	if s, inCloud := w.engine.Status(), w.host.LoggedIn(); ends && (s.State > imInitialized || s.Accid+inCloud != "") {
+		w.t.Errorf("%+v, and %q in the cloud, is left of it", s, inCloud)
+	}
+}
+
+// Of a queue, what is ahead of a logout is ended or runs, and what is behind it
+// runs in its turn.
+func TestQueueAroundLogout(t *testing.T) {
+	inWorld(t, overMockim, autoDetect, func(w *world) {
+		w.must(w.engine.InitIM(w.ctx))
+		w.tap.setDeaf(true)
+		release := w.host.Block("Authenticate")
+		running, ahead := begin(w.loginKit), begin(w.loginKit)
+		loginIM := begin(func() error { return w.engine.LoginIM(w.ctx, imAccount) })
+		logout := begin(w.logoutKit)
+		behind := begin(w.loginKit)
+
+		w.fails(ahead.wait(), engine.ErrInterrupted)
+		for name, p := range map[string]*pending{"the deaf login": running, "LoginIM": loginIM, "LogoutKit": logout, "the login behind": behind} {
+			if !p.waits() {
+				w.t.Errorf("%s did not wait", name)
+			}
+		}
+		release()
+		w.fails(running.wait(), engine.ErrInterrupted)
+		w.fails(loginIM.wait(), nil)
+		w.fails(logout.wait(), nil)
+		w.fails(behind.wait(), nil)
+		w.called("InitIM", "Authenticate user1", "LoginIM myaccid", "Authenticate user1", "LoginKit user1")
+		w.yielded(viaInit, viaLogin, viaKit)
+		w.stands(kitLoggedIn, imLoggedIn, "myaccid")
+	})
+}
+
+// Each operation waits for its turn as long as its ctx lives, and no longer.
+func TestWaitingHonoursCtx(t *testing.T) {
+	rows := append([]turn{interrupts[0].turn, interrupts[1].turn}, climbs...)
+	for _, op := range rows {
+		t.Run(op.name, func(t *testing.T) {
+			inWorld(t, overMockim, autoLogin, func(w *world) {
+				release := w.engine.Hold()
+				live := w.ctx
+				for cause, end := range map[error]func() (context.Context, context.CancelFunc){
+					errGaveUp: func() (context.Context, context.CancelFunc) {
+						ctx, cancel := context.WithCancelCause(live)
+						return ctx, func() { cancel(errGaveUp) }
+					},
+					context.Canceled:         func() (context.Context, context.CancelFunc) { return context.WithCancel(live) },
+					context.DeadlineExceeded: func() (context.Context, context.CancelFunc) { return context.WithTimeout(live, time.Minute) },
+				} {
+					ctx, cancel := end()
+					w.ctx = ctx
+					p := begin(func() error { return op.run(w) })
+					if !p.waits() {
+						w.t.Error("it did not wait")
+					}
+					if cause != context.DeadlineExceeded {
+						cancel()
+					}
+					w.fails(p.wait(), cause)
+					cancel()
+				}
+				w.ctx = live
+				release()
+				w.called()
+				w.yielded()
+				w.stands(uninitialized, uninitialized, "")
+			})
+		})
+	}
+}
+
+// An idle engine logs out, however dead the ctx is: the slot is free, and which
+// of two ready cases a select takes is chance, so this is tried often.
+func TestLogoutNeedsNoLiveCtx(t *testing.T) {
+	cloud := mockim.NewService(mockim.ServiceOptions{})
+	cloud.AddIM(imAccount)
+	cloud.Bind(kitAccount, imAccount.Accid)
+	e := open(t, cloud.Device(), &engine.Options{Mode: engine.AutoLogin})
+	dead, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 1000 {
+		down := e.LogoutKit
+		if i%2 == 1 {
+			down = e.LogoutIM
+		}
+		if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+			t.Fatal(err)
+		}
+		if err := down(dead); err != nil {
+			t.Fatalf("logout %d: %v", i, err)
+		}
+		if s := e.Status(); s.State != imInitialized {
+			t.Fatalf("after logout %d the state is %v", i, s.State)
+		}
+		if err := e.LogoutKit(dead); err != nil {
+			t.Fatalf("logout %d of nobody: %v", i, err)
+		}
+	}
+}
+
+// A login with an ended ctx asks the backend nothing, not even AdoptIM.
+func TestLoginNeedsLiveCtx(t *testing.T) {
+	var calls []string
+	traced := autoDetect
+	traced.Trace = func(ctx context.Context, call string) (context.Context, func(error)) {
+		calls = append(calls, call)
+		return ctx, nil
+	}
+	inWorld(t, overMockim, traced, func(w *world) {
+		w.hostLogsIn(imAccount)
+		ctx, cancel := context.WithCancelCause(w.ctx)
+		cancel(errGaveUp)
+		w.ctx = ctx
+		for i := range 1000 {
+			op := climbs[i%len(climbs)]
+			err := op.run(w)
+			var e *engine.Error
+			if !errors.Is(err, errGaveUp) || !errors.As(err, &e) || e.Op != op.name || e.Call != "" {
+				t.Fatalf("%s: got %v, want %v before any call", op.name, err, errGaveUp)
+			}
+		}
+		if len(calls) > 0 {
+			t.Errorf("the backend was asked for %v", calls)
+		}
+		w.yielded()
+		w.standsApart(uninitialized, uninitialized, "", "myaccid")
+	})
+}
+
+// Close waits for a backend that does not listen, and takes what it says.
+func TestCloseWaits(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		climbsAlone(w)
+		w.tap.setDeaf(true)
+		release := w.host.Block("LogoutIM")
+		w.host.Fail("LogoutIM", errStuck)
+		down := begin(w.engine.Close)
+		<-time.After(time.Hour)
+		if !down.waits() {
+			w.t.Error("Close did not wait for the backend")
+		}
+		w.called("LogoutKit", "LogoutIM")
+		w.fails(w.engine.InitIM(w.ctx), engine.ErrClosed) // nothing climbs from here on
+		release()
+		w.fails(down.wait(), errStuck)
+		w.fails(w.engine.Close(), nil)
+		w.called()
+		w.yielded(viaClose)
+		w.stands(uninitialized, uninitialized, "")
+	})
+}
+
+// A Close that comes while another runs waits for it. It does so on a mutex, of
+// which a bubble knows nothing.
+func TestCloseTwiceAtOnce(t *testing.T) {
+	f := newFake()
+	e, err := engine.New(f, appKey, &engine.Options{Mode: engine.AutoLogin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	climb(t, e, imLoggedIn)
+	closing, release := make(chan struct{}), make(chan struct{})
+	var released atomic.Bool
+	f.on = func(call string) error {
+		if call == "LogoutIM" {
+			close(closing)
+			<-release
+			return errStuck
+		}
+		return nil
+	}
+	errs := make(chan error)
+	down := func() {
+		err := e.Close()
+		if !released.Load() {
+			t.Error("Close returned while the backend logs out")
+		}
+		errs <- err
+	}
+	go down()
+	<-closing
+	go down()
+	for range 1000 {
+		runtime.Gosched()
+	}
+	released.Store(true)
+	close(release)
+	one, two := <-errs, <-errs
+	if (one == nil) == (two == nil) || !errors.Is(errors.Join(one, two), errStuck) {
+		t.Errorf("got %v and %v, want %v once", one, two, errStuck)
+	}
+}
+
+func TestAfterClose(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		climbsAlone(w)
+		im, kit := w.tap.notifies()
+		w.must(w.engine.Close())
+		w.called("LogoutKit", "LogoutIM")
+		ended, cancel := context.WithCancel(w.ctx)
+		cancel()
+		for _, ctx := range []context.Context{w.ctx, ended} {
+			w.ctx = ctx
+			for _, op := range append([]turn{interrupts[0].turn, interrupts[1].turn}, climbs...) {
+				err := op.run(w)
+				w.fails(err, engine.ErrClosed)
+				w.pointsAt(fmt.Sprint(err), op.name)
+			}
+		}
+		w.fails(w.engine.LoginIM(w.ctx, engine.IMAccount{Token: "t"}), engine.ErrArgument)
+		w.fails(w.engine.LoginKit(w.ctx, engine.KitAccount{UserUUID: "u"}), engine.ErrArgument)
+		var noCtx context.Context // a nil literal is what linters look for
+		w.fails(w.engine.LogoutKit(noCtx), engine.ErrArgument)
+		w.fails(w.engine.Close(), nil)
+		im.Link(false)
+		im.Lost(engine.ErrKicked)
+		kit.Lost(engine.ErrTokenExpired)
+		w.called()
+
+		last := w.engine.Status()
+		if last.State != uninitialized || last.Via != engine.TriggerClose || last.Accid != "" {
+			w.t.Errorf("Status is %+v", last)
+		}
+		var all []engine.Status
+		for s := range w.engine.Watch(w.t.Context()) {
+			all = append(all, s)
+		}
+		if len(all) != 1 || all[0] != last {
+			w.t.Errorf("Watch yields %+v, want %+v once", all, last)
+		}
+	})
+}
+
+// An operation that is behind Close in the queue finds a closed engine.
+func TestQueueBehindClose(t *testing.T) {
+	inWorld(t, overMockim, autoLogin, func(w *world) {
+		climbsAlone(w)
+		release := w.engine.Hold()
+		down := begin(w.engine.Close)
+		logout, logoutIM := begin(w.logoutKit), begin(func() error { return w.engine.LogoutIM(w.ctx) })
+		if !down.waits() || !logout.waits() || !logoutIM.waits() {
+			w.t.Error("something did not wait for its turn")
+		}
+		release()
+		w.fails(down.wait(), nil)
+		w.fails(logout.wait(), engine.ErrClosed)
+		w.fails(logoutIM.wait(), engine.ErrClosed)
+		w.called("LogoutKit", "LogoutIM")
+		w.yielded(viaClose)
+		w.stands(uninitialized, uninitialized, "")
+	})
+}
