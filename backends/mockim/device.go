@@ -85,7 +85,7 @@ func (d *Device) loginLocked(a engine.IMAccount) error {
 		return fmt.Errorf("IM account %s is not of this app: %w", known.accid, engine.ErrTokenRejected)
 	}
 	if !s.options.MultiDevice {
-		s.endLocked(known.accid, d, &engine.KickError{Reason: engine.KickedByClient})
+		s.endLocked(known.accid, &engine.KickError{Reason: engine.KickedByClient})
 	}
 	d.accid = known.accid
 	d.trackLocked()

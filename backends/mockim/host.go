@@ -28,7 +28,7 @@ func (d *Device) HostInit(ctx context.Context) error {
 // HostLogin logs a in. Where a is logged in already it succeeds and does
 // nothing; anybody else is logged out first, whoever logged them in, also if
 // the login then fails. It fails with engine.ErrState before an init, and
-// otherwise as LoginIM.
+// otherwise as LoginIM. Call it from one goroutine at a time, as SDKs ask for.
 func (d *Device) HostLogin(ctx context.Context, a engine.IMAccount) error {
 	if done, err := d.beginHostLogin(a); done {
 		return err

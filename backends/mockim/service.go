@@ -143,12 +143,12 @@ func (s *Service) Kick(accid string, r engine.KickReason) {
 func (s *Service) EndIM(accid string, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endLocked(fold(accid), nil, cause)
+	s.endLocked(fold(accid), cause)
 }
 
-func (s *Service) endLocked(accid string, but *Device, cause error) {
+func (s *Service) endLocked(accid string, cause error) {
 	for d := range s.active {
-		if d != but && d.accid == accid {
+		if d.accid == accid {
 			d.endLocked(cause)
 		}
 	}
