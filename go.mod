@@ -3,6 +3,7 @@ module github.com/imreuse/imreuse
 go 1.25.0
 
 require (
+	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/fatih/color v1.19.0
 	github.com/google/uuid v1.6.0
 	github.com/looplab/fsm v1.0.3

@@ -1,0 +1,80 @@
+package nimhttp_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// BenchmarkKitLogin is a kit login over loopback, beside a bare net/http client
+// that posts the same and reads the same.
+func BenchmarkKitLogin(b *testing.B) {
+	s := nimhttptest.New(b, nimhttptest.Options{})
+	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
+	ctx := context.Background()
+
+	b.Run("kit", func(b *testing.B) {
+		k, err := nimhttp.NewKit(nimhttp.Options{AppKey: nimhttptest.AppKey, KitURL: s.KitURL()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer k.Close()
+		for b.Loop() {
+			if _, err := k.Authenticate(ctx, account); err != nil {
+				b.Fatal(err)
+			}
+			if err := k.LoginKit(ctx, account, engine.Notify{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		c := &http.Client{Transport: &http.Transport{}}
+		defer c.CloseIdleConnections()
+		for b.Loop() {
+			if err := bareLogin(ctx, c, s.KitURL(), account); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func bareLogin(ctx context.Context, c *http.Client, url string, a engine.KitAccount) error {
+	r, err := http.NewRequestWithContext(ctx, "POST", url+"/scene/apps/"+nimhttptest.AppKey+"/v1/login", nil)
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"user": a.UserUUID, "token": a.Token, "AppKey": nimhttptest.AppKey, "deviceId": "bare", "clientType": "web",
+		"versionCode": "1.31.0", "roomKitVer": "1.31.0", "accept-language": "en-US",
+	} {
+		r.Header.Set(name, value)
+	}
+	res, err := c.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	var reply struct {
+		Code int
+		Data struct{ UserUUID, IMKey, IMToken string }
+	}
+	if err := json.Unmarshal(body, &reply); err != nil {
+		return err
+	}
+	if reply.Code != 0 || reply.Data.IMToken == "" {
+		return errors.New("refused")
+	}
+	return nil
+}

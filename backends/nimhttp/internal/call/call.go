@@ -1,0 +1,332 @@
+// Package call makes JSON calls to the vendor's servers: it is what the clients
+// of backends/nimhttp share.
+package call
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+const (
+	maxReply       = 1 << 20
+	maxTries       = 3
+	firstWait      = 100 * time.Millisecond // on average, before the second try
+	longestWait    = 30 * time.Second       // that a server may ask for
+	attemptTimeout = 15 * time.Second
+)
+
+// A Caller makes calls to one server, whose replies have the vendor's envelope.
+// It is safe for concurrent use.
+type Caller struct {
+	Domain string // DomainKit, …: whose numbers the replies have
+	Client *http.Client
+	Log    *slog.Logger
+}
+
+// A Request is one logical call, which may take several attempts.
+type Request struct {
+	Method     string
+	URL        *url.URL
+	Header     http.Header
+	Body       []byte                    // nil: none
+	Sign       func(*http.Request) error // of each attempt anew; nil: none
+	Secrets    []string                  // sent, and not to be repeated in errors
+	Repeatable bool                      // the server may see it more than once
+}
+
+// An Outcome is what a call is known to have done.
+type Outcome struct {
+	Unknown bool      // the request went out, and nobody knows what the server made of it
+	Date    time.Time // the server's clock; zero where it did not tell
+}
+
+// Do makes the call and decodes the reply's data into data, which may be nil.
+// A request is repeated where that is safe: one that was never written, one
+// that the server refused with a code that asks for another try, and
+// a repeatable one that met an overloaded server; within ctx, at most twice,
+// and never after any other business code.
+func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
+	last := c.attempt(ctx, r, data)
+	if last.verdict(ctx, r) == nil {
+		return Outcome{Date: last.date}, nil
+	}
+	unknown := last.unknown() // after any of the attempts
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.RandomizationFactor = firstWait, 1 // full jitter: from 0 to twice the interval
+	first := true
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if !first {
+			last = c.attempt(ctx, r, data)
+			unknown = unknown || last.unknown()
+		}
+		first = false
+		return struct{}{}, last.verdict(ctx, r)
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(maxTries))
+	if err != nil {
+		err = last.err
+		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) && last.retryable(r) {
+			err = fmt.Errorf("%w; before that: %w", gaveUp(ctx), err)
+		}
+	}
+	return Outcome{Unknown: err != nil && unknown, Date: last.date}, err
+}
+
+// gaveUp is why the caller does not wait any more.
+func gaveUp(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return ctx.Err()
+}
+
+// An attempt is one HTTP request and what came of it.
+type attempt struct {
+	err        error
+	refused    *ServerError // in err; nil: the server did not answer, or not as it should
+	status     int          // 0: there was no whole reply
+	sent       bool         // to the transport
+	written    bool         // by the transport, for all that is known
+	date       time.Time
+	retryAfter time.Duration
+}
+
+// unknown is true of what went out, unless the server said that it did nothing.
+func (a *attempt) unknown() bool {
+	if a.refused != nil {
+		return a.refused.unclear()
+	}
+	return a.err != nil && (a.written || a.status != 0)
+}
+
+// verdict is nil, an error to retry after, or a permanent one.
+func (a *attempt) verdict(ctx context.Context, r Request) error {
+	switch {
+	case a.err == nil:
+		return nil
+	case ctx.Err() != nil, !a.retryable(r):
+		return backoff.Permanent(a.err)
+	}
+	wait := a.retryAfter
+	if wait == 0 && a.refused != nil {
+		wait, _ = a.refused.again()
+	}
+	if wait == 0 {
+		return a.err
+	}
+	deadline, bounded := ctx.Deadline()
+	if wait > longestWait || bounded && time.Until(deadline) < wait {
+		return backoff.Permanent(a.err) // it would be in vain
+	}
+	return &backoff.RetryAfterError{Duration: wait}
+}
+
+func (a *attempt) retryable(r Request) bool {
+	if a.refused != nil {
+		if _, again := a.refused.again(); again {
+			return true
+		}
+	}
+	switch a.status {
+	case 0:
+		return a.sent && !a.written
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return r.Repeatable
+	}
+	return false
+}
+
+// attempt makes one HTTP request.
+func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
+	a := new(attempt)
+	var traced, written atomic.Bool // the transport may still be at it when the call returns
+	bounded, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	trace := httptrace.WithClientTrace(bounded, &httptrace.ClientTrace{
+		GetConn:      func(string) { traced.Store(true) },
+		WroteHeaders: func() { written.Store(true) },
+	})
+	began := time.Now()
+	a.err = c.exchange(trace, r, a, data)
+	errors.As(a.err, &a.refused)
+	// A transport of the host's may not trace. Then only a failed dial is known
+	// to have written nothing.
+	a.written = a.sent && (written.Load() || !traced.Load() && !dialFailed(a.err))
+	switch {
+	case a.err == nil || a.status != 0:
+	case ctx.Err() != nil:
+		a.err = gaveUp(ctx)
+	case bounded.Err() != nil:
+		a.err = fmt.Errorf("%w: the %s server did not reply within %v", engine.ErrUnavailable, c.Domain, attemptTimeout)
+	}
+	if c.Log.Enabled(ctx, slog.LevelDebug) {
+		c.Log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("server", c.Domain), slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.Int("status", a.status), slog.Duration("took", time.Since(began)), slog.Bool("ok", a.err == nil))
+	}
+	return a
+}
+
+func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) error {
+	req, err := http.NewRequestWithContext(ctx, r.Method, "", bytes.NewReader(r.Body))
+	if err != nil {
+		return err
+	}
+	req.URL, req.Header = r.URL, r.Header
+	if r.Sign != nil {
+		target := *r.URL
+		req.URL, req.Header = &target, r.Header.Clone()
+		if err := r.Sign(req); err != nil {
+			return fmt.Errorf("sign: %w", err)
+		}
+		if req.Body, err = req.GetBody(); err != nil { // it may have been read
+			return err
+		}
+	}
+	a.sent = true
+	res, err := c.Client.Do(req)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
+	a.status = res.StatusCode
+	a.date, _ = http.ParseTime(res.Header.Get("Date"))
+	if res.StatusCode/100 != 2 {
+		a.retryAfter = retryAfter(res.Header.Get("Retry-After"))
+		return c.refusal(res, body, r).err()
+	}
+	switch {
+	case err != nil:
+		a.status = 0
+		return c.unreachable(err)
+	case len(body) > maxReply:
+		return c.Malformed("a reply of more than %d bytes", maxReply)
+	}
+	return c.decode(res, body, r, data)
+}
+
+// An envelope is what every reply is in. Two spellings of the request's id are
+// in use (http-api.md 7.3).
+type envelope struct {
+	Code       *json.Number    `json:"code"`
+	Msg        string          `json:"msg"`
+	RequestID  string          `json:"requestId"`
+	RequestID2 string          `json:"request_id"`
+	Data       json.RawMessage `json:"data"`
+}
+
+// decode reads a reply of HTTP 2xx: the domain's code of success and data are
+// a success, nothing else.
+func (c *Caller) decode(res *http.Response, body []byte, r Request, data any) error {
+	if !isJSON(res.Header.Get("Content-Type")) {
+		return c.Malformed("a reply that is not JSON, but %q", shorten(res.Header.Get("Content-Type")))
+	}
+	var e envelope
+	if err := json.Unmarshal(body, &e); err != nil {
+		return c.Malformed("a reply that is not the JSON that it should be")
+	}
+	if e.Code == nil {
+		return c.Malformed("a reply without a code")
+	}
+	code, err := strconv.Atoi(e.Code.String())
+	if err != nil {
+		return c.Malformed("a reply whose code is not a number")
+	}
+	if code != success[c.Domain] {
+		return c.refusal(res, body, r).err()
+	}
+	if data == nil {
+		return nil
+	}
+	if len(e.Data) == 0 || string(e.Data) == "null" {
+		return c.Malformed("a reply without data")
+	}
+	if err := json.Unmarshal(e.Data, data); err != nil {
+		return c.Malformed("a reply whose data is not what it should be")
+	}
+	return nil
+}
+
+// refusal is what the server said, without the secrets that we sent.
+func (c *Caller) refusal(res *http.Response, body []byte, r Request) *ServerError {
+	s := &ServerError{Domain: c.Domain, Status: res.StatusCode}
+	var e envelope
+	if !isJSON(res.Header.Get("Content-Type")) || json.Unmarshal(body, &e) != nil {
+		return s
+	}
+	if e.Code != nil {
+		s.Code, _ = strconv.Atoi(e.Code.String())
+	}
+	s.Msg, s.RequestID = r.clean(e.Msg), r.clean(e.RequestID+e.RequestID2)
+	return s
+}
+
+func (r Request) clean(text string) string {
+	for _, secret := range r.Secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	return shorten(text)
+}
+
+// shorten keeps a server from filling our logs.
+func shorten(text string) string {
+	const most = 200
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// Malformed is the error of a reply that is not what it should be.
+func (c *Caller) Malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: the %s server sent "+format, append([]any{engine.ErrUnavailable, c.Domain}, args...)...)
+}
+
+// unreachable leaves the URL out, which the *url.Error around err repeats.
+func (c *Caller) unreachable(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("%w: the %s server: %w", engine.ErrUnavailable, c.Domain, err)
+}
+
+func dialFailed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func isJSON(contentType string) bool {
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+}
+
+// retryAfter reads both forms that the header has; 0: none.
+func retryAfter(value string) time.Duration {
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, int(2*longestWait/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}

@@ -1,0 +1,101 @@
+package call
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The longest values that make sense, well above what the vendor documents.
+const (
+	MaxField = 128
+	MaxToken = 4096
+	maxURL   = 2048
+)
+
+// Argument is an engine.ErrArgument.
+func Argument(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{engine.ErrArgument}, args...)...)
+}
+
+// CheckHeader refuses what must not become a header's value.
+func CheckHeader(field, value string, longest int) error {
+	switch {
+	case value == "":
+		return Argument("%s is empty", field)
+	case len(value) > longest:
+		return Argument("%s is longer than %d bytes", field, longest)
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+		return Argument("%s has a control character or is not UTF-8", field)
+	case strings.TrimSpace(value) != value:
+		return Argument("%s begins or ends with a space", field)
+	}
+	return nil
+}
+
+// CheckURL parses the base URL of a server; a path in it is kept.
+func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
+	if len(text) > maxURL {
+		return nil, Argument("%s is longer than %d bytes", field, maxURL)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil: // the parser's error would repeat what may be a secret
+		return nil, Argument("%s is not a URL", field)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, Argument("%s has the scheme %q, http and https are allowed", field, u.Scheme)
+	case u.Hostname() == "":
+		return nil, Argument("%s has no host", field)
+	case u.User != nil:
+		return nil, Argument("%s has user info in it", field)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, Argument("%s has a query or a fragment", field)
+	case u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()):
+		return nil, Argument("%s is plain http, which would show tokens to the network; use https, or set PlainHTTP", field)
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// HTTPClient returns the client to use, which follows no redirect, and what
+// closes its connections. Those of the host's own client are the host's.
+func HTTPClient(own *http.Client) (*http.Client, func()) {
+	var c http.Client
+	closeIdle := func() {}
+	if own != nil {
+		c = *own
+	} else {
+		t := NewTransport()
+		c.Transport, closeIdle = t, t.CloseIdleConnections
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c, closeIdle
+}
+
+// NewTransport makes one with bounds on all that it waits for but the reply.
+func NewTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           16,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        30 * time.Second, // servers drop idle ones, and a dropped one costs a retry
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}

@@ -1,0 +1,242 @@
+// Package nimhttptest is the vendor's kit server in process, over a mockim
+// world: for tests of hosts that log in over HTTP, and behind imreuse sandbox
+// for any client in any language.
+//
+//	server := nimhttptest.New(t, nimhttptest.Options{})
+//	kit, err := nimhttp.NewKit(nimhttp.Options{AppKey: nimhttptest.AppKey, KitURL: server.KitURL()})
+//	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
+//
+// It serves kit login, anonymous login, the token check, the environment of a
+// private deployment, and of the meeting layer its configuration and the
+// account's. Paths may have any prefix, as private deployments have one. Replies
+// come in the vendor's envelope, and browsers are answered too (CORS).
+//
+// What it refuses is HTTP 200 and one of these codes:
+//
+//	404   the AppKey of the path is not served, or the header has another one
+//	401   the header AppKey, user or token is missing
+//	402   the account is not known, or that is not its token, or the session has been ended
+//	1021  the kit account is bound to no IM account
+//	1026  the token has expired
+//	701   the kit account is bound to an IM account that does not exist
+//	403   there are no temporary accounts
+//
+// An unknown path is HTTP 404, a wrong method 405, a body of more than 64 KiB
+// 413, each with that code in an envelope. A dynamic token (header authType: 1)
+// is looked at as any other.
+//
+// A login is a kit session of its user and deviceId in the world. When
+// mockim.Service.EndKit ends it, the token check and every other call of that
+// session are refused until it logs in again: with 1026 where the cause is
+// engine.ErrTokenExpired, and then no login with that token succeeds either;
+// with 402 for any other cause. A token check with another token that is good
+// renews the session.
+package nimhttptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The accounts of the vendor's guides, which a server with no World has: one IM
+// account, and a kit account that is bound to it. Both have the same id, since
+// the vendor's web kit compares the IM account with the userUuid.
+const (
+	AppKey    = "app1"
+	Accid     = "myaccid"
+	IMToken   = "myToken"
+	UserUUID  = "myaccid"
+	UserToken = "myUserToken"
+)
+
+// Options are the choices for one server. The zero value is useful. More fields
+// come with more of the vendor's servers.
+type Options struct {
+	World  *mockim.Service // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
+	AppKey string          // the only one that is served; "": the constant AppKey where World is nil, else any
+	Addr   string          // where to listen, on loopback; "": 127.0.0.1:0
+}
+
+// A Server is a kit server that listens. It is safe for concurrent use.
+type Server struct {
+	world  *mockim.Service
+	appKey string // "": any
+	url    string
+	http   *http.Server
+	stop   context.CancelFunc // ends replies that are being delayed
+	served chan error         // what http.Serve returned
+	conns  sync.WaitGroup
+	close  func() error
+
+	mu       sync.Mutex // protects the following fields; held across no call of the world
+	sessions map[sessionKey]*session
+	opened   uint64
+	expired  map[string][]*session // by user: sessions whose tokens have expired
+	faults   []*Fault
+	requests []Request
+}
+
+const (
+	maxHeader   = 32 << 10
+	maxBody     = 64 << 10
+	maxRequests = 1000
+	timeout     = 15 * time.Second // to read a request, and to write a reply
+	grace       = time.Second      // for replies under way when the server is closed
+)
+
+// Start makes a server and lets it listen. It fails with engine.ErrArgument
+// where Addr is not on loopback, and as net.Listen does, such as for a port that
+// is taken.
+func Start(o Options) (*Server, error) {
+	if o.World == nil {
+		if o.AppKey == "" {
+			o.AppKey = AppKey
+		}
+		o.World = guideWorld(o.AppKey)
+	}
+	listener, err := listen(o.Addr)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{
+		world:    o.World,
+		appKey:   o.AppKey,
+		url:      "http://" + listener.Addr().String(),
+		stop:     stop,
+		served:   make(chan error, 1),
+		sessions: map[sessionKey]*session{},
+		expired:  map[string][]*session{},
+	}
+	s.close = sync.OnceValue(s.shutDown)
+	s.http = &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		ReadHeaderTimeout: timeout,
+		ReadTimeout:       timeout,
+		WriteTimeout:      timeout,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnState:         s.count,
+	}
+	go func() { s.served <- s.http.Serve(listener) }()
+	return s, nil
+}
+
+// New is Start for a test: the server is closed with t, and t fails where it
+// does not start.
+func New(t testing.TB, o Options) *Server {
+	t.Helper()
+	s, err := Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("nimhttptest: %v", err)
+		}
+	})
+	return s
+}
+
+func guideWorld(appKey string) *mockim.Service {
+	world := mockim.NewService(mockim.ServiceOptions{AppKey: appKey})
+	world.AddIM(engine.IMAccount{Accid: Accid, Token: IMToken})
+	world.Bind(engine.KitAccount{UserUUID: UserUUID, Token: UserToken}, Accid)
+	return world
+}
+
+// listen refuses what others could reach: the accounts are no secret.
+func listen(addr string) (net.Listener, error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: Addr %q is not HOST:PORT: %w", engine.ErrArgument, addr, err)
+	}
+	if ip := net.ParseIP(host); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
+		return nil, notLoopback(addr)
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("nimhttptest: %w", err)
+	}
+	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // what localhost came to
+		listener.Close()
+		return nil, notLoopback(addr)
+	}
+	return listener, nil
+}
+
+func notLoopback(addr string) error {
+	return fmt.Errorf("%w: Addr %q is not on loopback: use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT", engine.ErrArgument, addr)
+}
+
+// KitURL is the address of the kit server, such as http://127.0.0.1:40000.
+func (s *Server) KitURL() string { return s.url }
+
+// World is where the accounts are.
+func (s *Server) World() *mockim.Service { return s.world }
+
+// A Request is what reached the server. Its header has the tokens in it: tests
+// want to see them.
+type Request struct {
+	Method string
+	Path   string // as it was sent, with any prefix and in its escapes
+	Header http.Header
+}
+
+// Requests are those that reached the server, in order, the preflight requests
+// of browsers and those that met a Fault among them. The last thousand are kept.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Request, len(s.requests))
+	for i, r := range s.requests {
+		all[i] = Request{r.Method, r.Path, r.Header.Clone()}
+	}
+	return all
+}
+
+// Close stops the server, lets replies under way finish, but not those that a
+// Fault delays, and ends the kit sessions in the world, which lives on. None of
+// the server's goroutines is left when it returns. Again is nothing.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) shutDown() error {
+	s.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	err := <-s.served
+	s.conns.Wait()
+	s.endSessions()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// count keeps count of the connections. New ones come from Serve's goroutine
+// only, so none is added after it has returned.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.conns.Add(1)
+	case http.StateClosed:
+		s.conns.Done()
+	}
+}

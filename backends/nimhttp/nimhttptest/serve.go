@@ -1,0 +1,113 @@
+package nimhttptest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// An envelope is what every reply is in. A failure has no data.
+type envelope struct {
+	Code      int    `json:"code"`
+	Msg       string `json:"msg"`
+	RequestID string `json:"requestId"`
+	TS        int64  `json:"ts"` // milliseconds
+	Cost      string `json:"cost"`
+	Data      any    `json:"data,omitempty"`
+}
+
+// A reply is complete before any of it is written.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.note(r)
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method == http.MethodOptions {
+		preflight(w, r)
+		return
+	}
+	if fault := s.takeFault(r.URL.EscapedPath()); fault != nil {
+		s.serveFault(w, r, fault)
+		return
+	}
+	out := s.respond(w, r)
+	out.writeHeader(w)
+	w.Write(out.body)
+}
+
+func (s *Server) note(r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) == maxRequests {
+		s.requests = slices.Delete(s.requests, 0, 1)
+	}
+	s.requests = append(s.requests, Request{r.Method, r.URL.EscapedPath(), r.Header.Clone()})
+}
+
+// preflight lets a page of any origin send the kit's headers.
+func preflight(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	if asked := r.Header.Values("Access-Control-Request-Headers"); len(asked) > 0 {
+		h.Set("Access-Control-Allow-Headers", strings.Join(asked, ", "))
+	}
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// respond does what r asks for. Its body is read, and means nothing: the kits
+// put all they say into headers.
+func (s *Server) respond(w http.ResponseWriter, r *http.Request) reply {
+	began := time.Now()
+	var data any
+	err := readBody(w, r)
+	if err == nil {
+		data, err = s.answer(r)
+	}
+	e := envelope{Msg: "success", RequestID: strings.ReplaceAll(uuid.NewString(), "-", ""), TS: began.UnixMilli(), Data: data}
+	out := reply{status: http.StatusOK, header: http.Header{}}
+	if err != nil {
+		var no *refusal
+		if !errors.As(err, &no) {
+			no = refuseHTTP(http.StatusInternalServerError)
+		}
+		out.status, e.Code, e.Msg = no.status, no.code, no.text
+	}
+	e.Cost = fmt.Sprintf("%dms", time.Since(began).Milliseconds())
+	out.header.Set("Content-Type", "application/json;charset=UTF-8")
+	out.body, err = json.Marshal(e)
+	if err != nil {
+		panic(err) // of our own types
+	}
+	return out
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) error {
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return refuseHTTP(http.StatusRequestEntityTooLarge)
+	}
+	if err != nil {
+		return refuseHTTP(http.StatusBadRequest)
+	}
+	return nil
+}
+
+func (out reply) writeHeader(w http.ResponseWriter) {
+	for name, values := range out.header {
+		w.Header()[http.CanonicalHeaderKey(name)] = values
+	}
+	w.WriteHeader(out.status)
+}
