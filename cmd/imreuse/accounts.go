@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The accounts file of the sandbox.
+
+type (
+	accountsFile struct {
+		AppKey    string            `json:"appKey"`
+		AppSecret string            `json:"appSecret"`
+		IM        []json.RawMessage `json:"im"` // each decoded by itself, so that an error can name it
+		Kit       []json.RawMessage `json:"kit"`
+	}
+	imEntry struct {
+		Accid string `json:"accid"`
+		Token string `json:"token"`
+	}
+	kitEntry struct {
+		UserUUID  string `json:"userUuid"`
+		UserToken string `json:"userToken"`
+		Accid     string `json:"accid"`
+	}
+)
+
+const (
+	maxAccounts = 16 << 20 // bytes of the file
+	maxID       = 32       // kit-semantics.md 2
+	maxText     = 128
+	idRunes     = "abcdefghijklmnopqrstuvwxyz0123456789_@.-"
+)
+
+// readAccounts makes a world of an accounts file. Its errors name the file, and
+// the line or the field, never a token.
+func readAccounts(name string) (world *mockim.Service, appKey string, err error) {
+	text, err := readFile(name)
+	if err != nil {
+		return nil, "", fmt.Errorf("-accounts: %w", err) // it names the file
+	}
+	world, appKey, err = parseAccounts(text)
+	if err != nil {
+		return nil, "", fmt.Errorf("-accounts: %s: %w", name, err)
+	}
+	return world, appKey, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxAccounts+1))
+	if err == nil && len(text) > maxAccounts {
+		err = fmt.Errorf("%s: it has more than %d bytes", name, maxAccounts)
+	}
+	return text, err
+}
+
+func parseAccounts(text []byte) (*mockim.Service, string, error) {
+	var file accountsFile
+	if err := decode(text, &file); err != nil {
+		return nil, "", err
+	}
+	if err := checkText("appKey", file.AppKey); err != nil {
+		return nil, "", err
+	}
+	world := mockim.NewService(mockim.ServiceOptions{AppKey: file.AppKey})
+	accids, err := addIM(world, file.IM)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := bindKits(world, file.Kit, accids); err != nil {
+		return nil, "", err
+	}
+	return world, file.AppKey, nil
+}
+
+// addIM returns the accids, folded.
+func addIM(world *mockim.Service, entries []json.RawMessage) (ids, error) {
+	accids := ids{}
+	for i, text := range entries {
+		var entry imEntry
+		where := fmt.Sprintf("im[%d]", i)
+		if err := decode(text, &entry); err != nil {
+			return nil, fmt.Errorf("%s: %w", where, err)
+		}
+		if err := accids.add(where+".accid", entry.Accid); err != nil {
+			return nil, err
+		}
+		if err := checkText(where+".token", entry.Token); err != nil {
+			return nil, err
+		}
+		world.AddIM(engine.IMAccount{Accid: entry.Accid, Token: entry.Token})
+	}
+	return accids, nil
+}
+
+func bindKits(world *mockim.Service, entries []json.RawMessage, accids ids) error {
+	users := ids{}
+	for i, text := range entries {
+		var entry kitEntry
+		where := fmt.Sprintf("kit[%d]", i)
+		if err := decode(text, &entry); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		if err := users.add(where+".userUuid", entry.UserUUID); err != nil {
+			return err
+		}
+		if err := checkText(where+".userToken", entry.UserToken); err != nil {
+			return err
+		}
+		if err := checkID(where+".accid", entry.Accid); err != nil {
+			return err
+		}
+		if _, known := accids[strings.ToLower(entry.Accid)]; !known {
+			return fmt.Errorf("%s.accid %q is none of the accids in im", where, entry.Accid)
+		}
+		world.Bind(engine.KitAccount{UserUUID: entry.UserUUID, Token: entry.UserToken}, entry.Accid)
+	}
+	return nil
+}
+
+// ids are those in use, folded, with the field that each is in.
+type ids map[string]string
+
+func (all ids) add(field, id string) error {
+	if err := checkID(field, id); err != nil {
+		return err
+	}
+	folded := strings.ToLower(id)
+	if first, taken := all[folded]; taken {
+		return fmt.Errorf("%s %q is %s already; case makes no difference", field, id, first)
+	}
+	all[folded] = field
+	return nil
+}
+
+func checkID(field, id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("%s is missing or empty", field)
+	case len(id) > maxID:
+		return fmt.Errorf("%s %q has %d characters, %d are allowed", field, id, len(id), maxID)
+	case strings.Trim(strings.ToLower(id), idRunes) != "":
+		return fmt.Errorf("%s %q has a character other than letters, digits and _ @ . -", field, id)
+	}
+	return nil
+}
+
+// checkText is for what travels in a header.
+func checkText(field, text string) error {
+	switch {
+	case text == "":
+		return fmt.Errorf("%s is missing or empty", field)
+	case len(text) > maxText:
+		return fmt.Errorf("%s has %d characters, %d are allowed", field, len(text), maxText)
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("%s has a space, or a character that is not printable ASCII", field)
+	}
+	return nil
+}
+
+// decode reads one JSON value, all of text, into v. It says where it fails.
+func decode(text []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return explain(err, text)
+	}
+	if rest := bytes.TrimLeft(text[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
+		return fmt.Errorf("line %d: there is more after the end", line(text, int64(len(text)-len(rest))))
+	}
+	return nil
+}
+
+func explain(err error, text []byte) error {
+	var (
+		syntax *json.SyntaxError
+		kind   *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("line %d: it is not JSON: %w", line(text, syntax.Offset), err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("line %d: it is not JSON: it ends too early", line(text, int64(len(text))))
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("it is not a JSON object, but %s", kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s must not be a JSON %s", kind.Field, kind.Value)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: ")) // an unknown field
+}
+
+func line(text []byte, offset int64) int {
+	return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
+}

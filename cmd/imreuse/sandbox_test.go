@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startSandbox runs the command until stop is called, which returns the exit
+// status and what was printed to stderr.
+func startSandbox(t *testing.T, args ...string) (kit string, stop func() (int, string)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout, print := io.Pipe()
+	var stderr bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, append([]string{"imreuse", "sandbox"}, args...), print, &stderr)
+		print.Close()
+	}()
+	out := bufio.NewReader(stdout)
+	kit = firstLine(t, out)
+	return kit, func() (int, string) {
+		cancel()
+		if rest, _ := io.ReadAll(out); len(rest) > 0 {
+			t.Errorf("after the first line: got %q, want nothing", rest)
+		}
+		return <-done, stderr.String()
+	}
+}
+
+// firstLine is the kit server's URL: a client reads no more than this line.
+func firstLine(t *testing.T, out *bufio.Reader) string {
+	t.Helper()
+	line, err := out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("got %q and %v, want a line", line, err)
+	}
+	var first map[string]string
+	if err := json.Unmarshal([]byte(line), &first); err != nil || !strings.HasPrefix(first["kit"], "http://") {
+		t.Fatalf("got %q and %v, want the kit server's URL", line, err)
+	}
+	return first["kit"]
+}
+
+// post is what curl would do. It returns the reply's code and data.
+func post(t *testing.T, url, appKey, user, token string) (int, map[string]any) {
+	t.Helper()
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"AppKey": appKey, "user": user, "token": token, "Origin": "http://localhost"} {
+		r.Header.Set(name, value)
+	}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got := res.Header.Get("Access-Control-Allow-Origin"); got != "*" {
+		t.Errorf("got allowed origin %q, want any", got)
+	}
+	var reply struct {
+		Code int
+		Data map[string]any
+	}
+	if err := json.NewDecoder(res.Body).Decode(&reply); err != nil {
+		t.Fatal(err)
+	}
+	return reply.Code, reply.Data
+}
+
+func wantGone(t *testing.T, kit string) {
+	t.Helper()
+	transport := new(http.Transport)
+	r, err := http.NewRequest(http.MethodGet, kit, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := transport.RoundTrip(r); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("after the end: got %v, want %v", err, syscall.ECONNREFUSED)
+	}
+}
+
+func accounts(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "accounts.json")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestSandbox(t *testing.T) {
+	kit, stop := startSandbox(t)
+	code, data := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken")
+	if code != 0 || data["imAccid"] != "myaccid" || data["imToken"] != "myToken" {
+		t.Errorf("login: got code %d, %v", code, data)
+	}
+	if code, _ := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "wrong"); code != 402 {
+		t.Errorf("wrong token: got code %d, want 402", code)
+	}
+	if code, data := post(t, kit+"/scene/apps/app1/v1/anonymous/login", "app1", "", ""); code != 0 || data["userToken"] == "" {
+		t.Errorf("anonymous login: got code %d, %v", code, data)
+	}
+	if code, stderr := stop(); code != 0 || stderr != "" {
+		t.Errorf("got exit status %d and %q, want success", code, stderr)
+	}
+	wantGone(t, kit)
+}
+
+// The text of the help is a good accounts file, and these are its accounts.
+func TestSandboxHelpIsTrue(t *testing.T) {
+	_, out, _ := command(t, "sandbox", "-h")
+	from, to := strings.Index(out, `{"appKey"`), strings.LastIndex(out, "]}")
+	if from < 0 || to < from {
+		t.Fatalf("no accounts in %s", out)
+	}
+	kit, stop := startSandbox(t, "-accounts", accounts(t, out[from:to+2]))
+	if code, data := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 || data["imToken"] != "myToken" {
+		t.Errorf("login: got code %d, %v", code, data)
+	}
+	stop()
+}
+
+func TestSandboxAccounts(t *testing.T) {
+	name := accounts(t, `
+		{"appKey": "key-9", "appSecret": "secret1",
+		 "im":  [{"accid": "User-One", "token": "t1"}, {"accid": "two", "token": "t2"}],
+		 "kit": [{"userUuid": "user-one", "userToken": "k1", "accid": "user-one"},
+		         {"userUuid": "Another", "userToken": "k2", "accid": "USER-one"}]}
+	`)
+	kit, stop := startSandbox(t, "-accounts", name, "-addr", "localhost:0")
+	for user, token := range map[string]string{"user-one": "k1", "another": "k2"} {
+		code, data := post(t, kit+"/scene/apps/key-9/v1/login", "key-9", user, token)
+		if code != 0 || data["userUuid"] != user || data["imAccid"] != "user-one" || data["imToken"] != "t1" || data["imKey"] != "key-9" {
+			t.Errorf("%s: got code %d, %v", user, code, data)
+		}
+	}
+	if code, _ := post(t, kit+"/scene/apps/app1/v1/login", "app1", "user-one", "k1"); code != 404 {
+		t.Errorf("another AppKey: got code %d, want 404", code)
+	}
+	if code, stderr := stop(); code != 0 || stderr != "" {
+		t.Errorf("got exit status %d and %q, want success", code, stderr)
+	}
+}
+
+func TestSandboxBadAccounts(t *testing.T) {
+	long := strings.Repeat("a", 33)
+	im := func(entry string) string {
+		return `{"appKey": "app1", "im": [{"accid": "one", "token": "s3"}, ` + entry + `]}`
+	}
+	kit := func(entry string) string {
+		return `{"appKey": "app1", "im": [{"accid": "one", "token": "s3"}], "kit": [{"userUuid": "u1", "userToken": "s3", "accid": "one"}, ` + entry + `]}`
+	}
+	tests := []struct{ name, text, wants string }{
+		{"empty", "", "line 1: it is not JSON"},
+		{"text", "appKey=app1", "line 1: it is not JSON"},
+		{"syntax", "{\n\"appKey\": \"app1\",\n\"im\" []}", "line 3: it is not JSON"},
+		{"cut off", "{\"appKey\": \"app1\",\n\"im\": [", "line 2: it is not JSON: it ends too early"},
+		{"comma at the end", "{\"appKey\": \"app1\",\n}", "line 2: it is not JSON"},
+		{"trailing data", "{\"appKey\": \"app1\"}\n{}", "line 2: there is more after the end"},
+		{"trailing bracket", "{\"appKey\": \"app1\"}\n\n]", "line 3: there is more after the end"},
+		{"array", "[]", "it is not a JSON object, but array"},
+		{"null", "null", "appKey is missing or empty"},
+		{"no appKey", `{"im": []}`, "appKey is missing or empty"},
+		{"empty appKey", `{"appKey": ""}`, "appKey is missing or empty"},
+		{"appKey with a space", `{"appKey": "app 1"}`, "appKey has a space"},
+		{"appKey is a number", `{"appKey": 1}`, "appKey must not be a JSON number"},
+		{"unknown field", `{"appKey": "app1", "kits": []}`, `unknown field "kits"`},
+		{"im is an object", `{"appKey": "app1", "im": {}}`, "im must not be a JSON object"},
+		{"im of text", im(`"two"`), "im[1]: it is not a JSON object, but string"},
+		{"im, unknown field", im(`{"acid": "two", "token": "s3"}`), `im[1]: unknown field "acid"`},
+		{"im, null", im(`null`), "im[1].accid is missing or empty"},
+		{"im, no accid", im(`{"token": "s3"}`), "im[1].accid is missing or empty"},
+		{"im, bad accid", im(`{"accid": "t wo", "token": "s3"}`), `im[1].accid "t wo" has a character`},
+		{"im, control character", im(`{"accid": "t\nwo", "token": "s3"}`), `im[1].accid "t\nwo" has a character`},
+		{"im, foreign letter", im(`{"accid": "zwö", "token": "s3"}`), `im[1].accid "zwö" has a character`},
+		{"im, long accid", im(`{"accid": "` + long + `", "token": "s3"}`), "33 characters, 32 are allowed"},
+		{"im, number", im(`{"accid": 2, "token": "s3"}`), "im[1]: accid must not be a JSON number"},
+		{"im, no token", im(`{"accid": "two"}`), "im[1].token is missing or empty"},
+		{"im, bad token", im(`{"accid": "two", "token": "s3\u0000"}`), "im[1].token has a space, or a character"},
+		{"im, long token", im(`{"accid": "two", "token": "` + strings.Repeat("s3", 65) + `"}`), "im[1].token has 130 characters"},
+		{"im, twice", im(`{"accid": "one", "token": "s3"}`), `im[1].accid "one" is im[0].accid already`},
+		{"im, twice but for case", im(`{"accid": "ONE", "token": "s3"}`), `im[1].accid "ONE" is im[0].accid already`},
+		{"kit, field of im", kit(`{"userUuid": "u2", "token": "s3", "accid": "one"}`), `kit[1]: unknown field "token"`},
+		{"kit, no userUuid", kit(`{"userToken": "s3", "accid": "one"}`), "kit[1].userUuid is missing or empty"},
+		{"kit, bad userUuid", kit(`{"userUuid": "u/2", "userToken": "s3", "accid": "one"}`), `kit[1].userUuid "u/2" has a character`},
+		{"kit, no userToken", kit(`{"userUuid": "u2", "accid": "one"}`), "kit[1].userToken is missing or empty"},
+		{"kit, bad userToken", kit(`{"userUuid": "u2", "userToken": "s3 s3", "accid": "one"}`), "kit[1].userToken has a space"},
+		{"kit, twice but for case", kit(`{"userUuid": "U1", "userToken": "s3", "accid": "one"}`), `kit[1].userUuid "U1" is kit[0].userUuid already`},
+		{"kit, no accid", kit(`{"userUuid": "u2", "userToken": "s3"}`), "kit[1].accid is missing or empty"},
+		{"kit, unknown accid", kit(`{"userUuid": "u2", "userToken": "s3", "accid": "two"}`), `kit[1].accid "two" is none of the accids in im`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			name := accounts(t, test.text)
+			code, out, stderr := command(t, "sandbox", "-accounts", name)
+			if code != 1 || out != "" || !strings.Contains(stderr, name) || !strings.Contains(stderr, test.wants) {
+				t.Errorf("got exit status %d, %q and %q, want %q about %s", code, out, stderr, test.wants, name)
+			}
+			if strings.Contains(stderr, "s3") || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("got %q, want one line with no token in it", stderr)
+			}
+		})
+	}
+}
+
+func TestSandboxBadUse(t *testing.T) {
+	kit, stop := startSandbox(t)
+	defer stop()
+	folder := t.TempDir()
+	huge := filepath.Join(folder, "huge.json")
+	if err := os.WriteFile(huge, bytes.Repeat([]byte(" "), 16<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, wants string
+		args        []string
+	}{
+		{"every address", `"0.0.0.0:0" is not on loopback`, []string{"-addr", "0.0.0.0:0"}},
+		{"port alone", `":0" is not on loopback`, []string{"-addr", ":0"}},
+		{"every address of IPv6", `"[::]:0" is not on loopback`, []string{"-addr", "[::]:0"}},
+		{"local network", `"192.168.1.2:0" is not on loopback`, []string{"-addr", "192.168.1.2:0"}},
+		{"name", `"example.com:0" is not on loopback`, []string{"-addr", "example.com:0"}},
+		{"no port", `"127.0.0.1" is not HOST:PORT`, []string{"-addr", "127.0.0.1"}},
+		{"port taken", "address already in use", []string{"-addr", strings.TrimPrefix(kit, "http://")}},
+		{"port out of range", "99999", []string{"-addr", "127.0.0.1:99999"}},
+		{"no such file", filepath.Join(folder, "none.json"), []string{"-accounts", filepath.Join(folder, "none.json")}},
+		{"file with no name", "-accounts: open", []string{"-accounts", ""}},
+		{"folder", folder, []string{"-accounts", folder}},
+		{"huge file", "more than 16777216 bytes", []string{"-accounts", huge}},
+		{"argument", "-accounts", []string{"accounts.json"}},
+		{"unknown flag", "port", []string{"-port", "1"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			code, _, stderr := command(t, append([]string{"sandbox"}, test.args...)...)
+			if code != 1 || !strings.Contains(stderr, test.wants) {
+				t.Errorf("got exit status %d and %q, want 1 and %q", code, stderr, test.wants)
+			}
+		})
+	}
+}
+
+func TestSandboxNobodyReads(t *testing.T) {
+	reader, writer := io.Pipe()
+	reader.Close()
+	var stderr bytes.Buffer
+	if code := run(t.Context(), []string{"imreuse", "sandbox"}, writer, &stderr); code != 1 || stderr.Len() == 0 {
+		t.Errorf("got exit status %d and %q, want 1 and a reason", code, stderr.String())
+	}
+}
+
+// The command as a process: main itself, with its signals.
+func TestSandboxProcess(t *testing.T) {
+	const child = "IMREUSE_TEST_SANDBOX"
+	if os.Getenv(child) != "" {
+		os.Args = []string{"imreuse", "sandbox"}
+		main()
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM to send")
+	}
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		t.Run(fmt.Sprint(signal), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			c := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestSandboxProcess$")
+			c.Env = append(os.Environ(), child+"=1")
+			var stderr bytes.Buffer
+			c.Stderr = &stderr
+			stdout, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			out := bufio.NewReader(stdout)
+			kit := firstLine(t, out)
+			if code, _ := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 {
+				t.Errorf("login: got code %d", code)
+			}
+			if err := c.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			rest, _ := io.ReadAll(out)
+			if err := c.Wait(); err != nil || len(rest) > 0 || stderr.Len() > 0 {
+				t.Errorf("got %v, %q and %q, want a clean end", err, rest, stderr.String())
+			}
+			wantGone(t, kit)
+		})
+	}
+}
