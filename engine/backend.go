@@ -89,7 +89,7 @@ func checkText(field, s string) error {
 
 const (
 	maxAccid   = 32 // http-api.md 2.2
-	accidRunes = "abcdefghijklmnopqrstuvwxyz0123456789_@.-"
+	accidRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@.-"
 )
 
 func (a IMAccount) check() error {
@@ -99,7 +99,7 @@ func (a IMAccount) check() error {
 	if len(a.Accid) > maxAccid {
 		return argument("accid has %d characters, %d are allowed", len(a.Accid), maxAccid)
 	}
-	if strings.Trim(fold(a.Accid), accidRunes) != "" {
+	if strings.Trim(a.Accid, accidRunes) != "" {
 		return argument("accid %q has a character other than letters, digits and _ @ . -", a.Accid)
 	}
 	return checkText("token", a.Token)

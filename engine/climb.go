@@ -63,12 +63,21 @@ func panicked(err error) bool {
 	return errors.As(err, &p)
 }
 
-// ask makes a call that answers the operation, within its ctx. The error is why
-// the operation is over, where it is: what the backend made of it matters less.
-func (o *operation) ask(name string, f func(context.Context) error) error {
-	return o.outcome(name, o.call(o.ctx, name, f))
+// try makes a call of the operation's own, within its ctx, unless it is over.
+func (o *operation) try(name string, f func(context.Context) error) error {
+	if over := o.over(); over != nil {
+		return over
+	}
+	return o.call(o.ctx, name, f)
 }
 
+// ask is try, for a call that has no effect to be undone.
+func (o *operation) ask(name string, f func(context.Context) error) error {
+	return o.outcome(name, o.try(name, f))
+}
+
+// outcome is why the operation is over, where it is: what the backend made of
+// that matters less.
 func (o *operation) outcome(name string, err error) error {
 	if over := o.over(); over != nil {
 		o.failed = name
@@ -101,7 +110,7 @@ func (o *operation) adopt() error {
 	}
 	l := &login{lost: TriggerIMLost, phase: sought}
 	var a IMAccount
-	err := o.call(o.ctx, "AdoptIM", func(ctx context.Context) (err error) {
+	err := o.try("AdoptIM", func(ctx context.Context) (err error) {
 		a, err = e.adopter.AdoptIM(ctx, e.notify(l))
 		return err
 	})
@@ -123,7 +132,7 @@ func (o *operation) adopt() error {
 
 // initIM is the one step that is never undone: IM stays initialised until Close.
 func (o *operation) initIM() error {
-	err := o.call(o.ctx, "InitIM", func(ctx context.Context) error { return o.e.backend.InitIM(ctx, o.e.appKey) })
+	err := o.try("InitIM", func(ctx context.Context) error { return o.e.backend.InitIM(ctx, o.e.appKey) })
 	if err == nil {
 		err = o.rise(TriggerInitIM, o.host(), nil)
 	}
@@ -133,7 +142,7 @@ func (o *operation) initIM() error {
 func (o *operation) loginIM(a IMAccount) error {
 	l := &login{lost: TriggerIMLost, appKey: o.e.appKeyOf(a), accid: fold(a.Accid), phase: opening}
 	b := o.e.backend
-	err := o.call(o.ctx, "LoginIM", func(ctx context.Context) error { return b.LoginIM(ctx, a, o.e.notify(l)) })
+	err := o.try("LoginIM", func(ctx context.Context) error { return b.LoginIM(ctx, a, o.e.notify(l)) })
 	if over := o.outcome("LoginIM", err); over != nil {
 		return o.abandon(l, err, over, "LogoutIM", b.LogoutIM)
 	}
@@ -151,7 +160,7 @@ func (o *operation) openIM(l *login, host bool) error {
 func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 	l := &login{lost: TriggerKitLost, phase: opening}
 	b := o.e.backend
-	err := o.call(o.ctx, "LoginKit", func(ctx context.Context) error { return b.LoginKit(ctx, a, o.e.notify(l)) })
+	err := o.try("LoginKit", func(ctx context.Context) error { return b.LoginKit(ctx, a, o.e.notify(l)) })
 	if over := o.outcome("LoginKit", err); over != nil {
 		return o.abandon(l, err, over, "LogoutKit", b.LogoutKit)
 	}
@@ -177,11 +186,11 @@ func withUndo(why, undo error) error {
 	if undo == nil {
 		return why
 	}
-	return fmt.Errorf("%w; undoing it: %w", why, undo)
+	return fmt.Errorf("%w; undoing it: %v", why, undo) // whose Code is not this failure's
 }
 
-// climb does what a kit login does once it is clear that there is none yet.
-func (o *operation) climb(a KitAccount, reuse, anonymous bool) error {
+// login does what a kit login does once it is clear that there is none yet.
+func (o *operation) login(a KitAccount, reuse, anonymous bool) error {
 	e := o.e
 	if s := e.Status(); reuse && e.requireOnline && !s.Online {
 		return fmt.Errorf("%w: it is logged in as %s, but its link is down", ErrIMNotLoggedIn, s.Accid)
@@ -215,15 +224,15 @@ func (e *Engine) match(bound IMAccount, reuse bool) error {
 	if bound.Accid == "" {
 		return ErrNoIMAccount
 	}
-	m := &MismatchError{
-		Bound:    IMAccount{AppKey: e.appKeyOf(bound), Accid: fold(bound.Accid)},
-		LoggedIn: IMAccount{AppKey: e.appKey},
+	bound = IMAccount{AppKey: e.appKeyOf(bound), Accid: fold(bound.Accid)}
+	if bound.AppKey != e.appKey {
+		return &MismatchError{Bound: bound, LoggedIn: IMAccount{AppKey: e.appKey}}
 	}
-	if reuse {
-		m.LoggedIn = IMAccount{AppKey: e.im.appKey, Accid: e.im.accid}
+	if !reuse {
+		return nil
 	}
-	if m.Bound.AppKey != m.LoggedIn.AppKey || reuse && m.Bound.Accid != m.LoggedIn.Accid {
-		return m
+	if there := (IMAccount{AppKey: e.im.appKey, Accid: e.im.accid}); bound != there {
+		return &MismatchError{Bound: bound, LoggedIn: there}
 	}
 	return nil
 }

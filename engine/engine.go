@@ -179,7 +179,7 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 		if err != nil {
 			return err
 		}
-		return o.climb(a, reuse, false)
+		return o.login(a, reuse, false)
 	})
 }
 
@@ -213,7 +213,7 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 		if a.UserUUID == "" {
 			return fmt.Errorf("%w: the kit server made a temporary account without a userUuid", ErrUnavailable)
 		}
-		return o.climb(a, false, true)
+		return o.login(a, false, true)
 	})
 }
 
@@ -247,17 +247,17 @@ func (e *Engine) Close() error {
 	}
 	done := make(chan struct{})
 	e.closing = done
-	e.interruptLocked(IMInitialized)
 	e.mu.Unlock()
+	e.interrupt(IMInitialized)
 	defer close(done)
 	defer e.applying.Wait()
 	e.op <- struct{}{}
 	defer e.release()
 	o := &operation{e: e, name: "Close", began: e.machine.state()}
-	return o.close(context.Background())
+	return o.shutDown(context.Background())
 }
 
-func (o *operation) close(ctx context.Context) error {
+func (o *operation) shutDown(ctx context.Context) error {
 	e := o.e
 	errs := []error{e.settle(ctx)}
 	if e.machine.state() == KitLoggedIn {

@@ -57,17 +57,29 @@ func (e *Engine) lose(l *login, cause error) {
 		return
 	}
 	l.cause = asCause(l.lost, e.status.Load().State, cause)
+	var under *operation
 	if l.phase != sought {
-		e.lostLocked(l)
+		under = e.lostLocked(l)
 	}
 	e.mu.Unlock()
+	under.end(l.cause)
 	e.applyLosses()
 }
 
-func (e *Engine) lostLocked(l *login) {
+// lostLocked queues the loss, and returns the operation that climbs on l.
+func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
 	if e.running != nil && e.running.top >= l.rung() {
-		e.running.cancel(l.cause)
+		return e.running
+	}
+	return nil
+}
+
+// end ends an operation whose login was lost; nil: there is none. It is called
+// without mu, as interrupt is.
+func (o *operation) end(cause error) {
+	if o != nil {
+		o.cancel(cause)
 	}
 }
 
@@ -107,12 +119,14 @@ func (e *Engine) end(l *login) (lost bool) {
 // found makes a login of what AdoptIM was asked to look for.
 func (e *Engine) found(l *login, a IMAccount) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
 	l.phase = opening
+	var under *operation
 	if l.cause != nil {
-		e.lostLocked(l)
+		under = e.lostLocked(l)
 	}
+	e.mu.Unlock()
+	under.end(l.cause)
 }
 
 // applyLosses starts the one goroutine that the engine may have: nobody holds

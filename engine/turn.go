@@ -26,10 +26,17 @@ func (e *Engine) climb(ctx context.Context, name string, top State, bad error, r
 		return o.result(ctx, err)
 	}
 	defer e.release()
+	returned := false
+	defer func() {
+		if !returned && o.began < KitLoggedIn { // a Trace or Logger panicked
+			_ = o.descend(ctx, e.Status().Floor, nil)
+		}
+	}()
 	err := o.begin()
 	if err == nil {
 		err = run(o)
 	}
+	returned = true
 	if err == nil || o.began == KitLoggedIn {
 		return o.result(ctx, err)
 	}
@@ -94,9 +101,7 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 	if ctx == nil {
 		return o.result(context.Background(), argument("ctx is nil"))
 	}
-	e.mu.Lock()
-	e.interruptLocked(top)
-	e.mu.Unlock()
+	e.interrupt(top)
 	err := e.acquire(ctx)
 	if err == nil {
 		defer e.release()
@@ -180,9 +185,13 @@ func (e *Engine) delist(o *operation) {
 	e.climbing = slices.Delete(e.climbing, i, i+1)
 }
 
-// interruptLocked ends the operations that climb to the rung top or above it.
-func (e *Engine) interruptLocked(top State) {
-	for _, o := range e.climbing {
+// interrupt ends the operations that climb to the rung top or above it. It does
+// so without mu: to cancel a ctx can call methods of the host's own type of ctx.
+func (e *Engine) interrupt(top State) {
+	e.mu.Lock()
+	climbing := slices.Clone(e.climbing)
+	e.mu.Unlock()
+	for _, o := range climbing {
 		if o.top >= top {
 			o.cancel(ErrInterrupted)
 		}

@@ -65,6 +65,7 @@ func (w *fuzzWorld) step(b byte) {
 		if s.who != "" && s.who != a.Accid { // another account, and no logout in between
 			w.unasked()
 			s.set(a.Accid)
+			s.hosts = true
 			s.im.LoggedIn(a)
 			w.owner = "host"
 		}

@@ -9,6 +9,12 @@
 // LoggingIn, LoggedIn, LoggedOut, Link. It does so whoever asked for the login,
 // the host or the engine: the IM tells them apart. In reuse nothing of the
 // host's SDK is called, so an app that only reuses may pass the zero Client.
+//
+// Reports have no number that says which login they are about. What the IM goes
+// by is their order, which is the SDK's, and LoggingIn: a login of the engine's
+// that was given up may come true late, and what tells such a report from
+// a login of the host's is that the host said LoggingIn first. Where reports
+// stay in doubt, the engine's own login is never taken for the host's.
 package hostim
 
 import (
@@ -155,19 +161,35 @@ func (im *IM) logout(ctx context.Context, onlyStray bool) error {
 	}
 	if im.client.Logout == nil {
 		defer im.mu.Unlock()
+		if l != nil && l.mine {
+			im.login, im.stray = nil, true // the next login says so again
+		}
 		return mustDo("log IM out")
 	}
 	im.login, im.leaving = nil, l
 	im.mu.Unlock()
 
-	err := im.client.Logout(ctx)
+	err := errLogoutPanicked
+	defer func() { im.left(l, err) }()
+	err = im.client.Logout(ctx)
+	return err
+}
 
+var errLogoutPanicked = errors.New("the host's Logout panicked")
+
+// left settles what Client.Logout returned.
+func (im *IM) left(l *login, err error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.leaving = nil
 	im.stray = err != nil && im.login == nil
-	im.owed = im.confirms && l != nil && !l.out
-	return err
+	if l == nil {
+		return
+	}
+	im.owed = !l.out && (im.confirms || l.seen)
+	if l.mine && !l.seen && im.confirms {
+		im.ghost = l.accid // its own report is still to come
+	}
 }
 
 // logoutTimeout bounds the logout after a login whose caller gave up.

@@ -106,6 +106,45 @@ func TestLateLogoutReport(t *testing.T) {
 	l.heard(t, engine.ErrKicked)
 }
 
+// The same, of a login that the host made and the engine ended.
+func TestLateLogoutReportOfAdoptedLogin(t *testing.T) {
+	s := newSDK(after)
+	s.hostLogin(alice)
+	adopts(t, s.im, "alice")
+	if err := s.im.LogoutIM(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var l listener
+	if err := s.im.LoginIM(t.Context(), bob, l.notify()); err != nil {
+		t.Fatal(err)
+	}
+	s.settle() // LoggedOut of alice, LoggedIn of bob
+	l.heard(t, nil)
+	s.hostLogout()
+	l.heard(t, engine.ErrIMLoggedOut)
+}
+
+// An SDK that is known to report what it was asked for may report a whole login
+// after it has ended.
+func TestLateReportsOfEndedLogin(t *testing.T) {
+	s := newSDK(after)
+	logsIn(t, s, alice)
+	for range 2 {
+		if err := s.im.LogoutIM(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		if err := s.im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.im.LogoutIM(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.im.LoggedIn(alice)
+	adopts(t, s.im, "")
+}
+
 func TestWhatHappensDuringLogin(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -349,6 +388,49 @@ func TestNilFunctions(t *testing.T) {
 	}
 	im.LoggedOut(nil)
 	l.heard(t, engine.ErrIMLoggedOut)
+}
+
+// A login that cannot be undone is in the way of the next, which says who has to
+// help.
+func TestNilLogoutAfterOwnLogin(t *testing.T) {
+	s := newSDK(before)
+	im := hostim.Wrap(hostim.Client{Login: s.login})
+	s.im = im
+	if err := im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := im.LogoutIM(t.Context()); !errors.Is(err, engine.ErrState) {
+			t.Errorf("LogoutIM: got %v, want ErrState", err)
+		}
+		if err := im.LoginIM(t.Context(), alice, engine.Notify{}); !errors.Is(err, engine.ErrState) {
+			t.Errorf("LoginIM: got %v, want ErrState", err)
+		}
+	}
+	im.LoggedOut(nil) // the host helps
+	if err := im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
+		t.Errorf("after that: got %v", err)
+	}
+}
+
+func TestLogoutPanics(t *testing.T) {
+	s := newSDK(never)
+	logsIn(t, s, alice)
+	s.inside = func(call string) {
+		if call == "Logout" {
+			panic("broken")
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.im.LogoutIM(t.Context())
+		t.Error("the panic was swallowed")
+	}()
+	s.inside = nil
+	logsIn(t, s, bob) // which logs out once more first
+	if got, want := s.called(), "[Login Logout Logout Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
 }
 
 func TestMeaninglessReports(t *testing.T) {

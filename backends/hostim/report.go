@@ -10,8 +10,8 @@ import (
 // which those come, whoever asked for the login; from any goroutine. They never
 // block, and call nothing of the host.
 
-// LoggingIn says that a login has begun. From here on AdoptIM waits for its
-// outcome, which is LoggedIn or LoggedOut. While somebody is logged in it is
+// LoggingIn says that a login has begun; say it before each login of the host's
+// own. From here on AdoptIM waits for its outcome, which is LoggedIn or LoggedOut. While somebody is logged in it is
 // nothing: SDKs report it when they reconnect, too.
 func (im *IM) LoggingIn() {
 	im.mu.Lock()
@@ -65,7 +65,7 @@ func (im *IM) LoggedOut(cause error) {
 	switch {
 	case im.leaving != nil && !im.leaving.out && l == nil:
 		im.leaving.out = true
-	case im.owed && (l == nil || !l.seen):
+	case im.owed && (l == nil || !l.seen && (im.confirms || cause == nil)):
 		im.owed = false
 	case l == nil:
 	case l == im.asked && !l.seen && cause == nil:

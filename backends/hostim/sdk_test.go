@@ -39,6 +39,7 @@ type sdk struct {
 	mu      sync.Mutex
 	calls   []string
 	who     string
+	hosts   bool     // the host asked for that login
 	pending []func() // callbacks that come after the call
 	fail    map[string]error
 	// inside is called in the middle of each call, as what happens meanwhile.
@@ -81,13 +82,18 @@ func (s *sdk) login(ctx context.Context, a engine.IMAccount) error {
 	}
 	s.say(s.im.LoggingIn)
 	s.set(a.Accid)
+	s.hosts = false
 	s.say(func() { s.im.LoggedIn(engine.IMAccount{Accid: a.Accid}) })
 	return nil
 }
 
 func (s *sdk) logout(context.Context) error {
 	err := s.enter("Logout")
-	if s.set("") != "" {
+	switch {
+	case s.set("") == "":
+	case s.hosts && s.report == never: // of its own logins it reports everything
+		s.im.LoggedOut(nil)
+	default:
 		s.say(func() { s.im.LoggedOut(nil) })
 	}
 	return err
@@ -136,6 +142,7 @@ func (s *sdk) hostLogin(a engine.IMAccount) {
 	}
 	s.im.LoggingIn()
 	s.set(a.Accid)
+	s.hosts = true
 	s.im.LoggedIn(a)
 }
 

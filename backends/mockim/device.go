@@ -24,6 +24,7 @@ type Device struct {
 	initialized bool
 	accid       string // who is logged in to IM; "": nobody
 	session     *session
+	hostLogins  int // in flight
 
 	mu     sync.Mutex // protects the following fields; taken after no other
 	calls  []string

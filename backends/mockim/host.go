@@ -2,7 +2,6 @@ package mockim
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -28,40 +27,39 @@ func (d *Device) HostInit(ctx context.Context) error {
 // HostLogin logs a in. Where a is logged in already it succeeds and does
 // nothing; anybody else is logged out first, whoever logged them in, also if
 // the login then fails. It fails with engine.ErrState before an init, and
-// otherwise as LoginIM. Call it from one goroutine at a time, as SDKs ask for.
+// otherwise as LoginIM. With an ended ctx nothing happens.
 func (d *Device) HostLogin(ctx context.Context, a engine.IMAccount) error {
-	if done, err := d.beginHostLogin(a); done {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
+	d.beginHostLogin(a)
 	err := d.gate(ctx, "HostLogin")
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
-	if d.accid == fold(a.Accid) && err == nil {
-		return nil // the engine was faster
-	}
-	if err == nil {
+	d.hostLogins--
+	if err == nil && !d.isLocked(a) {
 		d.endLocked(nil)
 		err = d.loginLocked(a)
 	}
-	if err != nil && d.accid == "" {
-		d.im.LoggedOut(err) // those who wait for this login need not any more
+	if err != nil && d.accid == "" && d.hostLogins == 0 {
+		d.im.LoggedOut(err) // nobody need wait any more
 	}
 	return err
 }
 
-func (d *Device) beginHostLogin(a engine.IMAccount) (done bool, err error) {
+// beginHostLogin is what happens at once: AdoptIM waits from here on.
+func (d *Device) beginHostLogin(a engine.IMAccount) {
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
-	switch {
-	case !d.initialized:
-		return true, fmt.Errorf("%w: IM is not initialised", engine.ErrState)
-	case d.accid != "" && d.accid == fold(a.Accid):
-		return true, nil
+	d.hostLogins++
+	if d.initialized && !d.isLocked(a) {
+		d.endLocked(nil)
+		d.im.LoggingIn()
 	}
-	d.endLocked(nil)
-	d.im.LoggingIn()
-	return false, nil
 }
+
+// isLocked reports whether a is who is logged in.
+func (d *Device) isLocked(a engine.IMAccount) bool { return d.accid != "" && d.accid == fold(a.Accid) }
 
 // HostLogout logs out whoever is logged in. It does so even if ctx has ended.
 func (d *Device) HostLogout(ctx context.Context) error { return d.logout(ctx) }

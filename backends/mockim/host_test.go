@@ -3,6 +3,7 @@ package mockim_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -255,4 +256,87 @@ func TestDeviceOutlivesEngine(t *testing.T) {
 		must(t, e.Close())
 		wantLoggedIn(t, d, "alice")
 	}
+}
+
+func TestEndIMWithoutCause(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	d := s.Device()
+	e, err := engine.New(d, appKey, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.LoginKit(t.Context(), kitAlice); err != nil {
+		t.Fatal(err)
+	}
+	s.EndIM(alice.Accid, nil)
+	for status := range e.Watch(t.Context()) {
+		if status.State == engine.IMInitialized {
+			if status.Cause != engine.ErrUnavailable {
+				t.Errorf("got cause %v, want ErrUnavailable: the host did nothing", status.Cause)
+			}
+			break
+		}
+	}
+}
+
+func TestHostLoginWithEndedContext(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	d := s.Device()
+	if err := errors.Join(d.HostInit(t.Context()), d.HostLogin(t.Context(), alice)); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.HostLogin(ended, bob); !errors.Is(err, context.Canceled) || d.LoggedIn() != "alice" {
+		t.Errorf("got %v and %q, want context.Canceled and alice", err, d.LoggedIn())
+	}
+}
+
+// A fault is for the next call, whatever it would have said.
+func TestFailedHostLoginOfSameAccount(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	d := s.Device()
+	d.Fail("HostLogin", engine.ErrUnavailable)
+	if err := d.HostLogin(t.Context(), alice); !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("before init: got %v, want ErrUnavailable", err)
+	}
+	if err := errors.Join(d.HostInit(t.Context()), d.HostLogin(t.Context(), alice)); err != nil {
+		t.Fatal(err)
+	}
+	d.Fail("HostLogin", engine.ErrUnavailable)
+	if err := d.HostLogin(t.Context(), alice); !errors.Is(err, engine.ErrUnavailable) || d.LoggedIn() != "alice" {
+		t.Errorf("same account: got %v and %q, want ErrUnavailable and alice", err, d.LoggedIn())
+	}
+}
+
+// AdoptIM waits until the last of two host logins in flight is decided.
+func TestTwoHostLoginsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(mockim.ServiceOptions{})
+		d := s.Device()
+		if err := d.HostInit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		release := d.Block("HostLogin")
+		ctx, giveUp := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = d.HostLogin(ctx, alice) })
+		synctest.Wait()
+		wg.Go(func() {
+			if err := d.HostLogin(t.Context(), bob); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if a, err := d.AdoptIM(t.Context(), engine.Notify{}); err != nil || a.Accid != "bob" {
+				t.Errorf("got %v and %v, want bob", a, err)
+			}
+		})
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		release()
+		wg.Wait()
+	})
 }

@@ -139,8 +139,11 @@ func (s *Service) Kick(accid string, r engine.KickReason) {
 
 // EndIM ends the IM login of every device of that account with cause, such as
 // engine.ErrAccountBanned or engine.ErrTokenRejected. The account itself stays
-// as it is.
+// as it is. A nil cause is engine.ErrUnavailable.
 func (s *Service) EndIM(accid string, cause error) {
+	if cause == nil {
+		cause = engine.ErrUnavailable // nil would say that the host did it
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endLocked(fold(accid), cause)
