@@ -64,8 +64,7 @@ func (w *fuzzWorld) step(b byte) {
 	case 6:
 		if s.who != "" && s.who != a.Accid { // another account, and no logout in between
 			w.unasked()
-			s.set(a.Accid)
-			s.hosts = true
+			s.setBy(a.Accid, true)
 			s.im.LoggedIn(a)
 			w.owner = "host"
 		}

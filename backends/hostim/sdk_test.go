@@ -81,17 +81,16 @@ func (s *sdk) login(ctx context.Context, a engine.IMAccount) error {
 		return err
 	}
 	s.say(s.im.LoggingIn)
-	s.set(a.Accid)
-	s.hosts = false
+	s.setBy(a.Accid, false)
 	s.say(func() { s.im.LoggedIn(engine.IMAccount{Accid: a.Accid}) })
 	return nil
 }
 
 func (s *sdk) logout(context.Context) error {
 	err := s.enter("Logout")
-	switch {
-	case s.set("") == "":
-	case s.hosts && s.report == never: // of its own logins it reports everything
+	switch who, hosts := s.setBy("", false); {
+	case who == "":
+	case hosts && s.report == never: // of its own logins it reports everything
 		s.im.LoggedOut(nil)
 	default:
 		s.say(func() { s.im.LoggedOut(nil) })
@@ -100,10 +99,16 @@ func (s *sdk) logout(context.Context) error {
 }
 
 func (s *sdk) set(who string) (old string) {
+	old, _ = s.setBy(who, false)
+	return old
+}
+
+func (s *sdk) setBy(who string, host bool) (old string, wasHosts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, s.who = s.who, who
-	return old
+	old, wasHosts = s.who, s.hosts
+	s.who, s.hosts = who, host
+	return old, wasHosts
 }
 
 func (s *sdk) say(report func()) {
@@ -141,8 +146,7 @@ func (s *sdk) hostLogin(a engine.IMAccount) {
 		s.im.LoggedOut(nil)
 	}
 	s.im.LoggingIn()
-	s.set(a.Accid)
-	s.hosts = true
+	s.setBy(a.Accid, true)
 	s.im.LoggedIn(a)
 }
 

@@ -1,0 +1,187 @@
+package hostim_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/hostim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// forEachOrder runs f for an SDK that reports before its calls return, after
+// that, and not at all.
+func TestLoginFails(t *testing.T) {
+	s := newSDK(before)
+	var l listener
+	wrong := engine.IMAccount{Accid: "bob", Token: "no"}
+	if err := s.im.LoginIM(t.Context(), wrong, l.notify()); !errors.Is(err, engine.ErrTokenRejected) {
+		t.Fatalf("got %v, want ErrTokenRejected", err)
+	}
+	l.heard(t, nil)
+	adopts(t, s.im, "")
+	s.im.LoggedIn(bob) // the host, with the right token
+	adopts(t, s.im, "bob")
+	if got, want := s.called(), "[Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
+func TestLoginFailsAfterReport(t *testing.T) {
+	s := newSDK(before)
+	broken := errors.New("broken")
+	s.fail["Login"] = broken
+	s.inside = func(call string) {
+		if call == "Login" {
+			s.set("alice")
+			s.im.LoggedIn(alice)
+		}
+	}
+	var l listener
+	if err := s.im.LoginIM(t.Context(), alice, l.notify()); !errors.Is(err, broken) {
+		t.Fatalf("got %v, want %v", err, broken)
+	}
+	l.heard(t, nil)
+	if got, want := s.called(), "[Login Logout]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+	adopts(t, s.im, "")
+}
+
+func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
+	tests := []struct {
+		name   string
+		report func(*sdk) // after LoginIM has failed
+		want   string
+		calls  string
+	}{
+		{"no report", func(*sdk) {}, "", "[Login Logout]"},
+		{"late report", func(s *sdk) { s.im.LoggedIn(alice) }, "", "[Login Logout Logout]"},
+		{"late reports", func(s *sdk) { s.im.LoggedIn(alice); s.im.LoggedOut(nil) }, "", "[Login Logout]"},
+		{"host logs in", func(s *sdk) { s.im.LoggingIn(); s.im.LoggedIn(alice) }, "alice", "[Login Logout]"},
+		{"host logs in as another", func(s *sdk) { s.im.LoggedIn(bob) }, "bob", "[Login Logout]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSDK(never)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.inside = func(call string) {
+				if call == "Login" {
+					cancel()
+				}
+			}
+			var l listener
+			if err := s.im.LoginIM(ctx, alice, l.notify()); !errors.Is(err, context.Canceled) {
+				t.Fatalf("got %v, want context.Canceled", err)
+			}
+			test.report(s)
+			adopts(t, s.im, test.want)
+			l.heard(t, nil)
+			if got := s.called(); got != test.calls {
+				t.Errorf("got calls %s, want %s", got, test.calls)
+			}
+		})
+	}
+}
+
+func TestLogoutFails(t *testing.T) {
+	s := newSDK(never)
+	logsIn(t, s, alice)
+	broken := errors.New("broken")
+	s.fail["Logout"] = broken
+	if err := s.im.LogoutIM(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("got %v, want %v", err, broken)
+	}
+	delete(s.fail, "Logout")
+	logsIn(t, s, bob) // which logs out once more first
+	if got, want := s.called(), "[Login Logout Logout Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
+func TestClientPanics(t *testing.T) {
+	s := newSDK(never)
+	s.inside = func(call string) {
+		if call == "Login" {
+			s.set("alice")
+			panic("broken")
+		}
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_ = s.im.LoginIM(t.Context(), alice, engine.Notify{})
+	}()
+	adopts(t, s.im, "")
+	if got, want := s.called(), "[Login Logout]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
+func TestNilFunctions(t *testing.T) {
+	im := hostim.Wrap(hostim.Client{})
+	ctx := t.Context()
+	adopts(t, im, "")
+	for name, err := range map[string]error{
+		"InitIM":  im.InitIM(ctx, "app1"),
+		"LoginIM": im.LoginIM(ctx, alice, engine.Notify{}),
+	} {
+		if !errors.Is(err, engine.ErrState) {
+			t.Errorf("%s: got %v, want ErrState", name, err)
+		}
+	}
+	if err := im.LogoutIM(ctx); err != nil {
+		t.Errorf("LogoutIM of nobody: got %v", err)
+	}
+	im.LoggedIn(alice)
+	l := adopts(t, im, "alice")
+	if err := im.LogoutIM(ctx); !errors.Is(err, engine.ErrState) {
+		t.Errorf("LogoutIM: got %v, want ErrState", err)
+	}
+	im.LoggedOut(nil)
+	l.heard(t, engine.ErrIMLoggedOut)
+}
+
+func TestNilLogoutAfterOwnLogin(t *testing.T) {
+	s := newSDK(before)
+	im := hostim.Wrap(hostim.Client{Login: s.login})
+	s.im = im
+	if err := im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := im.LogoutIM(t.Context()); !errors.Is(err, engine.ErrState) {
+			t.Errorf("LogoutIM: got %v, want ErrState", err)
+		}
+		if err := im.LoginIM(t.Context(), alice, engine.Notify{}); !errors.Is(err, engine.ErrState) {
+			t.Errorf("LoginIM: got %v, want ErrState", err)
+		}
+	}
+	im.LoggedOut(nil) // the host helps
+	if err := im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
+		t.Errorf("after that: got %v", err)
+	}
+}
+
+func TestLogoutPanics(t *testing.T) {
+	s := newSDK(never)
+	logsIn(t, s, alice)
+	s.inside = func(call string) {
+		if call == "Logout" {
+			panic("broken")
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.im.LogoutIM(t.Context())
+		t.Error("the panic was swallowed")
+	}()
+	s.inside = nil
+	logsIn(t, s, bob) // which logs out once more first
+	if got, want := s.called(), "[Login Logout Logout Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
