@@ -43,7 +43,7 @@ type Options struct {
 	ClientType string       // as the vendor's kits name themselves; default "web"
 	Language   string       // accept-language; default "en-US"
 	AuthType   AuthType     // of the kit login
-	PlainHTTP  bool         // allow http to hosts other than loopback
+	PlainHTTP  bool         // allow http to hosts other than loopback; without it such a URL is refused
 	HTTPClient *http.Client // default: one with timeouts and TLS 1.2 or better, kept alive. Redirects are never followed
 	Logger     *slog.Logger // a Debug line per request; nil: silent
 }

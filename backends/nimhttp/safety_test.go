@@ -317,7 +317,7 @@ func TestBadOptions(t *testing.T) {
 		{"user info", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://user:hunter2@kit.example.com"}},
 		{"query", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/?a=b"}},
 		{"fragment", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/#a"}},
-		{"plain http", "PlainHTTP", nimhttp.Options{AppKey: "a", KitURL: "http://kit.example.com"}},
+		{"plain http", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "http://kit.example.com"}},
 		{"long URL", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/" + long}},
 	}
 	for _, test := range tests {

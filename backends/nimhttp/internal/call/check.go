@@ -59,7 +59,7 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, Argument("%s has a query or a fragment", field)
 	case u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()):
-		return nil, Argument("%s is plain http, which would show tokens to the network; use https, or set PlainHTTP", field)
+		return nil, Argument("%s is plain http, which would show tokens to the network; use https", field)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, nil

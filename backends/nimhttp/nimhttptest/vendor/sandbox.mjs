@@ -1,0 +1,47 @@
+// imreuse sandbox as a process. IMREUSE_SANDBOX is the path of the command.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+export const appKey = 'app1';
+
+/** Two users. Their ids are their accids: the web kit compares the IM account with the userUuid. */
+export const one = { user: 'user-one', token: 'kit-token-one', imToken: 'im-token-one' };
+export const two = { user: 'user-two', token: 'kit-token-two', imToken: 'im-token-two' };
+
+const accounts = {
+  appKey,
+  im: [one, two].map(({ user, imToken }) => ({ accid: user, token: imToken })),
+  kit: [one, two].map(({ user, token }) => ({ userUuid: user, userToken: token, accid: user })),
+};
+
+/** Starts one, and returns its address and what stops it. */
+export async function startSandbox() {
+  const command = process.env.IMREUSE_SANDBOX;
+  if (!command) {
+    throw new Error('IMREUSE_SANDBOX is not set: go build -o imreuse ./cmd/imreuse, and give its path');
+  }
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'imreuse-sandbox-'));
+  const file = path.join(folder, 'accounts.json');
+  await writeFile(file, JSON.stringify(accounts));
+  const child = spawn(path.resolve(command), ['sandbox', '-addr', '127.0.0.1:0', '-accounts', file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit'); // it rejects where the command cannot be started
+  const line = once(createInterface(child.stdout), 'line');
+  const [first] = await Promise.race([line, exited.then(() => Promise.reject(new Error('imreuse sandbox ended at once')))]);
+
+  async function stop() {
+    child.kill('SIGTERM');
+    const [code, signal] = await exited;
+    await rm(folder, { recursive: true });
+    if (code !== 0) {
+      throw new Error(`imreuse sandbox ended with ${signal ?? code}`);
+    }
+  }
+  return { url: JSON.parse(first).kit, stop };
+}
