@@ -114,6 +114,59 @@ func TestAuthenticateRefuses(t *testing.T) {
 	}
 }
 
+func TestFindIM(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	renewed := engine.IMAccount{AppKey: "app2", Accid: "bob", Token: "new-" + secret}
+	s.AddIM(renewed)
+	rows := []struct {
+		name, accid string
+		want        engine.IMAccount
+		found       bool
+	}{
+		{"as it was added", "Alice", engine.IMAccount{AppKey: appKey, Accid: "alice", Token: "im-" + secret}, true},
+		{"in another case", "ALICE", engine.IMAccount{AppKey: appKey, Accid: "alice", Token: "im-" + secret}, true},
+		{"with a new token", "bob", renewed, true},
+		{"unknown", "nobody", engine.IMAccount{}, false},
+		{"a kit account", "user1", engine.IMAccount{}, false},
+		{"nothing", "", engine.IMAccount{}, false},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			if got, found := s.FindIM(row.accid); got != row.want || found != row.found {
+				t.Errorf("got %q of %q, %t; want %q of %q, %t", got.Accid, got.AppKey, found, row.want.Accid, row.want.AppKey, row.found)
+			}
+		})
+	}
+}
+
+func TestFindKit(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	s.Bind(engine.KitAccount{UserUUID: "user2", Token: "new-" + secret}, "Alice")
+	s.Bind(engine.KitAccount{UserUUID: "Unbound", Token: secret}, "")
+	rows := []struct {
+		name, user string
+		want       engine.KitAccount
+		accid      string
+		found      bool
+	}{
+		{"as it was bound", "User1", engine.KitAccount{UserUUID: "user1", Token: "kit-" + secret}, "alice", true},
+		{"in another case", "USER1", engine.KitAccount{UserUUID: "user1", Token: "kit-" + secret}, "alice", true},
+		{"bound anew", "user2", engine.KitAccount{UserUUID: "user2", Token: "new-" + secret}, "alice", true},
+		{"bound to nothing", "unbound", engine.KitAccount{UserUUID: "unbound", Token: secret}, "", true},
+		{"unknown", "user9", engine.KitAccount{}, "", false},
+		{"an IM account", "alice", engine.KitAccount{}, "", false},
+		{"nothing", "", engine.KitAccount{}, "", false},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			got, accid, found := s.FindKit(row.user)
+			if got != row.want || accid != row.accid || found != row.found {
+				t.Errorf("got %q bound to %q, %t; want %q bound to %q, %t", got.UserUUID, accid, found, row.want.UserUUID, row.accid, row.found)
+			}
+		})
+	}
+}
+
 // Whoever is logged in stays so when the account gets a new token.
 func TestAddIMRenewsToken(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})

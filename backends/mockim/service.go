@@ -94,6 +94,29 @@ func (s *Service) Bind(k engine.KitAccount, accid string) {
 	s.kits[fold(k.UserUUID)] = &kitAccount{keep(k.Token), fold(accid)}
 }
 
+// FindIM returns the IM account accid, with its token, and whether there is one.
+func (s *Service) FindIM(accid string) (engine.IMAccount, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.im[fold(accid)]
+	if a == nil {
+		return engine.IMAccount{}, false
+	}
+	return engine.IMAccount{AppKey: a.appKey, Accid: a.accid, Token: a.token()}, true
+}
+
+// FindKit returns the kit account userUUID, with its token, the accid that it is
+// bound to, which is empty where Bind had none, and whether there is one.
+func (s *Service) FindKit(userUUID string) (k engine.KitAccount, accid string, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.kits[fold(userUUID)]
+	if a == nil {
+		return engine.KitAccount{}, "", false
+	}
+	return engine.KitAccount{UserUUID: fold(userUUID), Token: a.token()}, a.accid, true
+}
+
 // CreateKitAccount makes a new kit account that is bound to an IM account, as
 // the vendor's server API does (guides.md G09, G10). An empty imAccid makes the
 // IM account too (G11); else imToken must be its token: a wrong one, or an
