@@ -1,0 +1,95 @@
+package provision
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+)
+
+// The longest values, as the vendor documents them (http-api.md 2.3, 2.4).
+const (
+	maxID         = 32
+	maxName       = 64 // characters
+	maxUserToken  = 64
+	maxIMToken    = 128
+	maxBoundToken = 64
+)
+
+const boundReason = "IM allows 128, but the kit's servers keep no more of it for a bound account"
+
+// check folds the ids, and refuses what the servers would not take. In what it
+// returns, UserUUID is set if either id is.
+func (r AccountRequest) check(maxIMToken int, reason string) (AccountRequest, error) {
+	var err error
+	if r.Accid, err = foldID("Accid", r.Accid); err != nil {
+		return r, err
+	}
+	if r.UserUUID, err = foldID("UserUUID", r.UserUUID); err != nil {
+		return r, err
+	}
+	if r.Accid != "" && r.UserUUID != "" && r.Accid != r.UserUUID {
+		return r, call.Argument("UserUUID %q is not the Accid %q: the servers bind a kit account to the IM account of the same id, so leave UserUUID empty",
+			r.UserUUID, r.Accid)
+	}
+	r.UserUUID = r.id()
+	if len(r.IMToken) > maxIMToken && reason != "" {
+		return r, call.Argument("IMToken is longer than %d bytes: %s", maxIMToken, reason)
+	}
+	if err := checkToken("IMToken", r.IMToken, maxIMToken); err != nil {
+		return r, err
+	}
+	if err := checkToken("UserToken", r.UserToken, maxUserToken); err != nil {
+		return r, err
+	}
+	return r, checkName(r.Name)
+}
+
+// checkBound is check for a new kit account.
+func (r AccountRequest) checkBound() (AccountRequest, error) {
+	r, err := r.check(maxBoundToken, boundReason)
+	switch {
+	case err != nil:
+		return r, err
+	case r.UserUUID == "":
+		return r, call.Argument("Accid and UserUUID are both empty")
+	case r.Accid != "" && r.IMToken == "":
+		return r, call.Argument("IMToken is empty: binding the IM account takes its token; with no Accid, the server makes the IM account")
+	case r.Accid == "" && r.IMToken != "":
+		return r, call.Argument("Accid is empty: IMToken has to be that of an IM account which is there")
+	}
+	return r, nil
+}
+
+func foldID(field, id string) (string, error) {
+	switch {
+	case len(id) > maxID:
+		return "", call.Argument("%s has %d characters, %d are allowed", field, len(id), maxID)
+	case strings.ContainsFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_@.-", r)
+	}):
+		return "", call.Argument("%s %q has a character other than letters, digits and _ @ . -", field, id)
+	case id == "." || id == "..":
+		return "", call.Argument("%s %q is a path of its own", field, id)
+	}
+	return strings.ToLower(id), nil
+}
+
+// checkToken refuses what the kits could not send as a header.
+func checkToken(field, token string, longest int) error {
+	if token == "" {
+		return nil
+	}
+	return call.CheckHeader(field, token, longest)
+}
+
+func checkName(name string) error {
+	switch {
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return call.Argument("Name has a control character or is not UTF-8")
+	case utf8.RuneCountInString(name) > maxName:
+		return call.Argument("Name is longer than %d characters", maxName)
+	}
+	return nil
+}
