@@ -202,7 +202,8 @@ func (s *Server) environment(context.Context, call) (any, error) {
 
 func (s *Server) accountInfo(ctx context.Context, c call) (any, error) {
 	a := c.account()
-	if _, err := s.verify(ctx, a); err != nil {
+	im, err := s.verify(ctx, a)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.resume(ctx, a, c.deviceID()); err != nil {
@@ -212,7 +213,7 @@ func (s *Server) accountInfo(ctx context.Context, c call) (any, error) {
 	return object{
 		"userUuid":          user,
 		"userToken":         a.Token,
-		"nickname":          user,
+		"nickname":          cmp.Or(s.profileOf(user, im.Accid).name, user),
 		"privateMeetingNum": "",
 		"shortMeetingNum":   "",
 		"settings":          object{},

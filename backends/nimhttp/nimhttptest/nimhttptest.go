@@ -1,17 +1,22 @@
-// Package nimhttptest is the vendor's kit server in process, over a mockim
-// world: for tests of hosts that log in over HTTP, and behind imreuse sandbox
-// for any client in any language.
+// Package nimhttptest is the vendor's kit server and server API in process, over
+// a mockim world: for tests of hosts that log in over HTTP and of app servers
+// that make accounts, and behind imreuse sandbox for any client in any language.
 //
 //	server := nimhttptest.New(t, nimhttptest.Options{})
 //	kit, err := nimhttp.NewKit(nimhttp.Options{AppKey: nimhttptest.AppKey, KitURL: server.KitURL()})
 //	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
 //
+// Paths may have any prefix, as private deployments have one. Replies come in
+// the envelopes of the vendor's servers, and browsers are answered too (CORS).
+// An unknown path is HTTP 404, and a body of more than 64 KiB 413, each with that
+// code in an envelope.
+//
+// # Kit server
+//
 // It serves kit login, anonymous login, the token check, the environment of a
 // private deployment, and of the meeting layer its configuration and the
-// account's. Paths may have any prefix, as private deployments have one. Replies
-// come in the vendor's envelope, and browsers are answered too (CORS).
-//
-// What it refuses is HTTP 200 and one of these codes:
+// account's. What it refuses is HTTP 200, or 405 for a wrong method, and one of
+// these codes:
 //
 //	404   the AppKey of the path is not served, or the header has another one
 //	401   the header AppKey, user or token is missing
@@ -21,9 +26,7 @@
 //	701   the kit account is bound to an IM account that does not exist
 //	403   there are no temporary accounts
 //
-// An unknown path is HTTP 404, a wrong method 405, a body of more than 64 KiB
-// 413, each with that code in an envelope. A dynamic token (header authType: 1)
-// is looked at as any other.
+// A dynamic token (header authType: 1) is looked at as any other.
 //
 // A login is a kit session of its user and deviceId in the world. When
 // mockim.Service.EndKit ends it, the token check and every other call of that
@@ -31,6 +34,44 @@
 // engine.ErrTokenExpired, and then no login with that token succeeds either;
 // with 402 for any other cause. A token check with another token that is good
 // renews the session.
+//
+// # Server API
+//
+// It makes, changes and shows the accounts of the same world, for the AppKey and
+// AppSecret of Options:
+//
+//	POST, GET ?account_ids=a,b         /im/v2/accounts
+//	GET, PATCH                         /im/v2/accounts/{account_id}
+//	POST, GET ?user_uuids=a,b          /neroom/v3/users
+//	GET, PATCH                         /neroom/v3/users/{user_uuid}
+//	POST                               /scene/meeting/api/v2/add-user
+//	GET ?userUuids=a,b                 /scene/meeting/api/v2/batch-get-user
+//
+// Success is code 200 for IM, else 0. What it refuses is HTTP 200 and a code:
+//
+//	IM      NERoom, meeting
+//	403     401  it is not signed, or not well, or more than five minutes off
+//	101303  401  the AppKey is not served
+//	414     400  a value is missing, too long or malformed, or the body is no JSON
+//	414     405  the path does not have this method
+//	414     415  the body is not said to be JSON in UTF-8
+//	102404  404  there is no such account
+//	102405  409  there is one already
+//	        701  the IM account to be bound does not exist
+//	        703  it does exist, and there is no IM token with which to bind it
+//	        704  that is not its IM token
+//
+// A kit account, of NERoom or of the meeting kit, is one and the same, and is
+// bound to the IM account of its id. With no IM token the IM account is made too.
+// The kit server keeps a copy of the IM token that it was told, and a login
+// returns the copy: when the IM account gets another token, PATCH im_token has to
+// say so. Of an account that the test itself has bound, it knows the token.
+//
+// Of the vendor's other fields, the name and icon of a kit account are kept;
+// those of an IM account are checked and forgotten, and its configuration is the
+// default one. Where the vendor does not document a code or a reply, this is our
+// guess at it: 703, 704 and 409, and all that batch-get-user returns. Trace ids
+// are in the headers of [Server.Requests]; one that comes again is not noticed.
 package nimhttptest
 
 import (
@@ -57,28 +98,37 @@ const (
 	IMToken   = "myToken"
 	UserUUID  = "myaccid"
 	UserToken = "myUserToken"
+	AppSecret = "secret1" // what signs calls of the server API
 )
 
 // Options are the choices for one server. The zero value is useful. More fields
 // come with more of the vendor's servers.
 type Options struct {
-	World  *mockim.Service // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
-	AppKey string          // the only one that is served; "": the constant AppKey where World is nil, else any
-	Addr   string          // where to listen, on loopback; "": 127.0.0.1:0
+	World     *mockim.Service  // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
+	AppKey    string           // the only one that is served; "": the constant AppKey where World is nil, else any
+	AppSecret string           // what signs calls of the server API; "": the constant AppSecret where World is nil, else nothing does, and every call is refused
+	Addr      string           // where to listen, on loopback; "": 127.0.0.1:0
+	Now       func() time.Time // the server's clock, which signatures and the header Date go by; nil: time.Now
 }
 
-// A Server is a kit server that listens. It is safe for concurrent use.
+// A Server is a kit server and a server API that listen. It is safe for
+// concurrent use.
 type Server struct {
-	world  *mockim.Service
-	appKey string // "": any
-	url    string
-	http   *http.Server
-	stop   context.CancelFunc // ends replies that are being delayed
-	served chan error         // what http.Serve returned
-	conns  sync.WaitGroup
-	close  func() error
+	world     *mockim.Service
+	appKey    string // "": any
+	appSecret string // "": none
+	now       func() time.Time
+	url       string
+	http      *http.Server
+	stop      context.CancelFunc // ends replies that are being delayed
+	served    chan error         // what http.Serve returned
+	conns     sync.WaitGroup
+	close     func() error
 
-	mu       sync.Mutex // protects the following fields; held across no call of the world
+	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
+
+	mu       sync.Mutex         // protects the following fields; held across no call of the world
+	profiles map[string]profile // by user
 	sessions map[sessionKey]*session
 	opened   uint64
 	expired  map[string][]*session // by user: sessions whose tokens have expired
@@ -102,7 +152,13 @@ func Start(o Options) (*Server, error) {
 		if o.AppKey == "" {
 			o.AppKey = AppKey
 		}
+		if o.AppSecret == "" {
+			o.AppSecret = AppSecret
+		}
 		o.World = guideWorld(o.AppKey)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	listener, err := listen(o.Addr)
 	if err != nil {
@@ -110,13 +166,16 @@ func Start(o Options) (*Server, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
-		world:    o.World,
-		appKey:   o.AppKey,
-		url:      "http://" + listener.Addr().String(),
-		stop:     stop,
-		served:   make(chan error, 1),
-		sessions: map[sessionKey]*session{},
-		expired:  map[string][]*session{},
+		world:     o.World,
+		appKey:    o.AppKey,
+		appSecret: o.AppSecret,
+		now:       o.Now,
+		url:       "http://" + listener.Addr().String(),
+		stop:      stop,
+		served:    make(chan error, 1),
+		profiles:  map[string]profile{},
+		sessions:  map[sessionKey]*session{},
+		expired:   map[string][]*session{},
 	}
 	s.close = sync.OnceValue(s.shutDown)
 	s.http = &http.Server{
@@ -185,6 +244,10 @@ func notLoopback(addr string) error {
 
 // KitURL is the address of the kit server, such as http://127.0.0.1:40000.
 func (s *Server) KitURL() string { return s.url }
+
+// APIURL is the address of the server API, of IM, NERoom and meetings alike. It
+// is the same as that of the kit server, as some of the vendor's are.
+func (s *Server) APIURL() string { return s.url }
 
 // World is where the accounts are.
 func (s *Server) World() *mockim.Service { return s.world }

@@ -13,7 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// An envelope is what every reply is in. A failure has no data.
+// An envelope is what every reply is in, here as the kit server and the meeting
+// server have it. A failure has no data.
 type envelope struct {
 	Code      int    `json:"code"`
 	Msg       string `json:"msg"`
@@ -32,6 +33,7 @@ type reply struct {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.note(r)
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	if r.Method == http.MethodOptions {
 		preflight(w, r)
@@ -66,43 +68,50 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// respond does what r asks for. Its body is read, and means nothing: the kits
+// respond does what r asks for. The kit server has no use for its body: the kits
 // put all they say into headers.
 func (s *Server) respond(w http.ResponseWriter, r *http.Request) reply {
 	began := time.Now()
-	var data any
-	err := readBody(w, r)
-	if err == nil {
-		data, err = s.answer(r)
+	of, id, isAPI := findResource(r.URL.EscapedPath())
+	e := envelope{Code: of.success, Msg: "success", RequestID: newID(), TS: s.now().UnixMilli()}
+	body, err := readBody(w, r)
+	switch {
+	case err != nil:
+	case isAPI:
+		e.Data, err = s.answerAPI(r, of, id, body)
+	default:
+		e.Data, err = s.answer(r)
 	}
-	e := envelope{Msg: "success", RequestID: strings.ReplaceAll(uuid.NewString(), "-", ""), TS: began.UnixMilli(), Data: data}
 	out := reply{status: http.StatusOK, header: http.Header{}}
 	if err != nil {
 		var no *refusal
 		if !errors.As(err, &no) {
 			no = refuseHTTP(http.StatusInternalServerError)
 		}
-		out.status, e.Code, e.Msg = no.status, no.code, no.text
+		out.status, e.Code, e.Msg, e.Data = no.status, no.code, no.text, nil
 	}
 	e.Cost = fmt.Sprintf("%dms", time.Since(began).Milliseconds())
 	out.header.Set("Content-Type", "application/json;charset=UTF-8")
-	out.body, err = json.Marshal(e)
+	out.body, err = json.Marshal(of.wrap(e))
 	if err != nil {
 		panic(err) // of our own types
 	}
 	return out
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) error {
-	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody))
+// newID makes an id as the vendor's are: 32 characters of 0-9 a-f.
+func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return refuseHTTP(http.StatusRequestEntityTooLarge)
+		return nil, refuseHTTP(http.StatusRequestEntityTooLarge)
 	}
 	if err != nil {
-		return refuseHTTP(http.StatusBadRequest)
+		return nil, refuseHTTP(http.StatusBadRequest)
 	}
-	return nil
+	return body, nil
 }
 
 func (out reply) writeHeader(w http.ResponseWriter) {

@@ -1,6 +1,7 @@
 package nimhttptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -30,7 +31,8 @@ func keyOf(a engine.KitAccount, deviceID string) sessionKey {
 }
 
 // verify checks a as the world and the expired tokens have it, and returns the
-// IM account that it is bound to. It fails with a *refusal.
+// IM account that it is bound to, with the token that the kit server knows of
+// it. It fails with a *refusal.
 func (s *Server) verify(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
 	im, err := s.world.Device().Authenticate(ctx, a) // a new device: an old one would keep count of its calls
 	if err != nil {
@@ -42,6 +44,7 @@ func (s *Server) verify(ctx context.Context, a engine.KitAccount) (engine.IMAcco
 	if im.Token == "" {
 		return engine.IMAccount{}, refuse(codeUnknownIMAccount)
 	}
+	im.Token = cmp.Or(s.profileOf(strings.ToLower(a.UserUUID), im.Accid).imToken, im.Token)
 	return im, nil
 }
 
