@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -37,21 +38,21 @@ const (
 	maxAccounts = 16 << 20 // bytes of the file
 	maxID       = 32       // kit-semantics.md 2
 	maxText     = 128
-	idRunes     = "abcdefghijklmnopqrstuvwxyz0123456789_@.-"
+	idRunes     = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@.-"
 )
 
-// readAccounts makes a world of an accounts file. Its errors name the file, and
-// the line or the field, never a token.
-func readAccounts(name string) (world *mockim.Service, appKey string, err error) {
+// readAccounts makes a world of an accounts file, and has its AppKey and
+// AppSecret. Its errors name the file, and the line or the field, never a token.
+func readAccounts(name string) (nimhttptest.Options, error) {
 	text, err := readFile(name)
 	if err != nil {
-		return nil, "", fmt.Errorf("-accounts: %w", err) // it names the file
+		return nimhttptest.Options{}, fmt.Errorf("-accounts: %w", err) // it names the file
 	}
-	world, appKey, err = parseAccounts(text)
+	options, err := parseAccounts(text)
 	if err != nil {
-		return nil, "", fmt.Errorf("-accounts: %s: %w", name, err)
+		return nimhttptest.Options{}, fmt.Errorf("-accounts: %s: %w", name, err)
 	}
-	return world, appKey, nil
+	return options, nil
 }
 
 func readFile(name string) ([]byte, error) {
@@ -67,23 +68,29 @@ func readFile(name string) ([]byte, error) {
 	return text, err
 }
 
-func parseAccounts(text []byte) (*mockim.Service, string, error) {
+func parseAccounts(text []byte) (nimhttptest.Options, error) {
+	var none nimhttptest.Options
 	var file accountsFile
 	if err := decode(text, &file); err != nil {
-		return nil, "", err
+		return none, err
 	}
 	if err := checkText("appKey", file.AppKey); err != nil {
-		return nil, "", err
+		return none, err
+	}
+	if file.AppSecret != "" {
+		if err := checkText("appSecret", file.AppSecret); err != nil {
+			return none, err
+		}
 	}
 	world := mockim.NewService(mockim.ServiceOptions{AppKey: file.AppKey})
 	accids, err := addIM(world, file.IM)
 	if err != nil {
-		return nil, "", err
+		return none, err
 	}
 	if err := bindKits(world, file.Kit, accids); err != nil {
-		return nil, "", err
+		return none, err
 	}
-	return world, file.AppKey, nil
+	return nimhttptest.Options{World: world, AppKey: file.AppKey, AppSecret: file.AppSecret}, nil
 }
 
 // addIM returns the accids, folded.
@@ -152,7 +159,7 @@ func checkID(field, id string) error {
 		return fmt.Errorf("%s is missing or empty", field)
 	case len(id) > maxID:
 		return fmt.Errorf("%s %q has %d characters, %d are allowed", field, id, len(id), maxID)
-	case strings.Trim(strings.ToLower(id), idRunes) != "":
+	case strings.Trim(id, idRunes) != "":
 		return fmt.Errorf("%s %q has a character other than letters, digits and _ @ . -", field, id)
 	}
 	return nil

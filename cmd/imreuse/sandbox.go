@@ -12,26 +12,27 @@ import (
 )
 
 const sandboxDoc = `The kit server answers kit login, anonymous login and token checks as the
-vendor's does, to any client in any language, browsers among them. The first
-line of its output is JSON, and "kit" in it is the server's URL:
+vendor's does, to any client in any language, browsers among them. The server
+API makes and shows accounts, which the kit server then knows: of IM (v2),
+NERoom and meetings. The first line of its output is JSON with the URL of each:
 
-   {"kit":"http://127.0.0.1:40000"}
+   {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000"}
 
-Others cannot reach it: it listens on loopback only. It runs until it is
+Others cannot reach them: they listen on loopback only. It runs until it is
 interrupted. Without -accounts it has those of the vendor's guides:
 
-   {"appKey": "` + nimhttptest.AppKey + `", "appSecret": "secret1",
+   {"appKey": "` + nimhttptest.AppKey + `", "appSecret": "` + nimhttptest.AppSecret + `",
     "im":  [{"accid": "` + nimhttptest.Accid + `", "token": "` + nimhttptest.IMToken + `"}],
     "kit": [{"userUuid": "` + nimhttptest.UserUUID + `", "userToken": "` + nimhttptest.UserToken + `", "accid": "` + nimhttptest.Accid + `"}]}
 
-That is what the file looks like, too. appSecret may be left out: nothing here
-asks for it yet. The vendor's web kit wants the userUuid of a kit account to be
-the accid that it is bound to.`
+That is what the file looks like, too. appSecret may be left out: then the
+server API refuses every call. The vendor's web kit wants the userUuid of a kit
+account to be the accid that it is bound to.`
 
 func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "sandbox",
-		Usage:       "serve the vendor's kit server on this machine, to develop against offline",
+		Usage:       "serve the vendor's kit server and server API on this machine, to develop against offline",
 		Description: sandboxDoc,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "listen on this loopback `ADDRESS`; port 0 takes a free one"},
@@ -41,13 +42,14 @@ func sandboxCommand() *cli.Command {
 			if c.Args().Present() {
 				return fmt.Errorf("sandbox takes no arguments, only -addr and -accounts")
 			}
-			options := nimhttptest.Options{Addr: c.String("addr")}
+			var options nimhttptest.Options
 			if c.IsSet("accounts") {
 				var err error
-				if options.World, options.AppKey, err = readAccounts(c.String("accounts")); err != nil {
+				if options, err = readAccounts(c.String("accounts")); err != nil {
 					return err
 				}
 			}
+			options.Addr = c.String("addr")
 			return serveSandbox(ctx, c.Root().Writer, options)
 		},
 	}
@@ -62,7 +64,8 @@ func serveSandbox(ctx context.Context, out io.Writer, o nimhttptest.Options) err
 	defer server.Close()
 	first := struct {
 		Kit string `json:"kit"`
-	}{server.KitURL()}
+		API string `json:"api"`
+	}{server.KitURL(), server.APIURL()}
 	if err := json.NewEncoder(out).Encode(first); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +23,7 @@ import (
 
 // startSandbox runs the command until stop is called, which returns the exit
 // status and what was printed to stderr.
-func startSandbox(t *testing.T, args ...string) (kit string, stop func() (int, string)) {
+func startSandbox(t *testing.T, args ...string) (at map[string]string, stop func() (int, string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	stdout, print := io.Pipe()
@@ -32,8 +34,8 @@ func startSandbox(t *testing.T, args ...string) (kit string, stop func() (int, s
 		print.Close()
 	}()
 	out := bufio.NewReader(stdout)
-	kit = firstLine(t, out)
-	return kit, func() (int, string) {
+	at = firstLine(t, out)
+	return at, func() (int, string) {
 		cancel()
 		if rest, _ := io.ReadAll(out); len(rest) > 0 {
 			t.Errorf("after the first line: got %q, want nothing", rest)
@@ -42,18 +44,19 @@ func startSandbox(t *testing.T, args ...string) (kit string, stop func() (int, s
 	}
 }
 
-// firstLine is the kit server's URL: a client reads no more than this line.
-func firstLine(t *testing.T, out *bufio.Reader) string {
+// firstLine has the servers' URLs: a client reads no more than this line.
+func firstLine(t *testing.T, out *bufio.Reader) map[string]string {
 	t.Helper()
 	line, err := out.ReadString('\n')
 	if err != nil {
 		t.Fatalf("got %q and %v, want a line", line, err)
 	}
 	var first map[string]string
-	if err := json.Unmarshal([]byte(line), &first); err != nil || !strings.HasPrefix(first["kit"], "http://") {
-		t.Fatalf("got %q and %v, want the kit server's URL", line, err)
+	err = json.Unmarshal([]byte(line), &first)
+	if err != nil || len(first) != 2 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
+		t.Fatalf("got %q and %v, want the URLs of the kit server and the server API", line, err)
 	}
-	return first["kit"]
+	return first
 }
 
 // post is what curl would do. It returns the reply's code and data.
@@ -108,21 +111,87 @@ func accounts(t *testing.T, text string) string {
 }
 
 func TestSandbox(t *testing.T) {
-	kit, stop := startSandbox(t)
-	code, data := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken")
+	at, stop := startSandbox(t)
+	code, data := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken")
 	if code != 0 || data["imAccid"] != "myaccid" || data["imToken"] != "myToken" {
 		t.Errorf("login: got code %d, %v", code, data)
 	}
-	if code, _ := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "wrong"); code != 402 {
+	if code, _ := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "myaccid", "wrong"); code != 402 {
 		t.Errorf("wrong token: got code %d, want 402", code)
 	}
-	if code, data := post(t, kit+"/scene/apps/app1/v1/anonymous/login", "app1", "", ""); code != 0 || data["userToken"] == "" {
+	if code, data := post(t, at["kit"]+"/scene/apps/app1/v1/anonymous/login", "app1", "", ""); code != 0 || data["userToken"] == "" {
 		t.Errorf("anonymous login: got code %d, %v", code, data)
+	}
+	if code := postSigned(t, at["api"]+"/im/v2/accounts", "app1", "secret1", `{"account_id": "myaccid"}`); code != 102405 {
+		t.Errorf("an account that is there: got code %d, want 102405", code)
 	}
 	if code, stderr := stop(); code != 0 || stderr != "" {
 		t.Errorf("got exit status %d and %q, want success", code, stderr)
 	}
-	wantGone(t, kit)
+	wantGone(t, at["kit"])
+	wantGone(t, at["api"])
+}
+
+// An app server makes accounts, and the kit server knows them.
+func TestSandboxAPI(t *testing.T) {
+	at, stop := startSandbox(t, "-accounts", accounts(t, `{"appKey": "key-9", "appSecret": "s-9"}`))
+	defer stop()
+	im := postSigned(t, at["api"]+"/im/v2/accounts", "key-9", "s-9", `{"account_id": "User-1", "token": "im-1"}`)
+	room := postSigned(t, at["api"]+"/neroom/v3/users", "key-9", "s-9", `{"user_uuid": "user-1", "user_token": "kit-1", "im_token": "im-1"}`)
+	if im != 200 || room != 0 {
+		t.Errorf("got codes %d and %d, want 200 and 0", im, room)
+	}
+	code, data := post(t, at["kit"]+"/scene/apps/key-9/v1/login", "key-9", "user-1", "kit-1")
+	if code != 0 || data["imAccid"] != "user-1" || data["imToken"] != "im-1" {
+		t.Errorf("login: got code %d, %v", code, data)
+	}
+	if code := postSigned(t, at["api"]+"/neroom/v3/users", "key-9", "secret1", `{"user_uuid": "user-2"}`); code != 401 {
+		t.Errorf("another secret: got code %d, want 401", code)
+	}
+}
+
+// postSigned is what an app server does. It returns the reply's code.
+func postSigned(t *testing.T, url, appKey, secret, body string) int {
+	t.Helper()
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	curTime := fmt.Sprint(time.Now().Unix())
+	sum := sha1.Sum([]byte(secret + "nonce-1" + curTime))
+	for name, value := range map[string]string{
+		"AppKey": appKey, "Nonce": "nonce-1", "CurTime": curTime, "CheckSum": hex.EncodeToString(sum[:]), "Content-Type": "application/json",
+	} {
+		r.Header.Set(name, value)
+	}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var reply struct{ Code *int }
+	if err := json.NewDecoder(res.Body).Decode(&reply); err != nil || reply.Code == nil {
+		t.Fatalf("got %v, want a code", err)
+	}
+	return *reply.Code
+}
+
+// Without an appSecret there is a kit server all the same.
+func TestSandboxNoAppSecret(t *testing.T) {
+	for _, text := range []string{`{"appKey": "key-9"}`, `{"appKey": "key-9", "appSecret": ""}`} {
+		at, stop := startSandbox(t, "-accounts", accounts(t, text))
+		for _, secret := range []string{"", "secret1"} {
+			if code := postSigned(t, at["api"]+"/im/v2/accounts", "key-9", secret, `{"account_id": "user-1"}`); code != 403 {
+				t.Errorf("%s: got code %d, want 403", text, code)
+			}
+		}
+		if code, _ := post(t, at["kit"]+"/scene/apps/key-9/v1/anonymous/login", "key-9", "", ""); code != 0 {
+			t.Errorf("%s: anonymous login: got code %d", text, code)
+		}
+		stop()
+	}
 }
 
 // The text of the help is a good accounts file, and these are its accounts.
@@ -132,8 +201,8 @@ func TestSandboxHelpIsTrue(t *testing.T) {
 	if from < 0 || to < from {
 		t.Fatalf("no accounts in %s", out)
 	}
-	kit, stop := startSandbox(t, "-accounts", accounts(t, out[from:to+2]))
-	if code, data := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 || data["imToken"] != "myToken" {
+	at, stop := startSandbox(t, "-accounts", accounts(t, out[from:to+2]))
+	if code, data := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 || data["imToken"] != "myToken" {
 		t.Errorf("login: got code %d, %v", code, data)
 	}
 	stop()
@@ -146,14 +215,14 @@ func TestSandboxAccounts(t *testing.T) {
 		 "kit": [{"userUuid": "user-one", "userToken": "k1", "accid": "user-one"},
 		         {"userUuid": "Another", "userToken": "k2", "accid": "USER-one"}]}
 	`)
-	kit, stop := startSandbox(t, "-accounts", name, "-addr", "localhost:0")
+	at, stop := startSandbox(t, "-accounts", name, "-addr", "localhost:0")
 	for user, token := range map[string]string{"user-one": "k1", "another": "k2"} {
-		code, data := post(t, kit+"/scene/apps/key-9/v1/login", "key-9", user, token)
+		code, data := post(t, at["kit"]+"/scene/apps/key-9/v1/login", "key-9", user, token)
 		if code != 0 || data["userUuid"] != user || data["imAccid"] != "user-one" || data["imToken"] != "t1" || data["imKey"] != "key-9" {
 			t.Errorf("%s: got code %d, %v", user, code, data)
 		}
 	}
-	if code, _ := post(t, kit+"/scene/apps/app1/v1/login", "app1", "user-one", "k1"); code != 404 {
+	if code, _ := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "user-one", "k1"); code != 404 {
 		t.Errorf("another AppKey: got code %d, want 404", code)
 	}
 	if code, stderr := stop(); code != 0 || stderr != "" {
@@ -183,6 +252,9 @@ func TestSandboxBadAccounts(t *testing.T) {
 		{"empty appKey", `{"appKey": ""}`, "appKey is missing or empty"},
 		{"appKey with a space", `{"appKey": "app 1"}`, "appKey has a space"},
 		{"appKey is a number", `{"appKey": 1}`, "appKey must not be a JSON number"},
+		{"appSecret is a number", `{"appKey": "app1", "appSecret": 1}`, "appSecret must not be a JSON number"},
+		{"appSecret with a space", `{"appKey": "app1", "appSecret": "s3 s3"}`, "appSecret has a space"},
+		{"long appSecret", `{"appKey": "app1", "appSecret": "` + strings.Repeat("s3", 65) + `"}`, "appSecret has 130 characters"},
 		{"unknown field", `{"appKey": "app1", "kits": []}`, `unknown field "kits"`},
 		{"im is an object", `{"appKey": "app1", "im": {}}`, "im must not be a JSON object"},
 		{"im of text", im(`"two"`), "im[1]: it is not a JSON object, but string"},
@@ -192,6 +264,7 @@ func TestSandboxBadAccounts(t *testing.T) {
 		{"im, bad accid", im(`{"accid": "t wo", "token": "s3"}`), `im[1].accid "t wo" has a character`},
 		{"im, control character", im(`{"accid": "t\nwo", "token": "s3"}`), `im[1].accid "t\nwo" has a character`},
 		{"im, foreign letter", im(`{"accid": "zwö", "token": "s3"}`), `im[1].accid "zwö" has a character`},
+		{"im, letter that folds to a k", im(`{"accid": "two\u212a", "token": "s3"}`), "has a character"},
 		{"im, long accid", im(`{"accid": "` + long + `", "token": "s3"}`), "33 characters, 32 are allowed"},
 		{"im, number", im(`{"accid": 2, "token": "s3"}`), "im[1]: accid must not be a JSON number"},
 		{"im, no token", im(`{"accid": "two"}`), "im[1].token is missing or empty"},
@@ -223,7 +296,7 @@ func TestSandboxBadAccounts(t *testing.T) {
 }
 
 func TestSandboxBadUse(t *testing.T) {
-	kit, stop := startSandbox(t)
+	at, stop := startSandbox(t)
 	defer stop()
 	folder := t.TempDir()
 	huge := filepath.Join(folder, "huge.json")
@@ -240,7 +313,7 @@ func TestSandboxBadUse(t *testing.T) {
 		{"local network", `"192.168.1.2:0" is not on loopback`, []string{"-addr", "192.168.1.2:0"}},
 		{"name", `"example.com:0" is not on loopback`, []string{"-addr", "example.com:0"}},
 		{"no port", `"127.0.0.1" is not HOST:PORT`, []string{"-addr", "127.0.0.1"}},
-		{"port taken", "address already in use", []string{"-addr", strings.TrimPrefix(kit, "http://")}},
+		{"port taken", "address already in use", []string{"-addr", strings.TrimPrefix(at["kit"], "http://")}},
 		{"port out of range", "99999", []string{"-addr", "127.0.0.1:99999"}},
 		{"no such file", filepath.Join(folder, "none.json"), []string{"-accounts", filepath.Join(folder, "none.json")}},
 		{"file with no name", "-accounts: open", []string{"-accounts", ""}},
@@ -294,8 +367,8 @@ func TestSandboxProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := bufio.NewReader(stdout)
-			kit := firstLine(t, out)
-			if code, _ := post(t, kit+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 {
+			at := firstLine(t, out)
+			if code, _ := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 {
 				t.Errorf("login: got code %d", code)
 			}
 			if err := c.Process.Signal(signal); err != nil {
@@ -305,7 +378,7 @@ func TestSandboxProcess(t *testing.T) {
 			if err := c.Wait(); err != nil || len(rest) > 0 || stderr.Len() > 0 {
 				t.Errorf("got %v, %q and %q, want a clean end", err, rest, stderr.String())
 			}
-			wantGone(t, kit)
+			wantGone(t, at["kit"])
 		})
 	}
 }
