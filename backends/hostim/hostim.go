@@ -77,7 +77,7 @@ func inUse(accid string) error { return fmt.Errorf("%w: as %s", engine.ErrIMInUs
 // InitIM implements engine.IM with Client.Init.
 func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if im.client.Init == nil {
-		return mustDo("initialise IM")
+		return mustDo("initialise IM, or log it in,")
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -188,21 +188,27 @@ func (k *Kit) LogoutKit(context.Context) error {
 // cannot be reached ends nothing. It fails with engine.ErrState where nobody is
 // logged in. Call it when the server refuses a request of your own, or now and then.
 func (k *Kit) CheckToken(ctx context.Context) error {
-	s := k.session()
-	if s == nil {
-		return fmt.Errorf("%w: the kit is not logged in", engine.ErrState)
+	s, err := k.session()
+	if err != nil {
+		return err
 	}
-	err := k.call(ctx, callCheckToken, s, nil)
+	err = k.call(ctx, callCheckToken, s, nil)
 	if errors.Is(err, engine.ErrTokenRejected) || errors.Is(err, engine.ErrTokenExpired) {
 		k.end(s, err)
 	}
 	return err
 }
 
-func (k *Kit) session() *session {
+func (k *Kit) session() (*session, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.open
+	switch {
+	case k.closed:
+		return nil, engine.ErrClosed
+	case k.open == nil:
+		return nil, fmt.Errorf("%w: the kit is not logged in", engine.ErrState)
+	}
+	return k.open, nil
 }
 
 // end ends s, if it is still the one that is open.
@@ -231,9 +237,9 @@ func (k *Kit) Authorize(r *http.Request) error {
 		!strings.HasPrefix(r.URL.EscapedPath(), base.EscapedPath()+"/") || strings.Contains(r.URL.Path+"/", "/../") {
 		return call.Argument("the request does not go to %s", k.options.KitURL)
 	}
-	s := k.session()
-	if s == nil {
-		return fmt.Errorf("%w: the kit is not logged in", engine.ErrState)
+	s, err := k.session()
+	if err != nil {
+		return err
 	}
 	if r.Header == nil {
 		r.Header = http.Header{}
@@ -291,7 +297,7 @@ func (k *Kit) call(ctx context.Context, name string, s *session, data any) error
 }
 
 // Close forgets the session and closes the connections that it made. Every
-// later call fails with engine.ErrClosed. It always returns nil.
+// later call but a logout fails with engine.ErrClosed. It always returns nil.
 func (k *Kit) Close() error {
 	k.mu.Lock()
 	k.closed, k.checked, k.open = true, nil, nil

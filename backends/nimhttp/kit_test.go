@@ -298,4 +298,13 @@ func TestClosed(t *testing.T) {
 	if !errors.Is(err, engine.ErrClosed) || !errors.Is(k.LoginKit(t.Context(), account, engine.Notify{}), engine.ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
+	r, err := http.NewRequest("GET", s.URL+"/scene", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{"CheckToken": k.CheckToken(t.Context()), "Authorize": k.Authorize(r)} {
+		if !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("%s: got %v, want ErrClosed", name, err)
+		}
+	}
 }

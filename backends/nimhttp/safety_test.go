@@ -317,6 +317,8 @@ func TestBadOptions(t *testing.T) {
 		{"user info", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://user:hunter2@kit.example.com"}},
 		{"query", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/?a=b"}},
 		{"fragment", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/#a"}},
+		{"dots", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/a/../b"}},
+		{"empty segment", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com//a"}},
 		{"plain http", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "http://kit.example.com"}},
 		{"long URL", "KitURL", nimhttp.Options{AppKey: "a", KitURL: "https://kit.example.com/" + long}},
 	}

@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -137,25 +138,30 @@ func TestDefaultServers(t *testing.T) {
 		want    [3]string
 	}{
 		{"none", provision.Options{}, [3]string{"open.yunxinapi.com", "roomkit.netease.im", "meeting.yunxinroom.com"}},
-		{"kit", provision.Options{KitURL: "https://kit.example.com"}, [3]string{"open.yunxinapi.com", "kit.example.com", "kit.example.com"}},
+		{"kit", provision.Options{KitURL: "https://kit.example.com"}, [3]string{"", "kit.example.com", "kit.example.com"}},
+		{"im", provision.Options{IMURL: "https://im.example.com"}, [3]string{"im.example.com", "", ""}},
+		{"meeting", provision.Options{MeetingURL: "https://m.example.com"}, [3]string{"", "", "m.example.com"}},
 		{"all", provision.Options{IMURL: "https://im.example.com", KitURL: "https://kit.example.com", MeetingURL: "https://m.example.com"},
 			[3]string{"im.example.com", "kit.example.com", "m.example.com"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld()
-			var hosts []string
+			var host string
 			test.options.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				hosts = append(hosts, r.URL.Scheme+" "+r.URL.Host)
+				host = r.URL.Scheme + " " + r.URL.Host
 				return w.RoundTrip(r)
 			})}
 			c := newClient(t, test.options)
 			for i, call := range creates {
-				if _, _, err := call.create(t.Context(), c, wanted); err != nil {
-					t.Fatal(err)
-				}
-				if got, want := hosts[i], "https "+test.want[i]; got != want {
-					t.Errorf("%s: got %s, want %s", call.name, got, want)
+				host = ""
+				_, _, err := call.create(t.Context(), c, wanted)
+				if test.want[i] == "" { // nobody said where it is, and the vendor's is not meant
+					if !errors.Is(err, engine.ErrArgument) || host != "" {
+						t.Errorf("%s: got %v and %q, want ErrArgument and nothing sent", call.name, err, host)
+					}
+				} else if want := "https " + test.want[i]; err != nil || host != want {
+					t.Errorf("%s: got %v and %s, want %s", call.name, err, host, want)
 				}
 			}
 		})

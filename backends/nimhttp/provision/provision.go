@@ -53,9 +53,14 @@ type Options struct {
 	// attempt is signed anew. Its error ends the call.
 	Sign func(r *http.Request) error
 
-	IMURL      string           // default: the vendor's public host; of a private deployment with the path prefix, mostly /nimserver
-	KitURL     string           // of NERoom; default: the vendor's public host
-	MeetingURL string           // default: KitURL, where that is set, else the vendor's public host
+	// Where the servers are; default: the vendor's public hosts. Once one of
+	// them is set, none of the others is taken for granted: a call whose server
+	// is not named fails with engine.ErrArgument, and no token leaves a private
+	// deployment for the public cloud.
+	IMURL      string // of a private deployment with the path prefix, mostly /nimserver
+	KitURL     string // of NERoom
+	MeetingURL string // default: KitURL, where that is set
+
 	HTTPClient *http.Client     // default: one with timeouts and TLS 1.2 or better, kept alive. Redirects are never followed
 	Now        func() time.Time // what to sign with; default time.Now
 }
@@ -109,6 +114,7 @@ func newClient(o Options) (*Client, error) {
 // connect finds out where the servers are.
 func (c *Client) connect(o Options) error {
 	client, _ := call.HTTPClient(o.HTTPClient)
+	private := cmp.Or(o.IMURL, o.KitURL, o.MeetingURL) != ""
 	for _, s := range []struct {
 		to                    **server
 		domain                string
@@ -116,22 +122,27 @@ func (c *Client) connect(o Options) error {
 	}{
 		{&c.im, call.DomainIM, "IMURL", o.IMURL, defaultIMURL},
 		{&c.room, call.DomainRoom, "KitURL", o.KitURL, defaultKitURL},
-		{&c.meeting, call.DomainMeeting, "MeetingURL", cmp.Or(o.MeetingURL, o.KitURL), defaultMeetingURL}, // a private deployment is not left by mistake
+		{&c.meeting, call.DomainMeeting, "MeetingURL", cmp.Or(o.MeetingURL, o.KitURL), defaultMeetingURL},
 	} {
+		if private && s.url == "" {
+			*s.to = &server{missing: s.option}
+			continue
+		}
 		base, err := call.CheckURL(s.option, cmp.Or(s.url, s.fallback), false)
 		if err != nil {
 			return err
 		}
 		base.Path, base.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath makes a relative path of an empty one
-		*s.to = &server{base, &call.Caller{Domain: s.domain, Client: client, Log: slog.New(slog.DiscardHandler)}}
+		*s.to = &server{base: base, caller: &call.Caller{Domain: s.domain, Client: client, Log: slog.New(slog.DiscardHandler)}}
 	}
 	return nil
 }
 
 // A server is one of the vendor's.
 type server struct {
-	base   *url.URL
-	caller *call.Caller
+	missing string // the option that should have said where it is; "": base does
+	base    *url.URL
+	caller  *call.Caller
 }
 
 // A request is one logical call to a server.
@@ -147,6 +158,9 @@ type request struct {
 // send signs r, sends it and decodes the reply into data. The trace id, by
 // which the servers know a request again, is the same in all of its attempts.
 func (c *Client) send(ctx context.Context, s *server, r request, data any) (call.Outcome, error) {
+	if s.missing != "" {
+		return call.Outcome{}, call.Argument("%s is empty, and another server's URL is not: name this one too", s.missing)
+	}
 	header := http.Header{}
 	header.Set("Accept", "application/json")
 	header.Set("AppKey", c.appKey)

@@ -278,9 +278,16 @@ func (c *Caller) refusal(res *http.Response, body []byte, r Request) *ServerErro
 	return s
 }
 
+// clean hides the secrets. One that is so short that it could be a part of
+// a word would be told by the gaps, so it takes the whole text with it.
 func (r Request) clean(text string) string {
+	const shortest = 8
 	for _, secret := range r.Secrets {
-		if secret != "" {
+		switch {
+		case secret == "" || !strings.Contains(text, secret):
+		case len(secret) < shortest:
+			return ""
+		default:
 			text = strings.ReplaceAll(text, secret, "***")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 	"unicode"
@@ -58,14 +59,18 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 		return nil, Argument("%s has user info in it", field)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, Argument("%s has a query or a fragment", field)
-	case u.Scheme == "http" && !plainHTTP && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !plainHTTP && !IsLoopback(u.Hostname()):
 		return nil, Argument("%s is plain http, which would show tokens to the network; use https", field)
+	}
+	if trimmed := strings.TrimRight(u.Path, "/"); trimmed != "" && path.Clean(trimmed) != trimmed {
+		return nil, Argument("%s has a path with //, . or .. in it", field)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, nil
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host is this machine, by its number or as localhost.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
