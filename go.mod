@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/coder/websocket v1.8.15
 	github.com/fatih/color v1.19.0
 	github.com/google/uuid v1.6.0
 	github.com/looplab/fsm v1.0.3

@@ -1,0 +1,56 @@
+package nimcloud
+
+import (
+	"errors"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The codes that this cloud sends of itself, in the vendor's numbers
+// (nim-login.md 4).
+const (
+	codeOK            = 200
+	codeForbidden     = 403
+	codeUnknown       = 404
+	codeUnavailable   = 503
+	codeNotEnabled    = 101301
+	codeAppKeyUnknown = 101303
+	codeTokenInvalid  = 102302
+	codeBanned        = 102422
+)
+
+// codeOf is the answer to a login that err was the end of.
+func codeOf(err error) int {
+	switch {
+	case err == nil:
+		return codeOK
+	case errors.Is(err, engine.ErrTokenRejected), errors.Is(err, engine.ErrTokenExpired):
+		return codeTokenInvalid
+	case errors.Is(err, engine.ErrAccountBanned):
+		return codeBanned
+	case errors.Is(err, engine.ErrNotEnabled):
+		return codeNotEnabled
+	case errors.Is(err, engine.ErrAppKeyMismatch):
+		return codeAppKeyUnknown
+	}
+	return codeUnavailable
+}
+
+// packCode is how a code of the V2 services is on the wire, in 16 bits. Those
+// below 1000 and those that apps define (20000 to 20099) go as they are. The
+// others are 1SSRRR, a service and a reason: 7 bits of service, from 1 and
+// without the 39 that the app-defined ones fall into, and 9 of reason.
+func packCode(code int) (_ uint16, ok bool) {
+	if 0 <= code && code < 1000 || 20000 <= code && code <= 20099 {
+		return uint16(code), true
+	}
+	service, reason := (code-100000)/1000+1, code%1000
+	if service >= 39 {
+		service++
+	}
+	packed := service<<9 | reason
+	if code < 100000 || service > 127 || reason > 511 || packed < 1000 {
+		return 0, false
+	}
+	return uint16(packed), true
+}
