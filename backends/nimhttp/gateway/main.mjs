@@ -1,0 +1,97 @@
+// Starts the gateway: settings from the environment, one line to stdout.
+//
+//   IMREUSE_GATEWAY_SECRET  what callers have to show; required
+//   IMREUSE_GATEWAY_ADDR    host:port to listen on, loopback only; default 127.0.0.1:0
+//   IMREUSE_GATEWAY_LOG     what the SDK prints to stderr: off, error (default), warn, log
+//   NIM_SDK                 another build of the SDK: its path, or its package name
+//
+// It ends when stdin does, and on SIGTERM, SIGINT and SIGHUP, after logging every
+// slot out. Exit code: 2 for a setting that is no good, 1 if it cannot start.
+
+import { readFileSync } from 'node:fs';
+import { hide, safeConsole } from './log.mjs';
+import { isLoopback, splitAddress } from './loopback.mjs';
+import { loadSDK, LOG_LEVELS } from './sdk.mjs';
+import { Gateway } from './server.mjs';
+
+const SHORTEST_SECRET = 16;
+
+// Stdout is for the address alone, and the SDK writes to the console.
+globalThis.console = safeConsole(process.stderr);
+// Whoever started us may be gone, and the slots are to be logged out even so.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+class Unusable extends Error {
+  constructor(message, exitCode) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+function settings(env) {
+  const { IMREUSE_GATEWAY_SECRET: secret = '', IMREUSE_GATEWAY_ADDR: addr = '127.0.0.1:0' } = env;
+  const { IMREUSE_GATEWAY_LOG: level = 'error', NIM_SDK: path } = env;
+  if (secret.length < SHORTEST_SECRET) {
+    throw new Unusable(`IMREUSE_GATEWAY_SECRET has to have at least ${SHORTEST_SECRET} characters`, 2);
+  }
+  hide(secret);
+  delete env.IMREUSE_GATEWAY_SECRET; // nothing that we load needs it
+  const address = splitAddress(addr);
+  if (!address) throw new Unusable(`IMREUSE_GATEWAY_ADDR ${JSON.stringify(addr)} is not host:port`, 2);
+  if (!isLoopback(address.host)) {
+    throw new Unusable(`IMREUSE_GATEWAY_ADDR ${addr} is not a loopback address: the gateway is for this machine only`, 2);
+  }
+  if (!LOG_LEVELS.includes(level)) throw new Unusable(`IMREUSE_GATEWAY_LOG is none of ${LOG_LEVELS.join(', ')}`, 2);
+  return { secret, address, level, path: path || undefined };
+}
+
+async function load(options) {
+  try {
+    return await loadSDK(options);
+  } catch (error) {
+    const hint = options.path ? 'see NIM_SDK' : 'run npm ci --omit=dev in the folder of the gateway';
+    throw new Unusable(`cannot load the IM SDK (${hint}): ${error.message}`, 1);
+  }
+}
+
+async function listen(gateway, { host, port }) {
+  try {
+    // Taken by its number: a resolver could give localhost another meaning.
+    return await gateway.listen(port, host === 'localhost' ? '127.0.0.1' : host);
+  } catch (error) {
+    throw new Unusable(`cannot listen on ${host}:${port}: ${error.message}`, 1);
+  }
+}
+
+function endWith(gateway) {
+  const end = (why) => {
+    console.error(`ends: ${why}`);
+    gateway.close().then(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => end(signal));
+  process.stdin.on('end', () => end('stdin was closed'));
+  process.stdin.on('error', () => end('stdin failed'));
+  process.stdin.resume();
+}
+
+async function main() {
+  const { secret, address, level, path } = settings(process.env);
+  const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+  const gateway = new Gateway({ sdk: await load({ path, level }), secret, version });
+  const { address: host, family, port } = await listen(gateway, address);
+  endWith(gateway);
+  const url = `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+  process.stdout.write(`${JSON.stringify({ url })}\n`);
+}
+
+// The SDK leaves promises to themselves: their state is in its events.
+process.on('unhandledRejection', (error) => console.error(`unhandled: ${error?.stack ?? error}`));
+process.on('uncaughtException', (error) => {
+  console.error(`uncaught: ${error?.stack ?? error}`);
+  process.exit(1);
+});
+
+main().catch((error) => {
+  console.error(`imreuse gateway: ${error instanceof Unusable ? error.message : error.stack}`);
+  process.exit(error.exitCode ?? 1);
+});

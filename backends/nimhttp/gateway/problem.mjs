@@ -1,0 +1,38 @@
+// What goes wrong, as RFC 9457 says it.
+
+const KINDS = {
+  'bad-request': [400, 'The request is not as the contract has it'],
+  unauthorized: [401, 'The secret is missing or wrong'],
+  'no-such-path': [404, 'There is nothing at this path'],
+  'no-such-slot': [404, 'The slot is not initialised, or was released'],
+  'method-not-allowed': [405, 'This path has no such method'],
+  'not-initialised': [409, 'The slot is not initialised'],
+  'other-account': [409, 'Another account is logged in'],
+  'other-configuration': [409, 'The slot is logged in under another configuration'],
+  'too-large': [413, 'The body is too large'],
+  'wrong-media-type': [415, 'The body is not application/json'],
+  'login-failed': [422, 'The login was decided, and not in its favour'],
+  internal: [500, 'The gateway has a fault'],
+  closing: [503, 'The gateway is shutting down'],
+};
+
+export class Problem extends Error {
+  // extra is merged into the body: `code` is the one member that there is.
+  constructor(kind, detail, extra = {}) {
+    super(detail);
+    this.kind = kind;
+    this.extra = extra;
+    [this.status, this.title] = KINDS[kind];
+  }
+
+  body(snapshot) {
+    return {
+      type: `urn:imreuse:gateway:${this.kind}`,
+      title: this.title,
+      status: this.status,
+      detail: this.message,
+      ...this.extra,
+      ...(snapshot && { snapshot }),
+    };
+  }
+}

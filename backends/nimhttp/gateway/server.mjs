@@ -1,0 +1,166 @@
+// The HTTP side: who may ask, what may be asked, and the form of the answers.
+
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import http from 'node:http';
+import * as input from './input.mjs';
+import { Problem } from './problem.mjs';
+import { Slot } from './slot.mjs';
+import { Run } from './state.mjs';
+
+// How long the slots have to log out at the end.
+const CLOSE_MS = 8000;
+
+const PATH = /^\/v1\/im\/([^/]+)(\/login|\/logout)?$/;
+
+// Operations by what follows the slot in the path, and by method.
+const OPERATIONS = {
+  '': {
+    GET: { query: input.readQuery, run: (gateway, name, { query, gone }) => gateway.slot(name).read(query, gone) },
+    PUT: { body: input.initBody, run: (gateway, name, { body }) => gateway.slot(name, { make: true }).init(body) },
+    DELETE: { run: (gateway, name) => gateway.slot(name).release() },
+  },
+  '/login': {
+    POST: {
+      body: input.loginBody,
+      run: (gateway, name, { body, gone }) => gateway.slot(name, { missing: 'not-initialised' }).login(body, gone),
+    },
+  },
+  '/logout': {
+    POST: { run: (gateway, name) => gateway.slot(name).logout() },
+  },
+};
+
+export class Gateway {
+  #slots = new Map();
+  #run = new Run(randomUUID());
+  #sdk;
+  #secret;
+  #version;
+  #server;
+  #closing = null;
+
+  constructor({ sdk, secret, version }) {
+    this.#sdk = sdk;
+    this.#secret = digest(secret);
+    this.#version = version;
+    this.#server = http.createServer({ requestTimeout: 30_000 }, (request, response) => this.#answer(request, response));
+  }
+
+  // listen resolves with the address that it got.
+  listen(port, host) {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port, host }, () => resolve(this.#server.address()));
+    });
+  }
+
+  // close logs every slot out, for as long as that may take, and then ends.
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close() {
+    const ended = new Promise((resolve) => this.#server.close(resolve));
+    const out = Promise.allSettled([...this.#slots.values()].map((slot) => slot.close()));
+    let timer;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([out, late]);
+    clearTimeout(timer);
+    // The last replies are on their way: only idle connections are cut at once.
+    this.#server.closeIdleConnections();
+    setTimeout(() => this.#server.closeAllConnections(), 500).unref();
+    await ended;
+  }
+
+  slot(name, { make = false, missing = 'no-such-slot' } = {}) {
+    const slot = this.#slots.get(name);
+    if (slot) return slot;
+    if (!make) throw new Problem(missing, 'PUT the slot first');
+    const made = new Slot({ run: this.#run, sdk: this.#sdk, onEmpty: () => this.#slots.delete(name) });
+    this.#slots.set(name, made);
+    return made;
+  }
+
+  async #answer(request, response) {
+    const [path, search = ''] = split(request.url);
+    const name = PATH.exec(path)?.[1];
+    try {
+      const sent = await input.receive(request);
+      this.#reply(response, 200, await this.#call(request, response, { path, search, sent }));
+    } catch (error) {
+      const problem = error instanceof Problem ? error : fault(error);
+      const snapshot = problem.status !== 401 && this.#slots.get(name)?.snapshot;
+      if (!request.complete) response.setHeader('connection', 'close');
+      this.#reply(response, problem.status, problem.body(snapshot));
+    }
+  }
+
+  async #call(request, response, { path, search, sent }) {
+    if (path === '/healthz') return this.#health(request, response);
+    this.#authorize(request, response);
+    const [, name, rest = ''] = PATH.exec(path) ?? notFound();
+    input.slotName(name);
+    const operation = pick(OPERATIONS[rest], request, response);
+    const query = (operation.query ?? input.noQuery)(new URLSearchParams(search));
+    const body = (operation.body ?? input.noBody)(input.parse(sent, request.headers['content-type']));
+    if (this.#closing) throw new Problem('closing', 'it takes no more calls');
+    return operation.run(this, name, { query, body, gone: whenClosed(response) });
+  }
+
+  #health(request, response) {
+    pick({ GET: {} }, request, response);
+    const slots = [...this.#slots.values()].filter((slot) => slot.snapshot).length;
+    return { boot: this.#run.boot, sdk: this.#sdk.version, version: this.#version, slots };
+  }
+
+  #reply(response, status, body) {
+    if (this.#closing) response.setHeader('connection', 'close');
+    const type = status === 200 ? 'application/json' : 'application/problem+json';
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(JSON.stringify(body));
+  }
+
+  #authorize(request, response) {
+    const [, given] = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    if (given !== undefined && timingSafeEqual(digest(given), this.#secret)) return;
+    response.setHeader('www-authenticate', 'Bearer');
+    throw new Problem('unauthorized', 'send Authorization: Bearer and the secret');
+  }
+}
+
+// Of equal length whatever the secret is, which the comparison needs.
+const digest = (secret) => createHash('sha256').update(secret).digest();
+
+// The path is taken as it was sent: a slot may be named "..".
+function split(url) {
+  const at = url.indexOf('?');
+  return at < 0 ? [url] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+function pick(operations, { method }, response) {
+  if (Object.hasOwn(operations, method)) return operations[method];
+  response.setHeader('allow', Object.keys(operations).join(', '));
+  throw new Problem('method-not-allowed', `use ${Object.keys(operations).join(', ')}`);
+}
+
+function notFound() {
+  throw new Problem('no-such-path', 'see openapi.yaml');
+}
+
+// A fault of ours: its text stays here, for it is not known what it holds.
+function fault(error) {
+  console.error(error);
+  return new Problem('internal', 'see what the gateway printed');
+}
+
+function whenClosed(response) {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  if (response.destroyed) gone.abort();
+  return gone.signal;
+}

@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { client, LOGIN, SECRET, startGateway, until } from '../testing/harness.mjs';
+import { judge, operations, validator } from '../testing/contract.mjs';
+
+const INIT = { appKey: 'app1' };
+const GOOD = { ...LOGIN, token: 'good' };
+const kind = ({ body }) => body.type?.replace('urn:imreuse:gateway:', '');
+
+test('from init to release', async (t) => {
+  const { call, service } = await startGateway(t);
+  assert.equal((await call('PUT', '/v1/im/a', INIT)).body.session, 0);
+  const { body } = await call('POST', '/v1/im/a/login', { ...GOOD, accid: 'Alice' });
+  assert.deepEqual([body.accid, body.session, body.owner], ['alice', 1, 'o1']);
+  assert.equal(service().calls[0][1], 'alice');
+  assert.deepEqual((await call('GET', '/v1/im/a')).body, body);
+  assert.deepEqual((await call('POST', '/v1/im/a/logout')).body.ended, { session: 1 });
+  assert.equal((await call('POST', '/v1/im/a/logout', {})).status, 200);
+  assert.equal((await call('DELETE', '/v1/im/a')).status, 200);
+  assert.equal(kind(await call('GET', '/v1/im/a')), 'no-such-slot');
+});
+
+test('a reader that waits is answered by what happens', async (t) => {
+  const { call, service } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const { body } = await call('POST', '/v1/im/a/login', GOOD);
+  const reply = call('GET', `/v1/im/a?after=${body.seq}&waitMs=30000`);
+  await call('GET', '/v1/im/a'); // so that the other has arrived
+  service().kick(2);
+  assert.equal((await reply).body.ended.kick.reason, 2);
+  assert.equal((await call('GET', '/v1/im/a?after=1&waitMs=30000')).status, 200);
+  const last = (await call('GET', '/v1/im/a')).body;
+  assert.deepEqual((await call('GET', `/v1/im/a?after=${last.seq}&waitMs=10`)).body, last);
+});
+
+test('health needs no secret, and counts the slots', async (t) => {
+  const { call, url } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const { body } = await client(url, { secret: null })('GET', '/healthz');
+  const { boot } = (await call('GET', '/v1/im/a')).body;
+  assert.deepEqual(body, { boot, sdk: '0.0.1-fake', version: 'test', slots: 1 });
+});
+
+test('another run is another boot, and knows nothing of the slots', async (t) => {
+  const [first, second] = [await startGateway(t), await startGateway(t)];
+  await first.call('PUT', '/v1/im/a', INIT);
+  assert.notEqual((await first.call('GET', '/healthz')).body.boot, (await second.call('GET', '/healthz')).body.boot);
+  assert.equal(kind(await second.call('GET', '/v1/im/a?after=5&waitMs=30000')), 'no-such-slot');
+});
+
+const SECRETS = {
+  none: null,
+  empty: '',
+  other: 'not-the-secret-of-the-tests',
+  longer: `${SECRET}x`,
+  shorter: SECRET.slice(0, -1),
+};
+for (const [name, secret] of Object.entries(SECRETS)) {
+  test(`the secret: ${name}`, async (t) => {
+    const { url, call } = await startGateway(t);
+    await call('PUT', '/v1/im/a', INIT);
+    const stranger = client(url, { secret });
+    const calls = [['GET', '/v1/im/a'], ['PUT', '/v1/im/a', INIT], ['DELETE', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout'], ['GET', '/v1/im/none'], ['GET', '/elsewhere'], ['PATCH', '/v1/im/a']];
+    for (const [method, path, body] of calls) {
+      const response = await fetch(url + path, { method, body: body && JSON.stringify(body), headers: secret === null ? {} : { authorization: `Bearer ${secret}` } });
+      assert.equal(response.status, 401, `${method} ${path}`);
+      assert.equal(response.headers.get('www-authenticate'), 'Bearer');
+      assert.equal((await response.json()).snapshot, undefined);
+    }
+    assert.equal((await stranger('GET', '/v1/im/a')).status, 401);
+    assert.equal((await call('GET', '/v1/im/a')).body.session, 0);
+  });
+}
+
+const at = (method, path, body, headers) => ({ method, path, body, headers });
+const REFUSED = {
+  'an unknown field of init': [400, at('PUT', '/v1/im/a', { ...INIT, extra: 1 })],
+  'a field named __proto__': [400, at('PUT', '/v1/im/a', '{"appKey":"app1","__proto__":{}}')],
+  'an unknown field of login': [400, at('POST', '/v1/im/a/login', { ...GOOD, password: 'x' })],
+  'a field of logout': [400, at('POST', '/v1/im/a/logout', { force: true })],
+  'an unknown parameter': [400, at('GET', '/v1/im/a?before=3')],
+  'a parameter twice': [400, at('GET', '/v1/im/a?after=1&after=2')],
+  'a parameter of init': [400, at('PUT', '/v1/im/a?after=1', INIT)],
+  'a negative after': [400, at('GET', '/v1/im/a?after=-1')],
+  'an after that is no number': [400, at('GET', '/v1/im/a?after=1e3')],
+  'an empty after': [400, at('GET', '/v1/im/a?after=')],
+  'an after beyond all integers': [400, at('GET', '/v1/im/a?after=9007199254740993')],
+  'a wait that is too long': [400, at('GET', '/v1/im/a?after=1&waitMs=30001')],
+  'not JSON': [400, at('PUT', '/v1/im/a', '{"appKey":')],
+  'no JSON object': [400, at('PUT', '/v1/im/a', '[]')],
+  'null': [400, at('PUT', '/v1/im/a', 'null')],
+  'an empty body': [415, at('PUT', '/v1/im/a', undefined, { 'content-type': 'text/plain' })],
+  'no body': [400, at('PUT', '/v1/im/a')],
+  'not UTF-8': [400, at('PUT', '/v1/im/a', new Uint8Array([0x22, 0xff, 0x22]))],
+  'a form': [415, at('PUT', '/v1/im/a', 'appKey=app1', { 'content-type': 'application/x-www-form-urlencoded' })],
+  'a body of 64 KiB and a byte': [413, at('PUT', '/v1/im/a', ' '.repeat(64 * 1024 + 1))],
+  'a body of 1 MiB': [413, at('PUT', '/v1/im/a', JSON.stringify({ appKey: 'x'.repeat(1 << 20) }))],
+  'a slot with a slash': [404, at('PUT', '/v1/im/a/b', INIT)],
+  'a slot with an escaped slash': [400, at('PUT', '/v1/im/a%2Fb', INIT)],
+  'a slot of 10 kB': [400, at('PUT', `/v1/im/${'a'.repeat(10_000)}`, INIT)],
+  'a slot of 65 characters': [400, at('PUT', `/v1/im/${'a'.repeat(65)}`, INIT)],
+  'no slot': [404, at('PUT', '/v1/im/', INIT)],
+  'an unknown slot to read': [404, at('GET', '/v1/im/none')],
+  'an unknown slot to log out': [404, at('POST', '/v1/im/none/logout')],
+  'an unknown slot to release': [404, at('DELETE', '/v1/im/none')],
+  'a login before init': [409, at('POST', '/v1/im/none/login', GOOD)],
+  'an unknown path': [404, at('GET', '/v1/sessions')],
+  'a method that is not there': [405, at('DELETE', '/v1/im/a/login')],
+  'a browser that asks first': [405, at('OPTIONS', '/v1/im/a')],
+};
+for (const [name, [status, { method, path, body, headers }]] of Object.entries(REFUSED)) {
+  test(`refused: ${name}`, async (t) => {
+    const { call } = await startGateway(t);
+    await call('PUT', '/v1/im/a', INIT);
+    const before = (await call('GET', '/v1/im/a')).body;
+    const answer = await call(method, path, body, { headers });
+    assert.equal(answer.status, status, answer.text);
+    assert.deepEqual((await call('GET', '/v1/im/a')).body, before);
+    assert.equal((await call('GET', '/healthz')).body.slots, 1);
+  });
+}
+
+test('a body of 64 KiB is read', async (t) => {
+  const { call } = await startGateway(t);
+  const body = JSON.stringify(INIT).padEnd(64 * 1024);
+  assert.equal((await call('PUT', '/v1/im/a', body)).status, 200);
+});
+
+test('a body without an end is cut off', async (t) => {
+  const { url } = await startGateway(t);
+  const socket = net.connect(new URL(url).port, '127.0.0.1');
+  socket.on('error', () => {});
+  t.after(() => socket.destroy());
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk));
+  socket.write(`PUT /v1/im/a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${SECRET}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`);
+  const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
+  for (let sent = 0; sent < 70; sent++) socket.write(chunk);
+  await until(() => answer.includes('413') && socket.destroyed, 'the cut');
+});
+
+// Bodies of which the schema and the service have to think the same.
+const text = (length) => 'é'.repeat(length);
+const PRIVATE = { appKey: 'a', lbsUrl: 'http://127.0.0.1:1/lbs', linkAddr: '127.0.0.1:2' };
+const BODIES = {
+  Init: [
+    ...[{}, INIT, { appKey: '' }, { appKey: text(128) }, { appKey: text(129) }, { appKey: 1 }, { appKey: null }],
+    ...[0, 1, 86_400_000, 86_400_001, -1, 1.5, '1', null].map((leaseMs) => ({ ...INIT, leaseMs })),
+    ...[true, 'true'].map((linkPlain) => ({ ...PRIVATE, linkPlain })),
+    ...[PRIVATE, { ...PRIVATE, linkAddr: undefined }, { ...PRIVATE, lbsUrl: undefined }],
+  ],
+  Login: [
+    ...[{}, GOOD, { ...GOOD, owner: undefined }, { ...GOOD, accid: undefined }, { ...GOOD, token: undefined }],
+    ...[{ ...GOOD, accid: text(128) }, { ...GOOD, accid: text(129) }, { ...GOOD, accid: '' }, { ...GOOD, accid: 7 }],
+    ...[{ ...GOOD, token: `good-${text(4091)}` }, { ...GOOD, token: text(4097) }, { ...GOOD, token: '' }],
+    ...[{ ...GOOD, owner: text(128) }, { ...GOOD, owner: text(129) }, { ...GOOD, owner: '' }],
+    ...[1000, 120_000, 120_001, 0, -1, 2.5, '5', null].map((timeoutMs) => ({ ...GOOD, timeoutMs })),
+  ],
+};
+for (const [schema, bodies] of Object.entries(BODIES)) {
+  for (const [index, body] of bodies.entries()) {
+    test(`the contract and the service agree on ${schema} ${index}`, async (t) => {
+      const { call } = await startGateway(t);
+      if (schema === 'Login') await call('PUT', '/v1/im/a', INIT);
+      const [method, path] = schema === 'Init' ? ['PUT', '/v1/im/a'] : ['POST', '/v1/im/a/login'];
+      const sent = JSON.parse(JSON.stringify(body));
+      const { status, text: answer } = await call(method, path, sent);
+      assert.equal(status, validator('components', 'schemas', schema)(sent) ? 200 : 400, answer);
+    });
+  }
+}
+
+const SERVERS = {
+  'a public address service over http': { lbsUrl: 'http://lbs.example.com/', linkAddr: 'link.example.com:443' },
+  'an address service with credentials': { lbsUrl: 'https://u:p@lbs.example.com/', linkAddr: 'link.example.com:443' },
+  'an address service that is no URL': { lbsUrl: 'lbs', linkAddr: 'link.example.com:443' },
+  'an address service in a file': { lbsUrl: 'file:///etc/hosts', linkAddr: 'link.example.com:443' },
+  'a link without a port': { lbsUrl: 'https://lbs.example.com/', linkAddr: 'link.example.com' },
+  'a link with a path': { lbsUrl: 'https://lbs.example.com/', linkAddr: 'link.example.com:443/x' },
+  'a plain link in public': { lbsUrl: 'http://127.0.0.1:1/', linkAddr: 'link.example.com:80', linkPlain: true },
+  'a plain link from a public address service': { lbsUrl: 'https://lbs.example.com/', linkAddr: '127.0.0.1:80', linkPlain: true },
+  'a plain link to the public cloud': { linkPlain: true },
+};
+for (const [name, servers] of Object.entries(SERVERS)) {
+  test(`refused: ${name}`, async (t) => {
+    const { call } = await startGateway(t);
+    assert.equal((await call('PUT', '/v1/im/a', { ...INIT, ...servers })).status, 400);
+  });
+}
+
+test('a login that is refused has the code and the snapshot', async (t) => {
+  const { call } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const { status, body } = await call('POST', '/v1/im/a/login', { ...GOOD, token: 'wrong' });
+  assert.deepEqual([status, body.code, body.snapshot.session, body.snapshot.login], [422, 102302, 0, 'logged_out']);
+});
+
+test('a login over its time is given up', async (t) => {
+  const { call, service } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const { status, body } = await call('POST', '/v1/im/a/login', { ...GOOD, token: 'hang', timeoutMs: 20 });
+  assert.deepEqual([status, body.code, service().status], [422, 191005, 0]);
+});
+
+test('a login whose request is closed is logged out', async (t) => {
+  const { call, service } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const gone = new AbortController();
+  const reply = call('POST', '/v1/im/a/login', { ...GOOD, token: 'hang' }, { signal: gone.signal });
+  await until(() => service().status === 2, 'the login');
+  gone.abort();
+  await assert.rejects(reply, { name: 'AbortError' });
+  await until(() => service().status === 0, 'the logout');
+});
+
+test('a reader that goes lets the lease run', async (t) => {
+  const { call } = await startGateway(t);
+  const { seq } = (await call('PUT', '/v1/im/a', { ...INIT, leaseMs: 200 })).body;
+  const gone = new AbortController();
+  const reply = call('GET', `/v1/im/a?after=${seq}&waitMs=30000`, undefined, { signal: gone.signal });
+  reply.catch(() => {});
+  for (let calls = 0; calls < 3; calls++) await call('GET', '/v1/im/a'); // so that the other has arrived
+  gone.abort();
+  await until(async () => (await call('GET', '/healthz')).body.slots === 0, 'the end of the lease');
+});
+
+test('the slots do not see each other', async (t) => {
+  const { call } = await startGateway(t);
+  for (const slot of ['a', 'b']) await call('PUT', `/v1/im/${slot}`, INIT);
+  await call('POST', '/v1/im/a/login', GOOD);
+  const { body } = await call('POST', '/v1/im/b/login', { ...GOOD, accid: 'bob' });
+  await call('DELETE', '/v1/im/a');
+  assert.deepEqual((await call('GET', '/v1/im/b')).body, body);
+});
+
+test('closing logs out first, and takes no more calls', async (t) => {
+  const { gateway, call, service } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const { seq } = (await call('POST', '/v1/im/a/login', GOOD)).body;
+  const reader = call('GET', `/v1/im/a?after=${seq}&waitMs=30000`);
+  await call('GET', '/v1/im/a');
+  await gateway.close();
+  assert.equal(service().status, 0);
+  assert.deepEqual((await reader).body.ended, { session: 1 });
+  await assert.rejects(call('GET', '/healthz'));
+});
+
+test('every answer that the contract has is given', async (t) => {
+  const { gateway, url, service } = await startGateway(t);
+  const seen = new Set();
+  const call = client(url, { seen });
+  const stranger = client(url, { secret: 'a-stranger-s-secret', seen });
+  const paths = [['PUT', '/v1/im/a', INIT], ['GET', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout'], ['DELETE', '/v1/im/a']];
+  for (const [method, path, body] of paths) {
+    await stranger(method, path, body);
+    await call(method, path.replace('/a', '/%20'), body);
+    if (body === undefined) await call(method, path); // not there yet
+    else for (const type of ['text/plain', 'application/json']) await call(method, path, 'x'.repeat(type.length * 5000), { headers: { 'content-type': type } });
+    if (body) await call(method, path, 'x', { headers: { 'content-type': 'text/plain' } });
+  }
+  await call('POST', '/healthz');
+  await call('POST', '/v1/im/a/login', GOOD);
+  for (const [method, path, body] of paths) await call(method, path, body);
+  await call('PUT', '/v1/im/a', INIT);
+  await call('POST', '/v1/im/a/login', { ...GOOD, token: 'wrong' });
+  await call('POST', '/v1/im/a/login', GOOD);
+  await call('PUT', '/v1/im/a', { appKey: 'app2' });
+  await call('GET', '/healthz');
+
+  // While it closes: calls whose connections were there before.
+  let go;
+  service().logoutWaits = new Promise((resolve) => (go = resolve));
+  const late = await Promise.all(paths.map(([method, path, body]) => halfway(url, method, path, body)));
+  const closed = gateway.close();
+  for (const [index, finish] of late.entries()) {
+    const { status, type, body } = await finish();
+    assert.equal(status, 503);
+    seen.add(judge(paths[index][0], paths[index][1], { status, type, body }));
+  }
+  go();
+  await closed;
+  assert.deepEqual(operations().filter((operation) => !seen.has(operation)), []);
+});
+
+// halfway sends all but the end of a request; the function that it resolves with
+// sends that, and resolves with the answer.
+async function halfway(url, method, path, body) {
+  const socket = net.connect(new URL(url).port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk));
+  const sent = JSON.stringify(body ?? {});
+  const head = `${method} ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${SECRET}\r\ncontent-type: application/json\r\n`;
+  await new Promise((resolve) => socket.write(`${head}content-length: ${sent.length}\r\nexpect: 100-continue\r\n\r\n`, resolve));
+  await until(() => answer.includes('100 Continue'), 'the start of the request');
+  answer = '';
+  return async () => {
+    socket.write(sent);
+    await until(() => socket.closed || socket.readableEnded, 'the answer');
+    const [top, ...rest] = answer.split('\r\n\r\n');
+    const chunks = rest.join('\r\n\r\n');
+    return {
+      status: Number(top.split(' ')[1]),
+      type: /content-type: (.+)/i.exec(top)[1].trim(),
+      body: JSON.parse(chunks.slice(chunks.indexOf('{'), chunks.lastIndexOf('}') + 1)),
+    };
+  };
+}
