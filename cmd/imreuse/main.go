@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Writer:         stdout,
 		ErrWriter:      stderr,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // run prints it
-		Commands:       []*cli.Command{demoCommand(), sandboxCommand(), provisionCommand()},
+		Commands:       []*cli.Command{demoCommand(), sandboxCommand(), provisionCommand(), gatewayCommand()},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if c.Args().Present() {
 				return fmt.Errorf("there is no command %q; see imreuse -h", c.Args().First())

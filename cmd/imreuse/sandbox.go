@@ -3,20 +3,29 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
+	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
 const sandboxDoc = `The kit server answers kit login, anonymous login and token checks as the
 vendor's does, to any client in any language, browsers among them. The server
 API makes and shows accounts, which the kit server then knows: of IM (v2),
-NERoom and meetings. The first line of its output is JSON with the URL of each:
+NERoom and meetings. The IM cloud, an address service and a link server, lets the
+vendor's own JavaScript SDK (10.x) log in with the same accounts; it is no NIM
+server and carries no messages. The first line of its output is JSON with the
+address of each:
 
-   {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000"}
+   {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000",
+    "lbs":"http://127.0.0.1:40001/lbs","link":"127.0.0.1:40001"}
+
+which is one line there. An SDK takes the last two as lbsUrls and linkUrl, with
+linkSSL false.
 
 Others cannot reach them: they listen on loopback only. It runs until it is
 interrupted. Without -accounts it has those of the vendor's guides:
@@ -32,7 +41,7 @@ account to be the accid that it is bound to.`
 func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "sandbox",
-		Usage:       "serve the vendor's kit server and server API on this machine, to develop against offline",
+		Usage:       "serve the vendor's kit server, server API and IM cloud on this machine, to develop against offline",
 		Description: sandboxDoc,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "listen on this loopback `ADDRESS`; port 0 takes a free one"},
@@ -62,13 +71,20 @@ func serveSandbox(ctx context.Context, out io.Writer, o nimhttptest.Options) err
 		return err
 	}
 	defer server.Close()
+	cloud, err := nimcloud.Start(nimcloud.Options{World: server.World()})
+	if err != nil {
+		return err
+	}
+	defer cloud.Close()
 	first := struct {
-		Kit string `json:"kit"`
-		API string `json:"api"`
-	}{server.KitURL(), server.APIURL()}
+		Kit  string `json:"kit"`
+		API  string `json:"api"`
+		LBS  string `json:"lbs"`
+		Link string `json:"link"`
+	}{server.KitURL(), server.APIURL(), cloud.LBSURL(), cloud.LinkAddr()}
 	if err := json.NewEncoder(out).Encode(first); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	return server.Close()
+	return errors.Join(cloud.Close(), server.Close())
 }

@@ -53,8 +53,18 @@ func firstLine(t *testing.T, out *bufio.Reader) map[string]string {
 	}
 	var first map[string]string
 	err = json.Unmarshal([]byte(line), &first)
-	if err != nil || len(first) != 2 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
-		t.Fatalf("got %q and %v, want the URLs of the kit server and the server API", line, err)
+	if err != nil || len(first) != 4 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
+		t.Fatalf("got %q and %v, want the addresses of kit server, server API and IM cloud", line, err)
+	}
+	res, err := http.Get(first["lbs"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer res.Body.Close()
+	address, err := io.ReadAll(res.Body)
+	if err != nil || !strings.Contains(string(address), first["link"]) {
+		t.Errorf("the address service: got %q and %v, want %s in it", address, err, first["link"])
 	}
 	return first
 }
