@@ -19,6 +19,7 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // GatewayOptions are the choices for one gateway. The zero value is useful.
@@ -103,7 +104,7 @@ func (o GatewayOptions) complete() (GatewayOptions, error) {
 	o.Addr = cmp.Or(o.Addr, "127.0.0.1:0")
 	o.Secret = cmp.Or(o.Secret, uuid.NewString()+uuid.NewString())
 	host, _, err := net.SplitHostPort(o.Addr)
-	if err != nil || !call.IsLoopback(host) {
+	if err != nil || !loopback.Is(host) {
 		return o, call.Argument("Addr %q is not a loopback address and a port", o.Addr)
 	}
 	if len(o.Secret) < 16 {

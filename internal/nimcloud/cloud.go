@@ -44,16 +44,14 @@ package nimcloud
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // Options are the choices for one cloud.
@@ -65,16 +63,14 @@ type Options struct {
 // A Cloud is an address service and a link server that listen on one port. It
 // is safe for concurrent use.
 type Cloud struct {
-	world  *mockim.Service
-	addr   string
-	limits limits
-	http   *http.Server
-	ctx    context.Context // of every link
-	stop   context.CancelFunc
-	served chan error     // what http.Serve returned
-	conns  sync.WaitGroup // those of net/http
-	linked sync.WaitGroup // links
-	close  func() error
+	world    *mockim.Service
+	addr     string
+	limits   limits
+	listener *loopback.Server
+	ctx      context.Context // of every link
+	stop     context.CancelFunc
+	linked   sync.WaitGroup // links
+	close    func() error
 
 	mu       sync.Mutex // protects the following fields and what link says; held across no call of the world, which may hold its own
 	closed   bool
@@ -111,7 +107,6 @@ var usual = limits{
 const (
 	httpTimeout = 15 * time.Second
 	maxHeader   = 32 << 10
-	grace       = time.Second // for replies of the address service when the cloud is closed
 
 	lbsPath  = "/lbs"
 	linkPath = "/websocket" // the SDKs' own choice
@@ -126,63 +121,34 @@ func start(o Options, l limits) (*Cloud, error) {
 	if o.World == nil {
 		return nil, fmt.Errorf("%w: World is nil", engine.ErrArgument)
 	}
-	listener, err := listen(o.Addr)
+	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("nimcloud: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Cloud{
-		world:  o.World,
-		addr:   listener.Addr().String(),
-		limits: l,
-		ctx:    ctx,
-		stop:   stop,
-		served: make(chan error, 1),
-		links:  map[*link]struct{}{},
-		owed:   map[deviceKey]int{},
+		world:    o.World,
+		addr:     listener.Addr(),
+		listener: listener,
+		limits:   l,
+		ctx:      ctx,
+		stop:     stop,
+		links:    map[*link]struct{}{},
+		owed:     map[deviceKey]int{},
 	}
 	c.close = sync.OnceValue(c.shutDown)
 	mux := http.NewServeMux()
 	mux.HandleFunc(lbsPath, c.serveLBS)
 	mux.HandleFunc(linkPath, c.serveLink)
-	c.http = &http.Server{
+	listener.Serve(&http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: httpTimeout,
 		ReadTimeout:       httpTimeout,
 		WriteTimeout:      httpTimeout,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
-		ConnState:         c.count,
-	}
-	go func() { c.served <- c.http.Serve(listener) }()
+	})
 	return c, nil
-}
-
-// listen refuses what others could reach: the accounts are no secret.
-func listen(addr string) (net.Listener, error) {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("%w: Addr %q is not HOST:PORT: %w", engine.ErrArgument, addr, err)
-	}
-	if ip := net.ParseIP(host); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
-		return nil, notLoopback(addr)
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("nimcloud: %w", err)
-	}
-	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // what localhost came to
-		listener.Close()
-		return nil, notLoopback(addr)
-	}
-	return listener, nil
-}
-
-func notLoopback(addr string) error {
-	return fmt.Errorf("%w: Addr %q is not on loopback: use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT", engine.ErrArgument, addr)
 }
 
 // LBSURL is the address service, such as http://127.0.0.1:40000/lbs.
@@ -201,27 +167,7 @@ func (c *Cloud) shutDown() error {
 	c.closed = true
 	c.mu.Unlock()
 	c.stop()
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if c.http.Shutdown(ctx) != nil {
-		c.http.Close()
-	}
-	err := <-c.served
-	c.conns.Wait()
+	err := c.listener.Close()
 	c.linked.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
 	return err
-}
-
-// count keeps count of the connections that are net/http's. New ones come from
-// Serve's goroutine only, so none is added after it has returned.
-func (c *Cloud) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		c.conns.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		c.conns.Done()
-	}
 }

@@ -76,17 +76,16 @@ package nimhttptest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // The accounts of the vendor's guides, which a server with no World has: one IM
@@ -119,10 +118,8 @@ type Server struct {
 	appSecret string // "": none
 	now       func() time.Time
 	url       string
-	http      *http.Server
+	listener  *loopback.Server
 	stop      context.CancelFunc // ends replies that are being delayed
-	served    chan error         // what http.Serve returned
-	conns     sync.WaitGroup
 	close     func() error
 
 	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
@@ -141,7 +138,6 @@ const (
 	maxBody     = 64 << 10
 	maxRequests = 1000
 	timeout     = 15 * time.Second // to read a request, and to write a reply
-	grace       = time.Second      // for replies under way when the server is closed
 )
 
 // Start makes a server and lets it listen. It fails with engine.ErrArgument
@@ -160,9 +156,9 @@ func Start(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	listener, err := listen(o.Addr)
+	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("nimhttptest: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
@@ -170,15 +166,15 @@ func Start(o Options) (*Server, error) {
 		appKey:    o.AppKey,
 		appSecret: o.AppSecret,
 		now:       o.Now,
-		url:       "http://" + listener.Addr().String(),
+		url:       "http://" + listener.Addr(),
+		listener:  listener,
 		stop:      stop,
-		served:    make(chan error, 1),
 		profiles:  map[string]profile{},
 		sessions:  map[sessionKey]*session{},
 		expired:   map[string][]*session{},
 	}
 	s.close = sync.OnceValue(s.shutDown)
-	s.http = &http.Server{
+	listener.Serve(&http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: timeout,
 		ReadTimeout:       timeout,
@@ -186,9 +182,7 @@ func Start(o Options) (*Server, error) {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnState:         s.count,
-	}
-	go func() { s.served <- s.http.Serve(listener) }()
+	})
 	return s, nil
 }
 
@@ -213,33 +207,6 @@ func guideWorld(appKey string) *mockim.Service {
 	world.AddIM(engine.IMAccount{Accid: Accid, Token: IMToken})
 	world.Bind(engine.KitAccount{UserUUID: UserUUID, Token: UserToken}, Accid)
 	return world
-}
-
-// listen refuses what others could reach: the accounts are no secret.
-func listen(addr string) (net.Listener, error) {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("%w: Addr %q is not HOST:PORT: %w", engine.ErrArgument, addr, err)
-	}
-	if ip := net.ParseIP(host); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
-		return nil, notLoopback(addr)
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("nimhttptest: %w", err)
-	}
-	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // what localhost came to
-		listener.Close()
-		return nil, notLoopback(addr)
-	}
-	return listener, nil
-}
-
-func notLoopback(addr string) error {
-	return fmt.Errorf("%w: Addr %q is not on loopback: use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT", engine.ErrArgument, addr)
 }
 
 // KitURL is the address of the kit server, such as http://127.0.0.1:40000.
@@ -279,27 +246,7 @@ func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shutDown() error {
 	s.stop()
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		s.http.Close()
-	}
-	err := <-s.served
-	s.conns.Wait()
+	err := s.listener.Close()
 	s.endSessions()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
 	return err
-}
-
-// count keeps count of the connections. New ones come from Serve's goroutine
-// only, so none is added after it has returned.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		s.conns.Add(1)
-	case http.StateClosed:
-		s.conns.Done()
-	}
 }

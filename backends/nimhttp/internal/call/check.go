@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // The longest values that make sense, well above what the vendor documents.
@@ -59,7 +60,7 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 		return nil, Argument("%s has user info in it", field)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, Argument("%s has a query or a fragment", field)
-	case u.Scheme == "http" && !plainHTTP && !IsLoopback(u.Hostname()):
+	case u.Scheme == "http" && !plainHTTP && !loopback.Is(u.Hostname()):
 		return nil, Argument("%s is plain http, which would show tokens to the network; use https", field)
 	}
 	if trimmed := strings.TrimRight(u.Path, "/"); trimmed != "" && path.Clean(trimmed) != trimmed {
@@ -67,12 +68,6 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, nil
-}
-
-// IsLoopback reports whether a host is this machine, by its number or as localhost.
-func IsLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // HTTPClient returns the client to use, which follows no redirect, and what

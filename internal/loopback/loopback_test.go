@@ -1,0 +1,58 @@
+package loopback_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/loopback"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestIs(t *testing.T) {
+	for host, want := range map[string]bool{
+		"127.0.0.1": true, "127.1.2.3": true, "::1": true, "localhost": true, "LocalHost": true,
+		"": false, "0.0.0.0": false, "::": false, "10.0.0.1": false, "localhost.example.com": false, "example.com": false,
+	} {
+		if got := loopback.Is(host); got != want {
+			t.Errorf("%q: got %t, want %t", host, got, want)
+		}
+	}
+}
+
+func TestServe(t *testing.T) {
+	s, err := loopback.Listen("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Serve(&http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") })})
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport}).Get("http://" + s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "here" {
+		t.Errorf("got %q and %v", body, err)
+	}
+	if _, err := loopback.Listen(s.Addr()); err == nil {
+		t.Error("a port that is taken: got no error")
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: got %v", err)
+	}
+}
+
+func TestRefusedAddresses(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1", ":0", "0.0.0.0:0", "[::]:0", "192.168.0.1:0", "example.com:0", "127.0.0.1:0:0"} {
+		if s, err := loopback.Listen(addr); s != nil || !errors.Is(err, engine.ErrArgument) {
+			t.Errorf("%s: got %v, want ErrArgument", addr, err)
+		}
+	}
+}
