@@ -55,7 +55,7 @@ type Request struct {
 // An Outcome is what a call is known to have done.
 type Outcome struct {
 	Unknown bool      // the request went out, and nobody knows what the server made of it
-	Date    time.Time // the server's clock; zero where it did not tell
+	Date    time.Time // the server's clock, of a call that failed; zero where it did not tell
 }
 
 // Do makes the call and decodes the reply's data into data, which may be nil.
@@ -66,7 +66,7 @@ type Outcome struct {
 func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
 	last := c.attempt(ctx, r, data)
 	if last.verdict(ctx, r) == nil {
-		return Outcome{Date: last.date}, nil
+		return Outcome{}, nil
 	}
 	unknown := last.unknown() // after any of the attempts
 	wait := backoff.NewExponentialBackOff()
@@ -86,7 +86,11 @@ func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
 			err = fmt.Errorf("%w; before that: %w", gaveUp(ctx), err)
 		}
 	}
-	return Outcome{Unknown: err != nil && unknown, Date: last.date}, err
+	if err == nil {
+		return Outcome{}, nil
+	}
+	date, _ := http.ParseTime(last.date)
+	return Outcome{Unknown: unknown, Date: date}, err
 }
 
 // gaveUp is why the caller does not wait any more.
@@ -104,7 +108,7 @@ type attempt struct {
 	status     int          // 0: there was no whole reply
 	sent       bool         // to the transport
 	written    bool         // by the transport, for all that is known
-	date       time.Time
+	date       string
 	retryAfter time.Duration
 }
 
@@ -184,11 +188,10 @@ func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
 }
 
 func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) error {
-	req, err := http.NewRequestWithContext(ctx, r.Method, "", bytes.NewReader(r.Body))
+	req, err := r.request(ctx)
 	if err != nil {
 		return err
 	}
-	req.URL, req.Header = r.URL, r.Header
 	if r.Sign != nil {
 		target := *r.URL
 		req.URL, req.Header = &target, r.Header.Clone()
@@ -207,7 +210,7 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
 	a.status = res.StatusCode
-	a.date, _ = http.ParseTime(res.Header.Get("Date"))
+	a.date = res.Header.Get("Date")
 	if res.StatusCode/100 != 2 {
 		a.retryAfter = retryAfter(res.Header.Get("Retry-After"))
 		return c.refusal(res, body, r).err()
@@ -220,6 +223,19 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 		return c.Malformed("a reply of more than %d bytes", maxReply)
 	}
 	return c.decode(res, body, r, data)
+}
+
+// request makes one. A call without a body, as those of the kit are, is spared
+// the work that a body needs.
+func (r Request) request(ctx context.Context) (*http.Request, error) {
+	if r.Body == nil && r.Sign == nil {
+		return (&http.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: http.NoBody}).WithContext(ctx), nil
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, "", bytes.NewReader(r.Body))
+	if err == nil {
+		req.URL, req.Header = r.URL, r.Header
+	}
+	return req, err
 }
 
 // An envelope is what every reply is in. Two spellings of the request's id are
@@ -323,6 +339,9 @@ func dialFailed(err error) bool {
 }
 
 func isJSON(contentType string) bool {
+	if contentType == "application/json" || contentType == "application/json;charset=UTF-8" {
+		return true // what the vendor's servers send
+	}
 	t, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
 }
