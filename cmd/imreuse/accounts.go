@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/imreuse/imreuse/backends/mockim"
@@ -187,6 +188,38 @@ func decode(text []byte, v any) error {
 	}
 	if rest := bytes.TrimLeft(text[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
 		return fmt.Errorf("line %d: there is more after the end", line(text, int64(len(text)-len(rest))))
+	}
+	return checkFields(text, v)
+}
+
+// checkFields is for what encoding/json lets pass: a field in another case, and
+// one that is there twice, of which the last would count.
+func checkFields(text []byte, v any) error {
+	known := map[string]bool{} // and whether it was there
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(v).Elem()) {
+		known[field.Tag.Get("json")] = false
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if brace, err := d.Token(); err != nil || brace != json.Delim('{') {
+		return err // of null, which has no fields
+	}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string)
+		switch there, ok := known[name]; {
+		case !ok:
+			return fmt.Errorf("unknown field %q", name)
+		case there:
+			return fmt.Errorf("the field %q is there twice", name)
+		}
+		known[name] = true
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
 	}
 	return nil
 }
