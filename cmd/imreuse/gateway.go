@@ -33,7 +33,7 @@ func gatewayCommand() *cli.Command {
 		Usage:       "hold real IM logins for Go programs, with the vendor's own SDK",
 		Description: gatewayDoc,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "listen on this loopback `ADDRESS`; port 0 takes a free one"},
+			addrFlag(),
 			&cli.StringFlag{Name: "dir", Usage: "run the gateway in this `FOLDER`, in place of the installed one"},
 		},
 		Commands: []*cli.Command{{

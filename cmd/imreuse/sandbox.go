@@ -44,7 +44,7 @@ func sandboxCommand() *cli.Command {
 		Usage:       "serve the vendor's kit server, server API and IM cloud on this machine, to develop against offline",
 		Description: sandboxDoc,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "listen on this loopback `ADDRESS`; port 0 takes a free one"},
+			addrFlag(),
 			&cli.StringFlag{Name: "accounts", Usage: "read the accounts from this JSON `FILE`"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {

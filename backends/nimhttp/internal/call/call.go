@@ -80,14 +80,12 @@ func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
 		first = false
 		return struct{}{}, last.verdict(ctx, r)
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(maxTries))
-	if err != nil {
-		err = last.err
-		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) && last.retryable(r) {
-			err = fmt.Errorf("%w; before that: %w", gaveUp(ctx), err)
-		}
-	}
 	if err == nil {
 		return Outcome{}, nil
+	}
+	err = last.err
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) && last.retryable(r) {
+		err = fmt.Errorf("%w; before that: %w", gaveUp(ctx), err)
 	}
 	date, _ := http.ParseTime(last.date)
 	return Outcome{Unknown: unknown, Date: date}, err

@@ -78,15 +78,15 @@ func HTTPClient(own *http.Client) (*http.Client, func()) {
 	if own != nil {
 		c = *own
 	} else {
-		t := NewTransport()
+		t := newTransport()
 		c.Transport, closeIdle = t, t.CloseIdleConnections
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c, closeIdle
 }
 
-// NewTransport makes one with bounds on all that it waits for but the reply.
-func NewTransport() *http.Transport {
+// newTransport makes one with bounds on all that it waits for but the reply.
+func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
