@@ -48,6 +48,34 @@ func TestLoginFailsAfterReport(t *testing.T) {
 	adopts(t, s.im, "")
 }
 
+// What was reported is the host's login, where the SDK says that somebody else
+// was faster.
+func TestHostIsFaster(t *testing.T) {
+	s := newSDK(before)
+	s.fail["Login"] = engine.ErrIMInUse
+	s.inside = func(call string) {
+		if call == "Login" {
+			s.set("alice")
+			s.im.LoggedIn(alice)
+			s.im.Link(false)
+		}
+	}
+	var first, second listener
+	if err := s.im.LoginIM(t.Context(), alice, first.notify()); !errors.Is(err, engine.ErrIMInUse) {
+		t.Fatalf("got %v, want ErrIMInUse", err)
+	}
+	got, err := s.im.AdoptIM(t.Context(), second.notify())
+	if err != nil || got.Accid != "alice" {
+		t.Errorf("AdoptIM: got %v, %v, want alice", got, err)
+	}
+	s.im.LoggedOut(engine.ErrKicked)
+	first.heard(t, nil)
+	second.heard(t, engine.ErrKicked)
+	if got, want := s.called(), "[Login]"; got != want {
+		t.Errorf("got calls %s, want %s", got, want)
+	}
+}
+
 func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
 	tests := []struct {
 		name   string

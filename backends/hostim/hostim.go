@@ -33,7 +33,7 @@ import (
 // fails with engine.ErrState.
 type Client struct {
 	Init   func(ctx context.Context, appKey string) error
-	Login  func(ctx context.Context, a engine.IMAccount) error // on failure, nobody is logged in
+	Login  func(ctx context.Context, a engine.IMAccount) error // on failure, nobody is logged in; engine.ErrIMInUse: but somebody else is
 	Logout func(ctx context.Context) error                     // nobody being logged in is fine
 }
 
@@ -127,6 +127,11 @@ func (im *IM) decide(ctx context.Context, l *login, err error) (_ error, unwante
 		return nil, false
 	}
 	l.cause = err
+	if l.seen && errors.Is(err, engine.ErrIMInUse) {
+		// What was reported is not ours: the host was faster.
+		im.login = &login{appKey: l.appKey, accid: l.accid, seen: true, offline: l.offline}
+		return err, false
+	}
 	gaveUp := ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if gaveUp {
 		im.ghost = l.accid
