@@ -92,11 +92,13 @@ func New(b Backend, appKey string, o *Options) (*Engine, error) {
 	}
 	e.adopter, _ = b.(IMAdopter)
 	if e.log == nil {
-		e.log = slog.New(slog.DiscardHandler)
+		e.log = silent
 	}
 	e.status.Store(zeroStatus)
 	return e, nil
 }
+
+var silent = slog.New(slog.DiscardHandler)
 
 func checkNew(b Backend, appKey string, o *Options) error {
 	if b == nil {

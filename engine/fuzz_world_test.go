@@ -52,6 +52,7 @@ type brokenDevice struct {
 	*mockim.Device
 
 	lingering atomic.Int32
+	broke     atomic.Bool // since the last rest
 
 	mu    sync.Mutex
 	after []func() // each at the end of one login
@@ -77,6 +78,7 @@ func (d *brokenDevice) end() {
 	}
 	d.mu.Unlock()
 	if f != nil {
+		d.broke.Store(true)
 		d.lingering.Add(1)
 		defer d.lingering.Add(-1)
 		f()
@@ -149,7 +151,8 @@ func (w *fuzzWorld) rest() {
 	s := w.e.Status()
 	checkStatus(w.t, s)
 	w.watch.check(s)
-	contested := w.pending("LogoutIM") > 0 || w.pending("HostLogin") > 1 || w.broken.willBreak()
+	broke := w.broken.broke.Swap(false)
+	contested := w.pending("LogoutIM") > 0 || w.pending("HostLogin") > 1 || w.broken.willBreak() || broke
 	var pending []*attempt
 	for _, a := range w.attempts {
 		if !a.rested {

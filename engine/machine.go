@@ -21,10 +21,16 @@ func newMachine(table []fsm.EventDesc) machine {
 	return machine{fsm.NewFSM(Uninitialized.String(), table, nil)}
 }
 
+// events has one row for each trigger and the state that it leads to.
 func events(table []Transition) []fsm.EventDesc {
 	descs := make([]fsm.EventDesc, 0, len(table))
 	for _, t := range table {
-		descs = append(descs, fsm.EventDesc{Name: string(t.Trigger), Src: []string{t.From.String()}, Dst: t.To.String()})
+		i := slices.IndexFunc(descs, func(d fsm.EventDesc) bool { return d.Name == string(t.Trigger) && d.Dst == t.To.String() })
+		if i < 0 {
+			i = len(descs)
+			descs = append(descs, fsm.EventDesc{Name: string(t.Trigger), Dst: t.To.String()})
+		}
+		descs[i].Src = append(descs[i].Src, t.From.String())
 	}
 	return descs
 }

@@ -52,14 +52,10 @@ func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 		}
 		w := e.subscribe()
 		defer e.unsubscribe(w)
-		for {
-			select {
-			case <-ctx.Done():
+		defer context.AfterFunc(ctx, func() { e.unsubscribe(w) })()
+		for s := range w {
+			if ctx.Err() != nil || !yield(*s) {
 				return
-			case s, ok := <-w:
-				if !ok || ctx.Err() != nil || !yield(*s) {
-					return
-				}
 			}
 		}
 	}
@@ -83,6 +79,7 @@ func (e *Engine) unsubscribe(w chan *Status) {
 	defer e.mu.Unlock()
 	if i := slices.Index(e.watchers, w); i >= 0 {
 		e.watchers = slices.Delete(e.watchers, i, i+1)
+		close(w)
 	}
 }
 

@@ -112,6 +112,42 @@ func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
 	}
 }
 
+// Close is the last that can log out a login which came true after the engine
+// had given it up, and touches no other.
+func TestClose(t *testing.T) {
+	tests := []struct {
+		name  string
+		run   func(*sdk)
+		calls string
+	}{
+		{"nobody", func(*sdk) {}, "[]"},
+		{"the host's", func(s *sdk) { s.im.LoggedIn(bob) }, "[]"},
+		{"given up", func(s *sdk) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s.inside = func(call string) {
+				if call == "Login" {
+					cancel()
+				}
+			}
+			s.fail["Login"] = context.Canceled
+			s.im.LoginIM(ctx, alice, engine.Notify{})
+			s.im.LoggedIn(alice)
+		}, "[Login Logout Logout]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSDK(before)
+			test.run(s)
+			if err := s.im.Close(); err != nil {
+				t.Errorf("got %v", err)
+			}
+			if got := s.called(); got != test.calls {
+				t.Errorf("got calls %s, want %s", got, test.calls)
+			}
+		})
+	}
+}
+
 func TestLogoutFails(t *testing.T) {
 	s := newSDK(never)
 	logsIn(t, s, alice)

@@ -37,7 +37,7 @@ type Client struct {
 	Logout func(ctx context.Context) error                     // nobody being logged in is fine
 }
 
-// IM is an engine.IM and an engine.IMAdopter over a host's client. Make one
+// IM is an engine.IM, an engine.IMAdopter and an io.Closer over a host's client. Make one
 // with Wrap. It is safe for concurrent use.
 type IM struct {
 	client Client
@@ -213,6 +213,14 @@ func (im *IM) dropStray(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return im.logout(ctx, true)
+}
+
+// Close logs out a login that the engine gave up, if it has come true all the
+// same. Who else is logged in stays so.
+func (im *IM) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), logoutTimeout)
+	defer cancel()
 	return im.logout(ctx, true)
 }
 

@@ -203,6 +203,6 @@ func (d *Device) LogoutKit(ctx context.Context) error {
 	return err
 }
 
-// Close implements io.Closer. It does nothing: an IM login that is there is the
-// host's, and stays.
-func (d *Device) Close() error { return nil }
+// Close implements io.Closer. An IM login that is there is the host's, and stays,
+// unless it is one that the engine gave up and that came true all the same.
+func (d *Device) Close() error { return d.im.Close() }

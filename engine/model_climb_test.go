@@ -1,0 +1,292 @@
+package engine_test
+
+import "github.com/imreuse/imreuse/engine"
+
+// climb is the way up.
+func (m *model) climb(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	switch a.at {
+	case inAdoptIM:
+		m.adopt(s, who, v)
+		return
+	case inAuthenticate, inInitIM, inLoginIM, inLoginKit:
+		m.callBackend(s, who, v)
+		return
+	case atBegan:
+		m.began(&s, who, &v)
+	case atFound:
+		v.what, a.at = "takes over what was found", atAdopted
+		im := &s.login[ofIM]
+		im.phase, im.adopted, im.hosts, im.other = unpublished, true, true, s.other
+		if im.lost {
+			s.losses[0], a.over = ofIM+1, a.over || a.wish.top() >= imLoggedIn
+		}
+	case atAdopted:
+		m.adopted(&s, who, &v)
+	case atChoice:
+		m.choose(&s, who, &v)
+	case atClimb:
+		m.nextRung(&s, who, &v)
+	case atInitIM:
+		v.what = "publishes im_initialized"
+		m.rise(&s, &v, engine.TriggerInitIM, imInitialized, a.wish == wishInitIM)
+		m.goOn(&s, who, &v, imInitialized)
+	case atLoginIM, atLoginKit:
+		m.returned(&s, who, &v)
+	case atPublishIM:
+		v.what = "publishes im_logged_in"
+		im := &s.login[ofIM]
+		im.phase, im.hosts = published, a.wish == wishLoginIM
+		m.rise(&s, &v, engine.TriggerLoginIM, imLoggedIn, im.hosts)
+		m.goOn(&s, who, &v, imLoggedIn)
+	case atPublishKit:
+		v.what = "publishes kit_logged_in"
+		m.rise(&s, &v, engine.TriggerLoginKit, kitLoggedIn, false)
+		s.login[ofKit].phase = published
+		m.succeed(&s, who, &v)
+	}
+	m.emit(s, v)
+}
+
+// fail ends an operation, which then undoes what it did.
+func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	v.result = itFails
+	if m.mutant == sayItWorked {
+		v.result = itSucceeds
+	}
+	target, then := s.floor, atLeave
+	switch {
+	case a.atKit || m.mutant == noUndo:
+		target = kitLoggedIn
+	case m.mutant == undoBelowFloor && !s.login[ofIM].adopted:
+		target = imInitialized
+	}
+	if m.mutant == keepSlot {
+		then = atLook
+	}
+	a.over, a.losing, a.atKit = false, false, false
+	a.stepDown(target, then)
+}
+
+func (m *model) succeed(s *modelState, who modelWho, v *modelMove) {
+	v.result = itSucceeds
+	a := s.actor(who)
+	a.over, a.losing, a.atKit = false, false, false
+	a.settle(atLeave)
+}
+
+// goOn ends an operation that wanted the rung, and takes another one further.
+func (m *model) goOn(s *modelState, who modelWho, v *modelMove, rung engine.State) {
+	switch a := s.actor(who); {
+	case a.wish == wishLoginKit:
+		a.at = atClimb
+	case a.over && rung == imInitialized:
+		m.fail(s, who, v)
+	default:
+		m.succeed(s, who, v)
+	}
+}
+
+// try makes a call of the backend, unless the ctx has ended.
+func (m *model) try(s *modelState, who modelWho, v *modelMove, what string, at modelPlace) {
+	a := s.actor(who)
+	v.what = what
+	if a.over && m.mutant != climbOver {
+		v.what = "does not climb on, for its ctx has ended"
+		m.fail(s, who, v)
+		return
+	}
+	a.at = at
+	switch at {
+	case inAdoptIM:
+		s.login[ofIM].phase = lookedFor
+	case inLoginIM:
+		s.login[ofIM].phase = unpublished
+		if m.mutant == edgeFirst {
+			s.login[ofIM].phase = published
+			m.rise(s, v, engine.TriggerLoginIM, imLoggedIn, a.wish == wishLoginIM)
+		}
+	case inLoginKit:
+		s.login[ofKit].phase = unpublished
+	}
+}
+
+func (m *model) began(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	a.atKit = s.rung == kitLoggedIn
+	switch {
+	case a.over && m.mutant != climbOver:
+		v.what = "its ctx has ended"
+		m.fail(s, who, v)
+	case s.rung < imLoggedIn && a.wish.top() > s.rung:
+		m.try(s, who, v, "calls AdoptIM", inAdoptIM)
+	default:
+		v.what, a.at = "looks where the engine stands", atChoice
+	}
+}
+
+// adopt is AdoptIM. It waits for a login of the host's that is in flight.
+func (m *model) adopt(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	m.callFails(s, who, v)
+	if s.landing {
+		return
+	}
+	m.dropGhost(&s)
+	if s.maker == madeByHost || s.maker == madeByGhost && m.mutant == adoptGhost {
+		v.what, s.linked, a.at = "AdoptIM finds a login", true, atFound
+	} else {
+		v.what, a.at = "AdoptIM finds nobody", atChoice
+		s.end(ofIM)
+	}
+	m.emit(s, v)
+}
+
+// dropGhost logs out whom nobody wants. The adapter of the SDK does that.
+func (m *model) dropGhost(s *modelState) {
+	if s.maker == madeByGhost && m.mutant != adoptGhost && m.mutant != leaveGhost {
+		s.leaveIM()
+	}
+}
+
+func (m *model) adopted(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	raise := m.mutant != adoptBelow
+	if s.rung == uninitialized {
+		v.what = "publishes im_initialized, as it was found"
+		m.rise(s, v, engine.TriggerInitIM, imInitialized, raise)
+		return
+	}
+	v.what, a.at = "publishes im_logged_in, as it was found", atChoice
+	s.login[ofIM].phase = published
+	m.rise(s, v, engine.TriggerLoginIM, imLoggedIn, raise)
+	if a.over {
+		m.fail(s, who, v)
+	}
+}
+
+// choose is what an operation does once it knows what is there.
+func (m *model) choose(s *modelState, who modelWho, v *modelMove) {
+	switch a := s.actor(who); a.wish {
+	case wishInitIM:
+		if s.rung == uninitialized {
+			m.try(s, who, v, "calls InitIM", inInitIM)
+			return
+		}
+	case wishLoginIM:
+		switch {
+		case s.rung == uninitialized,
+			s.rung >= imLoggedIn && s.login[ofIM].other,
+			s.rung == kitLoggedIn && s.floor < imLoggedIn:
+			v.what = "is refused"
+			m.fail(s, who, v)
+			return
+		case s.rung == imInitialized:
+			m.try(s, who, v, "calls LoginIM", inLoginIM)
+			return
+		}
+	case wishLoginKit:
+		if s.rung < kitLoggedIn {
+			m.chooseKit(s, who, v)
+			return
+		}
+	}
+	v.what = "finds it so"
+	m.succeed(s, who, v)
+}
+
+func (m *model) chooseKit(s *modelState, who modelWho, v *modelMove) {
+	hostLoggedIn := s.floor >= imLoggedIn
+	refused := m.mode == engine.ReuseIM && !hostLoggedIn || m.mode == engine.AutoLogin && hostLoggedIn
+	if refused && m.mutant != ignoreMode {
+		v.what = "is refused by the mode"
+		m.fail(s, who, v)
+		return
+	}
+	m.try(s, who, v, "calls Authenticate", inAuthenticate)
+}
+
+// nextRung is what a kit login does for the rung that is missing.
+func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
+	switch {
+	case s.rung == uninitialized && m.mutant != skipInit:
+		m.try(s, who, v, "calls InitIM", inInitIM)
+	case s.rung <= imInitialized:
+		m.try(s, who, v, "calls LoginIM", inLoginIM)
+	case s.login[ofIM].other:
+		v.what = "finds another account logged in"
+		m.fail(s, who, v)
+	default:
+		m.try(s, who, v, "calls LoginKit", inLoginKit)
+	}
+}
+
+// callFails is a call of the backend that has no effect. Where the ctx has
+// ended it may fail for that, and a login may come true yet.
+func (m *model) callFails(s modelState, who modelWho, v modelMove) {
+	a := *s.actor(who)
+	v.what, v.choice = "the call fails", !a.over
+	switch a.at {
+	case inAdoptIM, inLoginIM:
+		s.end(ofIM)
+	case inLoginKit:
+		s.end(ofKit)
+	}
+	m.fail(&s, who, &v)
+	m.emit(s, v)
+	if a.at == inLoginIM && a.over && !s.ghost {
+		v.what = "the call fails, and yet its login may come true"
+		s.ghost = true
+		m.emit(s, v)
+	}
+}
+
+// callBackend is the effect of a call that climbs, or its failure.
+func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
+	m.callFails(s, who, v)
+	a := s.actor(who)
+	switch a.at {
+	case inAuthenticate:
+		v.what, a.at = "Authenticate succeeds", atClimb
+	case inInitIM:
+		v.what, a.at, s.ready = "InitIM succeeds", atInitIM, true
+	case inLoginIM:
+		m.dropGhost(&s)
+		if s.maker != madeByNobody {
+			v.what = "IM is in use"
+			s.end(ofIM)
+			m.fail(&s, who, &v)
+			break
+		}
+		v.what, a.at = "LoginIM takes effect", atLoginIM
+		s.maker, s.linked, s.ghost = madeByEngine, true, false
+	case inLoginKit:
+		v.what, a.at = "LoginKit takes effect", atLoginKit
+		if s.maker != madeByNobody {
+			s.session = linkedSession
+		}
+	}
+	m.emit(s, v)
+}
+
+// returned is a login that has succeeded, perhaps too late.
+func (m *model) returned(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	of, undo, publish := ofIM, inUndoIM, atPublishIM
+	if a.at == atLoginKit {
+		of, undo, publish = ofKit, inUndoKit, atPublishKit
+	}
+	if !a.over {
+		v.what, a.at = "its login has succeeded", publish
+		return
+	}
+	lost := s.login[of].lost
+	s.end(of)
+	if lost && m.mutant != undoLost || m.mutant == noLateUndo {
+		v.what = "gives up a login"
+		m.fail(s, who, v)
+		return
+	}
+	v.what, a.at = "undoes the login that came too late", undo
+}

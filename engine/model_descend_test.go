@@ -1,0 +1,141 @@
+package engine_test
+
+import "github.com/imreuse/imreuse/engine"
+
+// descend is the way down, of a logout, of an undo, or of a loss.
+func (m *model) descend(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	switch a.at {
+	case atDown:
+		m.down(&s, who, &v)
+		m.emit(s, v)
+	case inLogoutKit, inLogoutIM:
+		m.logOut(s, who, v)
+	case atStepped:
+		m.stepped(&s, who, &v)
+		m.emit(s, v)
+	case inUndoIM, inUndoKit:
+		v.what = "the login that came too late is undone"
+		s.logOut(a.at == inUndoIM)
+		m.fail(&s, who, &v)
+		m.emit(s, v)
+	case atLogout:
+		v.what = "goes down"
+		target := imInitialized
+		if a.wish == wishLogoutKit {
+			target = s.floor
+		}
+		a.stepDown(target, atLoggedOut)
+		m.emit(s, v)
+	case atLoggedOut:
+		v.what, v.result = "is down", itSucceeds
+		a.at = atLeave
+		m.emit(s, v)
+	}
+}
+
+// down takes the edge of a loss that was reported, or makes a step towards the
+// target, or is done.
+func (m *model) down(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	switch {
+	case s.losses[0] == ofIM+1:
+		v.what = "settles the loss of IM"
+		m.take(s, v, engine.TriggerIMLost, imInitialized)
+		a.target = min(a.target, s.floor)
+	case s.losses[0] == ofKit+1:
+		v.what = "settles the loss of the kit"
+		m.take(s, v, engine.TriggerKitLost, imLoggedIn)
+		a.target = min(a.target, s.floor)
+	case s.rung == kitLoggedIn && a.target < kitLoggedIn:
+		v.what, a.at = "calls LogoutKit", inLogoutKit
+	case s.rung == imLoggedIn && a.target < imLoggedIn:
+		v.what, a.at = "calls LogoutIM", inLogoutIM
+	default:
+		v.what = "has nothing more to settle"
+		a.at, a.then, a.target = a.then, atIdle, uninitialized
+		m.shut(s, who, v)
+	}
+}
+
+// shut begins the next call of Close, in the moment in which it has settled:
+// a loss that is reported between the two could be reported after the call has
+// begun as well.
+func (m *model) shut(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	im := s.login[ofIM]
+	switch {
+	case a.at != atShut:
+	case s.login[ofKit].phase == published:
+		v.what, a.at = "calls LogoutKit", inShutKit
+	case im.phase == published && (!im.adopted || m.mutant == closeAdopted):
+		v.what, a.at = "calls LogoutIM", inShutIM
+	default:
+		v.what, a.at = "has nothing to log out", atShutEdge
+	}
+}
+
+// logOut is a logout by the backend: whatever it returns, nobody is logged in
+// afterwards.
+func (m *model) logOut(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	s.logOut(a.at == inLogoutIM)
+	then := a.then
+	a.at = atStepped
+	v.what = "the backend has logged out"
+	m.emit(s, v)
+	if m.mutant == stopAtFailedLogout {
+		a.at, a.then, a.target = then, atIdle, uninitialized
+	}
+	v.what, v.choice = "the backend has logged out, but returns an error", true
+	m.emit(s, v)
+}
+
+func (s *modelState) logOut(im bool) {
+	if im {
+		s.leaveIM()
+	}
+	s.session = noSession
+}
+
+func (m *model) stepped(s *modelState, who modelWho, v *modelMove) {
+	v.what = "steps down"
+	s.actor(who).at = atDown
+	if s.rung == kitLoggedIn {
+		m.take(s, v, engine.TriggerLogoutKit, imLoggedIn)
+	} else {
+		m.take(s, v, engine.TriggerLogoutIM, imInitialized)
+	}
+}
+
+// shutDown is Close, once it has the slot.
+func (m *model) shutDown(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	switch a.at {
+	case inShutKit:
+		v.what = "the backend has logged out of the kit"
+		s.session = noSession
+		s.end(ofKit)
+		a.settle(atShut)
+	case inShutIM:
+		v.what, a.at = "the backend has logged out of IM", atShutEdge
+		s.leaveIM()
+	case atShutEdge:
+		v.what, a.at = "closes", inClose
+		if s.rung != uninitialized {
+			m.take(&s, &v, engine.TriggerClose, uninitialized)
+		}
+		s.closed = true
+	case inClose:
+		v.what, v.result = "the backend is closed", itSucceeds
+		a.settle(atLeave)
+	case atSecondClose:
+		if !s.done {
+			return
+		}
+		v.what = "finds the first Close done"
+		m.answer(s, who, v)
+		return
+	}
+	m.emit(s, v)
+}

@@ -1,0 +1,255 @@
+package engine_test
+
+import "github.com/imreuse/imreuse/engine"
+
+// A model is the rules by which a modelState moves. visit gets each move from
+// one state, and where it leads.
+type model struct {
+	mode    engine.Mode
+	mutant  modelMutant // what is wrong with it
+	reports int         // so many losses may be on their way at once
+	visit   func(modelMove, modelState)
+}
+
+// moves visits everything that can happen next.
+func (m *model) moves(s modelState) {
+	for who := caller1; who <= caller2; who++ {
+		if s.actor(who).at == atIdle {
+			for wish := wishInitIM; wish <= wishClose; wish++ {
+				m.call(s, who, wish)
+			}
+			continue
+		}
+		m.step(s, who)
+		m.endCtx(s, who)
+	}
+	if s.actor(applier).at != atIdle {
+		m.step(s, applier)
+	}
+	m.outside(s)
+}
+
+// emit visits a move of an actor.
+func (m *model) emit(s modelState, v modelMove) { m.visit(v, s) }
+
+// call begins an operation.
+func (m *model) call(s modelState, who modelWho, wish modelWish) {
+	v := modelMove{who: who, wish: wish, what: "is called", choice: true}
+	a := s.actor(who)
+	a.wish = wish
+	switch {
+	case wish == wishClose && s.closing:
+		a.at = atSecondClose
+		m.emit(s, v)
+		return
+	case wish.top() > uninitialized && s.closing && m.mutant != climbAfterClose:
+		*a = modelActor{}
+		v.result, v.answered, v.what = itFails, 1, "finds the engine closed"
+		m.emit(s, v)
+		return
+	}
+	s.closing = s.closing || wish == wishClose
+	m.interrupt(&s, who, wish.ends())
+	m.enqueue(&s, who)
+	m.emit(s, v)
+}
+
+// interrupt ends the ctx of those who climb to the rung top or above it.
+func (m *model) interrupt(s *modelState, by modelWho, top engine.State) {
+	for who := caller1; who <= caller2; who++ {
+		a := s.actor(who)
+		if who == by || !a.climbing() || a.wish.top() < top || m.mutant == logoutWaits {
+			continue
+		}
+		a.over = true
+		if m.mutant == answerTwice {
+			a.answered++
+		}
+	}
+}
+
+// endCtx is a caller who gives up.
+func (m *model) endCtx(s modelState, who modelWho) {
+	a := s.actor(who)
+	if a.over || !a.climbing() && (a.at != atWait || a.wish == wishClose) {
+		return
+	}
+	a.over = true
+	m.emit(s, modelMove{who: who, wish: a.wish, what: "its ctx ends", choice: true})
+}
+
+// enqueue takes the slot, or a place in the queue for it.
+func (m *model) enqueue(s *modelState, who modelWho) {
+	a := s.actor(who)
+	a.at = atWait
+	switch {
+	case s.slot == nobody || m.mutant == twoHolders:
+		s.slot, a.at = who, atBegin
+	case s.actor(who.other()).at != atWait:
+		s.first = who
+	}
+}
+
+// leaveQueue lets the other one be the first, if there is one.
+func (s *modelState) leaveQueue(who modelWho) {
+	if s.first != who {
+		return
+	}
+	s.first = nobody
+	if other := who.other(); s.actor(other).at == atWait {
+		s.first = other
+	}
+}
+
+// giveSlot passes the slot to whoever has waited for the longest.
+func (s *modelState) giveSlot() {
+	s.slot, s.running = s.first, nobody
+	if next := s.first; next != nobody {
+		s.actor(next).at = atBegin
+		s.leaveQueue(next)
+	}
+}
+
+// step visits what an actor who is not idle can do next.
+func (m *model) step(s modelState, who modelWho) {
+	a := s.actor(who)
+	v := modelMove{who: who, wish: a.wish}
+	switch {
+	case a.at >= atBegan && a.at <= atPublishKit:
+		m.climb(s, who, v)
+	case a.at >= inUndoIM && a.at <= atLoggedOut:
+		m.descend(s, who, v)
+	case a.at >= atShut && a.at <= atSecondClose:
+		m.shutDown(s, who, v)
+	default:
+		m.turn(s, who, v)
+	}
+}
+
+// turn is the beginning and the end of each operation.
+func (m *model) turn(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	switch a.at {
+	case atWait:
+		m.wait(s, who, v)
+	case atBegin:
+		v.what = "its turn comes"
+		m.begin(&s, who, &v)
+		m.emit(s, v)
+	case atLeave:
+		m.leave(s, who, v)
+	case atLook:
+		m.look(s, who, v)
+	}
+}
+
+// wait ends when somebody gives it the slot, or its ctx ends.
+func (m *model) wait(s modelState, who modelWho, v modelMove) {
+	if !s.actor(who).over || m.mutant == waitForEver && s.first != who {
+		return
+	}
+	v.result, v.what = itFails, "gives up waiting"
+	s.leaveQueue(who)
+	if m.mutant == waitForEver {
+		m.emit(s, v)
+		return
+	}
+	m.answer(s, who, v)
+}
+
+// begin is what an operation does first when it has the slot.
+func (m *model) begin(s *modelState, who modelWho, v *modelMove) {
+	a := s.actor(who)
+	next := atLogout
+	switch {
+	case a.wish == wishClose:
+		next = atShut
+	case a.wish.top() > uninitialized:
+		s.running, next = who, atBegan
+		if m.mutant == settleAfter {
+			a.at = atBegan
+			return
+		}
+	case s.closed:
+		v.result, next = itFails, atLeave
+	}
+	a.over = a.over && next == atBegan
+	a.settle(next)
+}
+
+// leave gives the slot back.
+func (m *model) leave(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	v.what = "gives the slot back"
+	switch late := s.losses[0] != 0; {
+	case late && who == applier:
+		a.settle(atLeave) // it looks again in the same moment
+		m.emit(s, v)
+	case who == applier:
+		*a = modelActor{}
+		s.giveSlot()
+		m.emit(s, v)
+	case late && m.mutant != noLastLook, m.mutant == lookForEver:
+		a.at = atLook
+		s.giveSlot()
+		m.emit(s, v)
+	default:
+		v.what = "gives the slot back, and returns"
+		s.giveSlot()
+		m.answer(s, who, v)
+	}
+}
+
+// look is the last look, after the slot was given back, of a caller who has
+// overlooked a loss so far. Whoever reports one later looks for the slot himself.
+func (m *model) look(s modelState, who modelWho, v modelMove) {
+	if s.slot == nobody && (s.losses[0] != 0 || m.mutant == lookForEver) {
+		v.what = "sees a loss, and takes the slot once more"
+		s.slot = who
+		s.actor(who).settle(atLeave)
+		m.emit(s, v)
+		return
+	}
+	v.what = "returns"
+	m.answer(s, who, v)
+}
+
+// answer is the end of a call.
+func (m *model) answer(s modelState, who modelWho, v modelMove) {
+	a := s.actor(who)
+	v.answered = a.answered + 1
+	s.done = s.done || a.wish == wishClose
+	*a = modelActor{}
+	m.emit(s, v)
+}
+
+// settle lets a deal with the losses that were reported, and go on at then.
+func (a *modelActor) settle(then modelPlace) { a.stepDown(kitLoggedIn, then) }
+
+// stepDown lets a step down to the rung target, and go on at then.
+func (a *modelActor) stepDown(target engine.State, then modelPlace) {
+	a.at, a.target, a.then = atDown, target, then
+}
+
+// take takes an edge.
+func (m *model) take(s *modelState, v *modelMove, via engine.Trigger, to engine.State) {
+	v.via = via
+	s.rung, s.floor = to, min(s.floor, to)
+	if to < kitLoggedIn && s.login[ofKit].phase == published {
+		s.end(ofKit)
+	}
+	if to < imLoggedIn && s.login[ofIM].phase == published {
+		s.end(ofIM)
+	}
+	if via == engine.TriggerIMLost {
+		s.session = noSession // it goes with IM: the engine does not log it out
+	}
+}
+
+// rise takes an edge up. What is the host's becomes the floor.
+func (m *model) rise(s *modelState, v *modelMove, via engine.Trigger, to engine.State, host bool) {
+	m.take(s, v, via, to)
+	if host {
+		s.floor = to
+	}
+}

@@ -1,0 +1,214 @@
+package engine_test
+
+import (
+	"slices"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A modelRun is all states that a model gets into, found breadth first.
+type modelRun struct {
+	*model
+	ids    map[modelState]int32
+	states []modelState
+	parent []int32 // whence each state was found first
+	count  int     // of moves
+	edges  map[engine.Transition]bool
+
+	// What the rules look at: here, and not where each move allocates it.
+	from, to modelState
+	move     modelMove
+
+	// The moves that need nobody's choice, in the order of states.
+	quiet     []int32
+	quietFrom []int32
+
+	broken string   // the rule, "" for none
+	trace  []string // the shortest way there
+}
+
+// explore looks at every state, until one breaks a rule.
+func explore(m *model) *modelRun {
+	r := &modelRun{
+		model: m,
+		ids:   map[modelState]int32{{}: 0}, states: []modelState{{}}, parent: []int32{0},
+		edges: map[engine.Transition]bool{},
+	}
+	for id := 0; id < len(r.states) && r.broken == ""; id++ {
+		r.expand(int32(id))
+	}
+	if r.broken == "" {
+		r.findCircle()
+	}
+	return r
+}
+
+func (r *modelRun) expand(id int32) {
+	r.from = r.states[id]
+	r.quietFrom = append(r.quietFrom, int32(len(r.quiet)))
+	r.visit = func(v modelMove, to modelState) { r.moved(id, v, to) }
+	r.moves(r.from)
+	if r.broken == "" && int(r.quietFrom[id]) == len(r.quiet) {
+		r.atRest(id)
+	}
+}
+
+// moved looks at a move, and notes where it leads.
+func (r *modelRun) moved(id int32, v modelMove, to modelState) {
+	if r.broken != "" {
+		return
+	}
+	r.count++
+	if v.via != "" {
+		r.edges[engine.Transition{Trigger: v.via, From: r.from.rung, To: to.rung}] = true
+	}
+	r.move, r.to = v, to
+	next, isNew := r.add(id, to)
+	for _, rule := range modelRules {
+		if (isNew || rule.ofMoves) && !rule.holds(r.model, &r.from, &r.move, &r.to) {
+			r.fail(rule.name, id, v)
+			return
+		}
+	}
+	if !v.choice {
+		r.quiet = append(r.quiet, next)
+	}
+}
+
+func (r *modelRun) add(from int32, s modelState) (id int32, isNew bool) {
+	s, _ = s.sorted()
+	id, ok := r.ids[s]
+	if !ok {
+		id = int32(len(r.states))
+		r.ids[s] = id
+		r.states = append(r.states, s)
+		r.parent = append(r.parent, from)
+	}
+	return id, !ok
+}
+
+// atRest checks a state in which nothing moves by itself: every call has ended,
+// and a fresh login succeeds.
+func (r *modelRun) atRest(id int32) {
+	s := r.states[id]
+	if s.slot != nobody || s.actors != [3]modelActor{} || s.losses[0] != 0 || s.reports() > 0 {
+		r.fail(everyCallEnds, id)
+		return
+	}
+	if s.closed {
+		return
+	}
+	if moves, ok := r.freshLogin(s); !ok {
+		r.fail(freshLoginSucceeds, id, moves...)
+	}
+}
+
+// freshLogin logs out, and in again, as if nothing had been, after the host has
+// ended its own login, which LogoutIM may not know of.
+func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
+	wishes := []modelWish{wishLogoutIM, wishLoginKit}
+	if r.mode == engine.ReuseIM {
+		wishes = []modelWish{wishLogoutIM, wishInitIM, wishLoginIM, wishLoginKit}
+	}
+	if s.maker == madeByHost {
+		s.lose()
+	}
+	for _, wish := range wishes {
+		next, moves := r.alone(s, wish)
+		if s = next; s.slot != nobody {
+			return nil, true // it goes round, which findCircle sees
+		}
+		all = append(all, moves...)
+		if !slices.ContainsFunc(moves, func(v modelMove) bool { return v.result == itSucceeds }) {
+			return all, false
+		}
+	}
+	return all, s.rung == kitLoggedIn && s.session == linkedSession
+}
+
+// alone lets one operation run while nobody chooses to do anything.
+func (r *modelRun) alone(s modelState, wish modelWish) (modelState, []modelMove) {
+	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
+	next, moved := s, []modelMove{}
+	r.visit = func(v modelMove, to modelState) { next, moved = to, append(moved, v) }
+	r.call(s, caller1, wish)
+	for range 100 { // more than any operation has
+		s = next
+		took := false
+		r.visit = func(v modelMove, to modelState) {
+			if !v.choice && !took {
+				next, took = to, true
+				moved = append(moved, v)
+			}
+		}
+		if r.moves(s); !took {
+			break
+		}
+	}
+	return next, moved
+}
+
+// findCircle looks for moves without a choice that lead back to where they
+// began: what goes on like that need not end. It takes away the states that
+// none of them leads to, and those that only such lead to, until none is left.
+func (r *modelRun) findCircle() {
+	in := make([]int32, len(r.states))
+	for _, to := range r.quiet {
+		in[to]++
+	}
+	var free []int32
+	for id, n := range in {
+		if n == 0 {
+			free = append(free, int32(id))
+		}
+	}
+	r.quietFrom = append(r.quietFrom, int32(len(r.quiet)))
+	for i := 0; i < len(free); i++ {
+		for _, to := range r.quiet[r.quietFrom[free[i]]:r.quietFrom[free[i]+1]] {
+			if in[to]--; in[to] == 0 {
+				free = append(free, to)
+			}
+		}
+	}
+	if len(free) == len(r.states) {
+		return
+	}
+	for id, n := range in {
+		if n > 0 {
+			r.fail(nothingGoesRound, int32(id), modelMove{what: "and on, and back again"})
+			return
+		}
+	}
+}
+
+// fail notes that a rule is broken, and how one gets there: to the state id, and
+// from there by the last moves.
+func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
+	r.broken = rule
+	path := []int32{id}
+	for ; id != 0; id = r.parent[id] {
+		path = append([]int32{r.parent[id]}, path...)
+	}
+	swapped := false // the callers, since the beginning
+	for i, from := range path[:len(path)-1] {
+		v, swaps := r.between(from, path[i+1])
+		r.trace = append(r.trace, v.words(swapped))
+		swapped = swapped != swaps
+	}
+	for _, v := range last {
+		r.trace = append(r.trace, v.words(swapped))
+	}
+}
+
+// between returns the move that leads from one state to the other, and whether
+// the callers change places in it.
+func (r *modelRun) between(from, to int32) (found modelMove, swaps bool) {
+	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
+	r.visit = func(v modelMove, s modelState) {
+		if sorted, swapped := s.sorted(); found.what == "" && sorted == r.states[to] {
+			found, swaps = v, swapped
+		}
+	}
+	r.moves(r.states[from])
+	return found, swaps
+}

@@ -1,0 +1,242 @@
+package engine_test
+
+import "github.com/imreuse/imreuse/engine"
+
+// A modelRule is what must hold of each move and the state that it leads to.
+type modelRule struct {
+	name    string
+	ofMoves bool // not only of states
+	holds   func(m *model, from *modelState, v *modelMove, to *modelState) bool
+}
+
+// modelRules are in the order in which they are looked at.
+var modelRules = []modelRule{
+	{"one holder", false, oneHolder},
+	{"claims what is so", false, claimsWhatIsSo},
+	{"calls in order", false, callsInOrder},
+	{"answered once", true, answeredOnce},
+	{"success is true", true, successIsTrue},
+	{"late notices change nothing", true, lateNoticesChangeNothing},
+	{"given up is not adopted", false, givenUpIsNotAdopted},
+	{"host's login is left", true, hostsLoginIsLeft},
+	{"host's rung is left", true, hostsRungIsLeft},
+	{"floor is the host's", false, floorIsTheHosts},
+	{"own login is undone", false, ownLoginIsUndone},
+	{"nothing left behind", false, nothingLeftBehind},
+	{"mode is kept", false, modeIsKept},
+	{"over is over", true, overIsOver},
+	{"logout does not wait", false, logoutDoesNotWait},
+	{"loss ends a login", false, lossEndsALogin},
+	{"closed is closed", true, closedIsClosed},
+}
+
+// These are about where things end, and are looked at by modelRun.
+const (
+	everyCallEnds      = "every call ends"
+	nothingGoesRound   = "nothing goes round"
+	freshLoginSucceeds = "a fresh login succeeds"
+)
+
+// oneHolder: at most one operation is past its turn's beginning and before its
+// end, and it is the one that has the slot.
+func oneHolder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	for who := caller1; who <= applier; who++ {
+		at := s.actor(who).at
+		inside := at >= atBegin && at <= atLeave && at != atSecondClose
+		if inside != (s.slot == who) {
+			return false
+		}
+	}
+	return true
+}
+
+// callsInOrder: the backend is called in the states that the table allows, and
+// a login is asked for where the engine has none.
+func callsInOrder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	a := s.holder()
+	switch a.at {
+	case inAdoptIM:
+		return s.rung <= imInitialized
+	case inAuthenticate:
+		return s.rung <= imLoggedIn
+	case inInitIM:
+		return s.rung == uninitialized
+	case inLoginIM:
+		return s.rung == imInitialized && s.ready
+	case inLoginKit:
+		return s.rung == imLoggedIn
+	case inLogoutKit, inShutKit:
+		return s.rung == kitLoggedIn
+	case inUndoKit, inLogoutIM:
+		return s.rung == imLoggedIn
+	case inUndoIM:
+		return s.rung == imInitialized
+	case inShutIM:
+		return s.rung >= imLoggedIn && s.login[ofKit].phase == unborn
+	case inClose:
+		return s.rung == uninitialized
+	}
+	return true
+}
+
+// answeredOnce: a call gets one answer.
+func answeredOnce(_ *model, _ *modelState, v *modelMove, _ *modelState) bool { return v.answered <= 1 }
+
+// claimsWhatIsSo: the state that the engine publishes is what the SDK and the
+// kit have, but for a loss whose report is on its way, and a step down whose
+// call is under way.
+func claimsWhatIsSo(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	im, kit := s.login[ofIM], s.login[ofKit]
+	a := s.holder()
+	steps := a.at == atStepped || a.wish == wishClose
+	switch {
+	case s.rung >= imInitialized && !s.ready,
+		(s.rung >= imLoggedIn) != (im.phase == published),
+		(s.rung == kitLoggedIn) != (kit.phase == published) && !steps,
+		s.floor > min(s.rung, imLoggedIn):
+		return false
+	case steps || im.phase != published || s.notice[ofIM] || im.lost:
+		return true
+	case !s.linked || s.maker == madeByNobody || s.other != im.other:
+		return false
+	}
+	return kit.phase != published || s.notice[ofKit] || kit.lost || s.session == linkedSession
+}
+
+// successIsTrue: an operation that succeeds has brought about what it names.
+func successIsTrue(_ *model, _ *modelState, v *modelMove, s *modelState) bool {
+	if v.result != itSucceeds {
+		return true
+	}
+	switch v.wish {
+	case wishLogoutKit:
+		return s.rung < kitLoggedIn
+	case wishLogoutIM:
+		return s.rung < imLoggedIn
+	case wishClose:
+		return s.rung == uninitialized
+	case wishLoginIM:
+		return s.rung >= imLoggedIn && !s.login[ofIM].other
+	}
+	return s.rung >= v.wish.top()
+}
+
+// lateNoticesChangeNothing: the report of a login that has ended changes
+// nothing at all.
+func lateNoticesChangeNothing(_ *model, from *modelState, _ *modelMove, to *modelState) bool {
+	for of := range from.late {
+		if from.late[of] == to.late[of]+1 {
+			want := *from
+			want.late[of]--
+			return *to == want
+		}
+	}
+	return true
+}
+
+// givenUpIsNotAdopted: what is taken over is a login that the host made, never
+// one that the engine had given up.
+func givenUpIsNotAdopted(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	return !s.linked || s.login[ofIM].phase == lookedFor && s.maker == madeByHost ||
+		s.login[ofIM].adopted == (s.maker == madeByHost)
+}
+
+// beginsLogoutIM reports whether the move begins a logout of IM, for anything but
+// LogoutIM, which is for whoever is there.
+func beginsLogoutIM(v *modelMove, from, to *modelState) bool {
+	before, after := from.holder().at, to.holder().at
+	return before != after && (after == inLogoutIM || after == inUndoIM || after == inShutIM) && v.wish != wishLogoutIM
+}
+
+// hostsLoginIsLeft: no kit logout, no failed login, no loss and no Close logs
+// out a login that the host made behind the engine's back: that is how it is when
+// the call begins. (Where the engine's own login has gone and the report of that
+// is on its way, it cannot know.)
+func hostsLoginIsLeft(_ *model, from *modelState, v *modelMove, to *modelState) bool {
+	return !beginsLogoutIM(v, from, to) || to.maker != madeByHost || from.notice[ofIM]
+}
+
+// hostsRungIsLeft: nothing but LogoutIM and Close ends a login that LoginIM made
+// for the host.
+func hostsRungIsLeft(_ *model, from *modelState, v *modelMove, to *modelState) bool {
+	return !beginsLogoutIM(v, from, to) || v.wish == wishClose || !to.login[ofIM].hosts
+}
+
+// floorIsTheHosts: the floor is im_logged_in where that login is the host's, and
+// nowhere else.
+func floorIsTheHosts(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	return s.rung < imLoggedIn || (s.floor == imLoggedIn) == s.login[ofIM].hosts
+}
+
+// ownLoginIsUndone: when nobody has the slot, the engine has no IM login of its
+// own but under a kit login, and nothing half-made.
+func ownLoginIsUndone(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	im, kit := s.login[ofIM], s.login[ofKit]
+	return s.slot != nobody ||
+		(s.rung != imLoggedIn || im.hosts) && (im.phase == unborn || im.phase == published) && (kit.phase == unborn || kit.phase == published)
+}
+
+// nothingLeftBehind: a login that came too late is being undone, or gone.
+func nothingLeftBehind(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	at := s.holder().at
+	return (s.maker != madeByEngine || s.linked || at == inUndoIM) && (s.session != orphanSession || at == inUndoKit)
+}
+
+// modeIsKept: in reuse no kit login initialises IM or logs it in, and with
+// reuse off none is over the host's IM login.
+func modeIsKept(m *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	a := s.holder()
+	switch m.mode {
+	case engine.ReuseIM:
+		return a.wish != wishLoginKit || a.at != inInitIM && a.at != inLoginIM
+	case engine.AutoLogin:
+		return s.rung < kitLoggedIn || !s.login[ofIM].hosts
+	}
+	return true
+}
+
+// overIsOver: an operation whose ctx has ended makes no further step up.
+func overIsOver(_ *model, from *modelState, v *modelMove, to *modelState) bool {
+	if v.who == nobody {
+		return true
+	}
+	before, after := *from.actor(v.who), *to.actor(v.who)
+	return !before.over || before.at == after.at || !after.climbs()
+}
+
+// logoutDoesNotWait: no logout, and no Close, waits for a login that it is to
+// end.
+func logoutDoesNotWait(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	for who := caller1; who <= caller2; who++ {
+		if a := s.actor(who); a.at == atWait && s.holder().climbs() && s.holder().wish.top() >= a.wish.ends() && !s.holder().over {
+			return false
+		}
+	}
+	return true
+}
+
+// lossEndsALogin: no login in flight goes on over a login whose loss was
+// reported.
+func lossEndsALogin(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+	a := s.holder()
+	if !a.climbs() || a.over || a.losing {
+		return true
+	}
+	for _, loss := range s.losses {
+		if loss != 0 && a.wish.top() >= imInitialized+engine.State(loss) {
+			return false
+		}
+	}
+	return true
+}
+
+// closedIsClosed: after Close nothing moves, nothing but a Close succeeds, and
+// no login of the engine's is there.
+func closedIsClosed(_ *model, from *modelState, v *modelMove, to *modelState) bool {
+	if !from.closed {
+		return true
+	}
+	succeeds := v.result == itSucceeds && v.wish != wishClose
+	return v.via == "" && !succeeds && to.rung == uninitialized && to.floor == uninitialized && to.login == from.login &&
+		to.losses == [2]modelLoss{} && to.maker != madeByEngine && to.session == noSession && !to.holder().climbs()
+}
