@@ -22,10 +22,12 @@ server and carries no messages. The first line of its output is JSON with the
 address of each:
 
    {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000",
-    "lbs":"http://127.0.0.1:40001/lbs","link":"127.0.0.1:40001"}
+    "gateway":"http://127.0.0.1:40001","gatewaySecret":"0f8f…",
+    "lbs":"http://127.0.0.1:40002/lbs","link":"127.0.0.1:40002"}
 
-which is one line there. An SDK takes the last two as lbsUrls and linkUrl, with
-linkSSL false.
+which is one line there. The gateway serves what imreuse gateway does, without
+Node: its IM is the accounts alone, whatever servers a client names to it. An SDK
+takes the last two as lbsUrls and linkUrl, with linkSSL false.
 
 Others cannot reach them: they listen on loopback only. It runs until it is
 interrupted. Without -accounts it has those of the vendor's guides:
@@ -77,11 +79,13 @@ func serveSandbox(ctx context.Context, out io.Writer, o nimhttptest.Options) err
 	}
 	defer cloud.Close()
 	first := struct {
-		Kit  string `json:"kit"`
-		API  string `json:"api"`
-		LBS  string `json:"lbs"`
-		Link string `json:"link"`
-	}{server.KitURL(), server.APIURL(), cloud.LBSURL(), cloud.LinkAddr()}
+		Kit           string `json:"kit"`
+		API           string `json:"api"`
+		Gateway       string `json:"gateway"`
+		GatewaySecret string `json:"gatewaySecret"`
+		LBS           string `json:"lbs"`
+		Link          string `json:"link"`
+	}{server.KitURL(), server.APIURL(), server.GatewayURL(), server.GatewaySecret(), cloud.LBSURL(), cloud.LinkAddr()}
 	if err := json.NewEncoder(out).Encode(first); err != nil {
 		return err
 	}

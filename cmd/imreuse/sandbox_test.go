@@ -53,9 +53,10 @@ func firstLine(t *testing.T, out *bufio.Reader) map[string]string {
 	}
 	var first map[string]string
 	err = json.Unmarshal([]byte(line), &first)
-	if err != nil || len(first) != 4 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
-		t.Fatalf("got %q and %v, want the addresses of kit server, server API and IM cloud", line, err)
+	if err != nil || len(first) != 6 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
+		t.Fatalf("got %q and %v, want the addresses of kit server, server API, gateway and IM cloud", line, err)
 	}
+	wantGateway(t, first)
 	res, err := http.Get(first["lbs"])
 	if err != nil {
 		t.Fatal(err)

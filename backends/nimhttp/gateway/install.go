@@ -28,6 +28,9 @@ import (
 //go:embed *.mjs package.json package-lock.json openapi.yaml
 var files embed.FS
 
+// Version is that of the contract, openapi.yaml, which GET /healthz tells.
+const Version = "0.1.0"
+
 const (
 	oldestNode     = 20
 	sdkEntry       = "node_modules/nim-web-sdk-ng/dist/nodejs/nim.js"

@@ -10,12 +10,16 @@ import (
 )
 
 // A Fault is what goes wrong with a request. Whatever it does not name goes as
-// it would have: the zero Fault changes nothing. The reply still has CORS
-// headers, unless Header says otherwise.
+// it would have: the zero Fault changes nothing. A reply of the vendor's servers
+// still has CORS headers, unless Header says otherwise.
 //
 // With Status or Body the request is not looked at, and has no effect.
+//
+// The IM gateway's paths end in the name of the slot, "/login" or "/logout"; its
+// reads have the same path as an init and a release. A login there that is cut
+// after it happened is logged out again, for so the contract has it.
 type Fault struct {
-	Path    string        // how the request's path ends, such as "/v1/login"; mind that "login" ends an anonymous login too; "": any
+	Path    string        // how the request's path ends, such as "/v1/login"; mind that "login" ends an anonymous login and one at the gateway too; "": any
 	Times   int           // how many such requests; 0: one
 	Delay   time.Duration // before anything else; until the client goes or the server is closed, if that is sooner
 	Cut     Cut           // closes the connection in place of a reply
@@ -69,7 +73,7 @@ func (s *Server) takeFault(path string) *Fault {
 	return nil
 }
 
-func (s *Server) serveFault(w http.ResponseWriter, r *http.Request, f *Fault) {
+func serveFault(w http.ResponseWriter, r *http.Request, f *Fault, respond responder) {
 	control := http.NewResponseController(w)
 	if f.Delay > 0 || f.Trickle > 0 { // which may well be longer than what the server allows
 		control.SetReadDeadline(time.Time{})
@@ -78,7 +82,7 @@ func (s *Server) serveFault(w http.ResponseWriter, r *http.Request, f *Fault) {
 	if !pause(r.Context(), f.Delay) || f.Cut == CutBefore {
 		panic(http.ErrAbortHandler)
 	}
-	out := s.faulty(w, r, f)
+	out := faulty(w, r, f, respond)
 	if f.Cut == CutAfter {
 		panic(http.ErrAbortHandler)
 	}
@@ -96,10 +100,10 @@ func (s *Server) serveFault(w http.ResponseWriter, r *http.Request, f *Fault) {
 }
 
 // faulty is the reply as f has it.
-func (s *Server) faulty(w http.ResponseWriter, r *http.Request, f *Fault) reply {
+func faulty(w http.ResponseWriter, r *http.Request, f *Fault, respond responder) reply {
 	var out reply
 	if f.Cut == CutAfter || f.Status == 0 && f.Body == "" {
-		out = s.respond(w, r)
+		out = respond(w, r)
 	} else {
 		out = reply{http.StatusOK, http.Header{"Content-Type": {"application/json;charset=UTF-8"}}, []byte(f.Body)}
 		if f.Status != 0 {

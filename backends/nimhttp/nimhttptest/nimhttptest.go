@@ -1,13 +1,19 @@
-// Package nimhttptest is the vendor's kit server and server API in process, over
-// a mockim world: for tests of hosts that log in over HTTP and of app servers
-// that make accounts, and behind imreuse sandbox for any client in any language.
+// Package nimhttptest is the vendor's kit server and server API, and an IM
+// gateway, in process and over a mockim world: for tests of hosts that log in over
+// HTTP and of app servers that make accounts, and behind imreuse sandbox for any
+// client in any language.
 //
 //	server := nimhttptest.New(t, nimhttptest.Options{})
-//	kit, err := nimhttp.NewKit(nimhttp.Options{AppKey: nimhttptest.AppKey, KitURL: server.KitURL()})
+//	backend, err := nimhttp.New(nimhttp.Options{
+//		AppKey:        nimhttptest.AppKey,
+//		KitURL:        server.KitURL(),
+//		GatewayURL:    server.GatewayURL(),
+//		GatewaySecret: server.GatewaySecret(),
+//	})
 //	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
 //
-// Paths may have any prefix, as private deployments have one. Replies come in
-// the envelopes of the vendor's servers, and browsers are answered too (CORS).
+// Paths of the vendor's servers may have any prefix, as private deployments have
+// one. Replies come in their envelopes, and browsers are answered too (CORS).
 // An unknown path is HTTP 404, and a body of more than 64 KiB 413, each with that
 // code in an envelope.
 //
@@ -72,10 +78,34 @@
 // default one. Where the vendor does not document a code or a reply, this is our
 // guess at it: 703, 704 and 409, and all that batch-get-user returns. Trace ids
 // are in the headers of [Server.Requests]; one that comes again is not noticed.
+//
+// # IM gateway
+//
+// It has the contract of the real one, which is openapi.yaml of package gateway,
+// and passes the same tests. It needs no Node: its IM is the world, whatever
+// servers a client names to it, which are checked and have no other use. It
+// listens on an address of its own and answers no browser (no CORS).
+//
+// A login is a device of the world. It is refused with the SDK's
+//
+//	102302  the account is not known, or that is not its token
+//	101303  the world has another AppKey
+//
+// What the world does to it reaches the client. A kick ends the session, with
+// its reason; so does, as an error, any cause with one of these codes. For any
+// other cause the link goes down, and comes back in the same session: with an
+// IM that is in memory that may be sooner than a client sees it. See
+// [Server.Link] for an outage that lasts.
+//
+//	102302  engine.ErrTokenRejected, engine.ErrTokenExpired
+//	102422  engine.ErrAccountBanned
+//	101301  engine.ErrNotEnabled
+//	101303  engine.ErrAppKeyMismatch
 package nimhttptest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -100,18 +130,18 @@ const (
 	AppSecret = "secret1" // what signs calls of the server API
 )
 
-// Options are the choices for one server. The zero value is useful. More fields
-// come with more of the vendor's servers.
+// Options are the choices for one server. The zero value is useful.
 type Options struct {
 	World     *mockim.Service  // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
-	AppKey    string           // the only one that is served; "": the constant AppKey where World is nil, else any
+	AppKey    string           // the only one that kit server and server API serve; "": the constant AppKey where World is nil, else any
 	AppSecret string           // what signs calls of the server API; "": the constant AppSecret where World is nil, else nothing does, and every call is refused
-	Addr      string           // where to listen, on loopback; "": 127.0.0.1:0
+	Addr      string           // where kit server and server API listen, on loopback; "": 127.0.0.1:0
+	NoGateway bool             // no IM gateway listens
 	Now       func() time.Time // the server's clock, which signatures and the header Date go by; nil: time.Now
 }
 
-// A Server is a kit server and a server API that listen. It is safe for
-// concurrent use.
+// A Server is a kit server, a server API and an IM gateway that listen. It is
+// safe for concurrent use.
 type Server struct {
 	world     *mockim.Service
 	appKey    string // "": any
@@ -121,6 +151,7 @@ type Server struct {
 	listener  *loopback.Server
 	stop      context.CancelFunc // ends replies that are being delayed
 	close     func() error
+	gateway   *imGateway // nil: there is none
 
 	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
 
@@ -183,6 +214,11 @@ func Start(o Options) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	})
+	if !o.NoGateway {
+		if s.gateway, err = startGateway(s); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	return s, nil
 }
 
@@ -216,6 +252,44 @@ func (s *Server) KitURL() string { return s.url }
 // is the same as that of the kit server, as some of the vendor's are.
 func (s *Server) APIURL() string { return s.url }
 
+// GatewayURL is the address of the IM gateway; "" where there is none.
+func (s *Server) GatewayURL() string {
+	if s.gateway == nil {
+		return ""
+	}
+	return s.gateway.url
+}
+
+// GatewaySecret is what a client of the IM gateway shows: a new one for each
+// server; "" where there is none.
+func (s *Server) GatewaySecret() string {
+	if s.gateway == nil {
+		return ""
+	}
+	return s.gateway.secret
+}
+
+// Link takes the connection of that account to IM down, in all slots of the
+// gateway, or back up. Its sessions stay; in the world they are logged out
+// meanwhile. Once it is up they log in again by themselves, which the world may
+// refuse: then they end. A login that begins meanwhile waits, up to its deadline.
+// Without a gateway it does nothing.
+func (s *Server) Link(accid string, online bool) {
+	if s.gateway != nil {
+		s.gateway.link(accid, online)
+	}
+}
+
+// RestartGateway is as if the IM gateway had been killed and started again, on the
+// same address and with the same secret: its slots are gone, their accounts
+// logged out, requests that it was answering are cut, and it has a new boot.
+// Without a gateway, or after Close, it does nothing.
+func (s *Server) RestartGateway() {
+	if s.gateway != nil {
+		s.gateway.restart()
+	}
+}
+
 // World is where the accounts are.
 func (s *Server) World() *mockim.Service { return s.world }
 
@@ -240,13 +314,17 @@ func (s *Server) Requests() []Request {
 }
 
 // Close stops the server, lets replies under way finish, but not those that a
-// Fault delays, and ends the kit sessions in the world, which lives on. None of
-// the server's goroutines is left when it returns. Again is nothing.
+// Fault delays, and ends the kit sessions and the gateway's logins in the world,
+// which lives on. Who waits at the gateway is answered at once. None of the
+// server's goroutines is left when it returns. Again is nothing.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shutDown() error {
 	s.stop()
 	err := s.listener.Close()
+	if s.gateway != nil {
+		err = errors.Join(err, s.gateway.close())
+	}
 	s.endSessions()
 	return err
 }

@@ -31,6 +31,9 @@ type reply struct {
 	body   []byte
 }
 
+// A responder does what a request asks for.
+type responder func(http.ResponseWriter, *http.Request) reply
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.note(r)
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
@@ -39,11 +42,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		preflight(w, r)
 		return
 	}
+	s.reply(w, r, s.respond)
+}
+
+// reply is what respond makes of r, unless a Fault is for it.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, respond responder) {
 	if fault := s.takeFault(r.URL.EscapedPath()); fault != nil {
-		s.serveFault(w, r, fault)
+		serveFault(w, r, fault, respond)
 		return
 	}
-	out := s.respond(w, r)
+	out := respond(w, r)
 	out.writeHeader(w)
 	w.Write(out.body)
 }

@@ -1,0 +1,211 @@
+package nimhttptest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+)
+
+// A gatewayCall is a request to the gateway, on its way to a reply.
+type gatewayCall struct {
+	*http.Request
+	run    *gatewayRun
+	header http.Header // of the reply
+	name   string      // of the slot
+	query  fields
+	body   fields
+	undo   func() // set by a call that must not stand where its reply is lost
+}
+
+type methods map[string]func(*gatewayCall) (any, error)
+
+var (
+	// The keys are what follows the slot in the path.
+	slotPaths = map[string]methods{
+		"":        {http.MethodGet: (*gatewayCall).read, http.MethodPut: (*gatewayCall).init, http.MethodDelete: (*gatewayCall).release},
+		"/login":  {http.MethodPost: (*gatewayCall).logIn},
+		"/logout": {http.MethodPost: (*gatewayCall).logOut},
+	}
+	healthPath = methods{http.MethodGet: (*gatewayCall).health}
+
+	slotPath = regexp.MustCompile(`^/v1/im/([^/]+)(/login|/logout)?$`)
+	slotName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	bearer   = regexp.MustCompile(`(?i)^Bearer +(.+)$`)
+)
+
+// serve answers a request in the run that it meets. A login whose reply does
+// not reach the client is undone.
+func (g *imGateway) serve(w http.ResponseWriter, r *http.Request) {
+	g.server.note(r)
+	run := g.current()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(run.ctx, cancel)()
+	undo, sent := func() {}, false
+	defer func() {
+		if !sent {
+			undo()
+		}
+	}()
+	g.server.reply(w, r.WithContext(ctx), func(w http.ResponseWriter, r *http.Request) (out reply) {
+		out, undo = run.respond(w, r)
+		return out
+	})
+	sent = ctx.Err() == nil // the end of the reply leaves after this
+}
+
+// respond does what r asks for. It also returns how to undo that.
+func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (reply, func()) {
+	c := &gatewayCall{Request: r, run: g, undo: func() {}, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}}
+	out := reply{status: http.StatusOK, header: c.header}
+	sent := receive(w, r)
+	answer, err := c.answer(sent)
+	var p *problem
+	switch {
+	case g.ctx.Err() != nil:
+		panic(http.ErrAbortHandler) // a process that was killed says nothing more
+	case errors.As(err, &p):
+		if p.now == nil {
+			p.now = g.find(c.name).snapshot()
+		}
+		body := p.body()
+		answer, out.status = body, body.Status
+		c.header.Set("Content-Type", "application/problem+json")
+	}
+	if g.isClosing() {
+		c.header.Set("Connection", "close")
+	}
+	out.body, err = json.Marshal(answer)
+	if err != nil {
+		panic(err) // of our own types
+	}
+	return out, c.undo
+}
+
+// answer judges the request in the order of the contract. It fails with
+// a *problem, or where the run was killed.
+func (c *gatewayCall) answer(sent payload) (any, error) {
+	path, search, _ := strings.Cut(c.RequestURI, "?") // as they were sent: a slot may be named ".."
+	if path == "/healthz" {
+		return c.pick(healthPath)
+	}
+	if !c.isAuthorized() {
+		c.header.Set("WWW-Authenticate", "Bearer")
+		return nil, newProblem(unauthorized, "send Authorization: Bearer and the secret")
+	}
+	parts := slotPath.FindStringSubmatch(path)
+	if parts == nil {
+		return nil, newProblem(noSuchPath, "see openapi.yaml")
+	}
+	if !slotName.MatchString(parts[1]) {
+		return nil, newProblem(badRequest, "a slot is named by 1 to 64 of A-Z a-z 0-9 _ . -")
+	}
+	c.name = parts[1]
+	c.query, c.body = parseQuery(search), parseBody(sent, c.Header.Get("Content-Type"))
+	return c.pick(slotPaths[parts[2]])
+}
+
+func (c *gatewayCall) pick(from methods) (any, error) {
+	do, known := from[c.Method]
+	if !known {
+		allow := strings.Join(slices.Sorted(maps.Keys(from)), ", ")
+		c.header.Set("Allow", allow)
+		return nil, newProblem(methodNotAllowed, "use %s", allow)
+	}
+	return do(c)
+}
+
+// isAuthorized compares digests, which have one length whatever was sent.
+func (c *gatewayCall) isAuthorized() bool {
+	given := bearer.FindStringSubmatch(c.Header.Get("Authorization"))
+	if given == nil {
+		return false
+	}
+	got, want := sha256.Sum256([]byte(given[1])), sha256.Sum256([]byte(c.run.gateway.secret))
+	return same(string(got[:]), string(want[:]))
+}
+
+// What the calls do. Each takes its fields, and then asks.
+
+func (c *gatewayCall) health() (any, error) {
+	return struct {
+		Boot    string `json:"boot"`
+		SDK     string `json:"sdk"`
+		Version string `json:"version"`
+		Slots   int    `json:"slots"`
+	}{c.run.boot, "nimhttptest", gateway.Version, c.run.countSlots()}, nil
+}
+
+func (c *gatewayCall) read() (any, error) {
+	after := c.query.integer("after", 0, maxInteger, -1)
+	wait := c.query.milliseconds("waitMs", 0, 30*time.Second, 10*time.Second)
+	return c.ask(noSuchSlot, func(s *slot) (snapshot, error) { return s.read(c.Context(), after, wait) })
+}
+
+func (c *gatewayCall) init() (any, error) {
+	to := setup{appKey: c.body.text("appKey", 128)}
+	to.lbsURL, to.linkAddr = c.body.optionalText("lbsUrl", 2048), c.body.optionalText("linkAddr", 300)
+	to.linkPlain = c.body.flag("linkPlain")
+	if wrong := checkServers(to); wrong != "" {
+		c.body.fail("%s", wrong)
+	}
+	lease := c.body.milliseconds("leaseMs", 0, 24*time.Hour, time.Minute)
+	return c.queue("", func(s *slot) (snapshot, error) { return s.init(to, lease) })
+}
+
+func (c *gatewayCall) logIn() (any, error) {
+	who := loginRequest{strings.ToLower(c.body.text("accid", 128)), c.body.text("token", 4096), c.body.text("owner", 128)}
+	limit := c.body.milliseconds("timeoutMs", time.Millisecond, 2*time.Minute, time.Minute)
+	ctx, cancel := context.WithTimeoutCause(c.Context(), limit, errDeadline)
+	defer cancel()
+	return c.queue(notInitialised, func(s *slot) (snapshot, error) {
+		now, made, err := s.logIn(ctx, who)
+		if made {
+			c.undo = func() { s.undo(now.Session) }
+		}
+		return now, err
+	})
+}
+
+func (c *gatewayCall) logOut() (any, error) { return c.queue(noSuchSlot, (*slot).logOut) }
+
+func (c *gatewayCall) release() (any, error) { return c.queue(noSuchSlot, (*slot).release) }
+
+// queue is ask, in the turn of the slot.
+func (c *gatewayCall) queue(missing kind, f func(*slot) (snapshot, error)) (any, error) {
+	return c.ask(missing, func(s *slot) (snapshot, error) {
+		if err := s.takeTurn(); err != nil {
+			return snapshot{}, err
+		}
+		defer s.endTurn()
+		now, err := f(s)
+		var p *problem
+		if errors.As(err, &p) {
+			p.now = s.snapshot() // before the next in turn changes it
+		}
+		return now, err
+	})
+}
+
+// ask lets f see the slot, if the request is as it should be. A slot that is not
+// there is that problem; "": it is made.
+func (c *gatewayCall) ask(missing kind, f func(*slot) (snapshot, error)) (any, error) {
+	if err := errors.Join(c.query.err(), c.body.err()); err != nil {
+		return nil, err
+	}
+	s, err := c.run.enter(c.name, missing)
+	if err != nil {
+		return nil, err
+	}
+	defer c.run.leave(s)
+	return f(s)
+}

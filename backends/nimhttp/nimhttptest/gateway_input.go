@@ -1,0 +1,197 @@
+package nimhttptest
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/imreuse/imreuse/internal/loopback"
+)
+
+// fields are what a request says. They are taken out one by one: what is left
+// is unknown.
+type fields struct {
+	given   map[string]any
+	problem *problem // the first
+}
+
+func (f *fields) fail(format string, args ...any) {
+	if f.problem == nil {
+		f.problem = newProblem(badRequest, format, args...)
+	}
+}
+
+// err is what is wrong with them, once all that are known have been taken.
+func (f *fields) err() error {
+	for _, name := range slices.Sorted(maps.Keys(f.given)) {
+		f.fail("there is no %.64q here", name)
+	}
+	if f.problem == nil {
+		return nil
+	}
+	return f.problem
+}
+
+func (f *fields) take(name string) (value any, there bool) {
+	value, there = f.given[name]
+	delete(f.given, name)
+	return value, there
+}
+
+func (f *fields) text(name string, longest int) string {
+	value, _ := f.take(name)
+	text, _ := value.(string)
+	if n := utf8.RuneCountInString(text); n == 0 || n > longest {
+		f.fail("%s is not a string of 1 to %d characters", name, longest)
+	}
+	return text
+}
+
+// optionalText is empty where there is none.
+func (f *fields) optionalText(name string, longest int) string {
+	if _, there := f.given[name]; !there {
+		return ""
+	}
+	return f.text(name, longest)
+}
+
+func (f *fields) flag(name string) bool {
+	value, there := f.take(name)
+	flag, ok := value.(bool)
+	if there && !ok {
+		f.fail("%s is neither true nor false", name)
+	}
+	return flag
+}
+
+const maxInteger = 1<<53 - 1 // that JSON is sure to carry
+
+func (f *fields) integer(name string, least, most, otherwise int64) int64 {
+	value, there := f.take(name)
+	if !there {
+		return otherwise
+	}
+	number, ok := value.(float64)
+	if !ok || number != math.Trunc(number) || number < float64(least) || number > float64(most) {
+		f.fail("%s is not an integer from %d to %d", name, least, most)
+		return otherwise
+	}
+	return int64(number)
+}
+
+func (f *fields) milliseconds(name string, least, most, otherwise time.Duration) time.Duration {
+	return time.Duration(f.integer(name, least.Milliseconds(), most.Milliseconds(), otherwise.Milliseconds())) * time.Millisecond
+}
+
+var decimal = regexp.MustCompile(`^\d{1,16}$`)
+
+// parseQuery reads what follows the path. Its values are numbers, or wrong.
+func parseQuery(search string) fields {
+	f := fields{given: map[string]any{}}
+	query, err := url.ParseQuery(search)
+	if err != nil {
+		f.fail("the query cannot be read")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			f.fail("a parameter is there twice")
+		}
+		f.given[name] = values[0]
+		if decimal.MatchString(values[0]) {
+			f.given[name], _ = strconv.ParseFloat(values[0], 64)
+		}
+	}
+	return f
+}
+
+// A payload is what was sent as a body, or its beginning.
+type payload struct {
+	bytes []byte
+	size  int64
+}
+
+// receive reads the body before anything is judged by it. A client that is still
+// writing would not see the answer, so what is somewhat too large is read, too.
+func receive(w http.ResponseWriter, r *http.Request) payload {
+	const readOn = 4 << 20
+	begin, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	rest, errRest := io.CopyN(io.Discard, r.Body, readOn)
+	if err != nil || errRest != nil && errRest != io.EOF {
+		panic(http.ErrAbortHandler) // the client has gone
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Time{}) // from here on the client waits, and may well for long
+	return payload{begin, int64(len(begin)) + rest}
+}
+
+// parseBody reads a JSON object: an empty one where nothing was sent.
+func parseBody(sent payload, contentType string) fields {
+	f := fields{given: map[string]any{}}
+	media, _, _ := strings.Cut(contentType, ";")
+	switch {
+	case sent.size == 0 && contentType == "":
+	case sent.size > maxBody:
+		f.problem = newProblem(tooLarge, "a body has at most %d bytes", maxBody)
+	case !strings.EqualFold(strings.TrimSpace(media), "application/json"):
+		f.problem = newProblem(wrongMediaType, "send application/json")
+	case !utf8.Valid(sent.bytes) || json.Unmarshal(sent.bytes, &f.given) != nil || f.given == nil:
+		f.fail("the body is not a JSON object") // it may hold a token, so it is not repeated
+	}
+	return f
+}
+
+// checkServers returns what is wrong with the addresses. The contract has a token
+// reach no server that was not meant; this gateway reaches none at all.
+func checkServers(to setup) string {
+	if (to.lbsURL == "") != (to.linkAddr == "") {
+		return "lbsUrl and linkAddr come together or not at all"
+	}
+	if to.lbsURL == "" {
+		if to.linkPlain {
+			return "linkPlain needs a lbsUrl and a linkAddr"
+		}
+		return ""
+	}
+	lbs, err := url.Parse(to.lbsURL)
+	if err != nil || lbs.Scheme != "http" && lbs.Scheme != "https" || lbs.Hostname() == "" || lbs.User != nil {
+		return "lbsUrl is not an http or https URL without credentials"
+	}
+	link, ok := hostOf(to.linkAddr)
+	switch here := loopback.Is(lbs.Hostname()); {
+	case !ok:
+		return "linkAddr is not host:port"
+	case lbs.Scheme == "http" && !here:
+		return "lbsUrl is plain http, and its host is not loopback"
+	case to.linkPlain && !(here && loopback.Is(link)):
+		return "linkPlain is for loopback only, and lbsUrl or linkAddr is not"
+	}
+	return ""
+}
+
+var hostPort = regexp.MustCompile(`^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$`)
+
+// hostOf returns the host of "host:port" or "[v6]:port".
+func hostOf(address string) (host string, ok bool) {
+	parts := hostPort.FindStringSubmatch(address)
+	if parts == nil {
+		return "", false
+	}
+	port, err := strconv.ParseUint(parts[3], 10, 16)
+	if err != nil || port == 0 {
+		return "", false
+	}
+	if v6 := parts[1]; v6 != "" {
+		return v6, net.ParseIP(v6) != nil && strings.Contains(v6, ":")
+	}
+	return parts[2], true
+}
