@@ -47,13 +47,21 @@ type session struct {
 // NewKit makes a client of a kit server. It sends nothing. It fails with
 // engine.ErrArgument, naming the option.
 func NewKit(o Options) (*Kit, error) {
-	o, err := o.complete()
+	k, err := newKit(o)
 	if err != nil {
 		return nil, fmt.Errorf("nimhttp: NewKit: %w", err)
 	}
+	return k, nil
+}
+
+func newKit(o Options) (*Kit, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
 	base, err := call.CheckURL("KitURL", o.KitURL, o.PlainHTTP)
 	if err != nil {
-		return nil, fmt.Errorf("nimhttp: NewKit: %w", err)
+		return nil, err
 	}
 	root := *base
 	root.Path, root.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath makes a relative path of an empty one

@@ -2,21 +2,29 @@
 //
 // [Kit] is a client of the kit server (roomkit), the vendor's or one of
 // a private deployment: it logs a kit account in, checks its token, and makes
-// temporary accounts. Give it to engine.Join with an IM of your own, such as
-// one of backends/hostim. For tests and for development without an account, nimhttptest
-// and "imreuse sandbox" are such a server.
+// temporary accounts. [IM] is a client of an IM gateway, in which the vendor's
+// own SDK holds the IM long connection: see [StartGateway]. [New] joins both. A
+// host that has an IM client of its own gives the Kit to engine.Join with that,
+// such as one of backends/hostim. For tests and for development without an account,
+// nimhttptest and "imreuse sandbox" are such servers.
 //
 // What goes over the wire is what the vendor's own web kit sends (RoomKit
 // 1.31.0), as research/vendor-oracle.md and research/http-api.md found it.
 package nimhttp
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
+	"regexp"
 
 	"github.com/google/uuid"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // defaultKitURL is the vendor's public kit server (http-api.md 2.1).
@@ -35,7 +43,7 @@ const (
 type ServerError = call.ServerError
 
 // Options are what the clients of this package need to know. AppKey is
-// required; all else has a default.
+// required, and for IM also GatewayURL and GatewaySecret; all else has a default.
 type Options struct {
 	AppKey     string
 	KitURL     string       // of the kit server, with the path prefix of a private deployment; default: the vendor's public one
@@ -46,6 +54,14 @@ type Options struct {
 	PlainHTTP  bool         // allow http to hosts other than loopback; without it such a URL is refused
 	HTTPClient *http.Client // default: one with timeouts and TLS 1.2 or better, kept alive. Redirects are never followed
 	Logger     *slog.Logger // a Debug line per request; nil: silent
+
+	// Of the IM role.
+	GatewayURL    string // the IM gateway, such as http://127.0.0.1:7788: see StartGateway
+	GatewaySecret string // what it wants to be shown
+	Slot          string // of the gateway, 1 to 64 of A-Z a-z 0-9 _ . -; default: a new UUID. With a name of your own, your next process or another client of the gateway can adopt the login
+	LBSURL        string // of a private deployment of IM: its address service, https or on loopback; with LinkAddr or not at all
+	LinkAddr      string // and its link server, as host:port
+	LinkPlain     bool   // the link is plain ws; refused unless both are on loopback
 }
 
 // complete fills in the defaults, and refuses what cannot be sent.
@@ -55,6 +71,9 @@ func (o Options) complete() (Options, error) {
 	setDefault(&o.Language, "en-US")
 	if o.DeviceID == "" {
 		o.DeviceID = uuid.NewString()
+	}
+	if o.Slot == "" {
+		o.Slot = uuid.NewString()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -75,8 +94,70 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
+var slotName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// checkIM refuses what the gateway would refuse.
+func (o Options) checkIM() error {
+	if o.GatewayURL == "" {
+		return call.Argument("GatewayURL is empty; start a gateway with StartGateway or: imreuse gateway")
+	}
+	if err := call.CheckHeader("GatewaySecret", o.GatewaySecret, call.MaxToken); err != nil {
+		return err
+	}
+	if !slotName.MatchString(o.Slot) {
+		return call.Argument("Slot %.80q is not 1 to 64 of A-Z a-z 0-9 _ . -", o.Slot)
+	}
+	if o.LBSURL == "" && o.LinkAddr == "" && !o.LinkPlain {
+		return nil
+	}
+	// With one of them missing, the SDK would ask the vendor's public cloud.
+	if o.LBSURL == "" || o.LinkAddr == "" {
+		return call.Argument("LBSURL and LinkAddr come together, and LinkPlain with both")
+	}
+	lbs, err := call.CheckURL("LBSURL", o.LBSURL, false)
+	if err != nil {
+		return err
+	}
+	return checkLink(o, lbs)
+}
+
+func checkLink(o Options, lbs *url.URL) error {
+	host, port, err := net.SplitHostPort(o.LinkAddr)
+	if number, e := net.LookupPort("tcp", port); err != nil || host == "" || e != nil || number == 0 {
+		return call.Argument("LinkAddr %.80q is not host:port", o.LinkAddr)
+	}
+	if o.LinkPlain && !(loopback.Is(host) && loopback.Is(lbs.Hostname())) {
+		return call.Argument("LinkPlain would show tokens to the network: it is for LBSURL and LinkAddr on loopback")
+	}
+	return nil
+}
+
 func setDefault(s *string, value string) {
 	if *s == "" {
 		*s = value
 	}
 }
+
+// Backend is the kit server and the IM gateway, joined. It is an engine.Backend
+// and an engine.IMAdopter. Make one with New.
+type Backend struct {
+	*Kit
+	*IM
+}
+
+// New makes a backend of a kit server and an IM gateway. It sends nothing. It
+// fails with engine.ErrArgument, naming the option.
+func New(o Options) (*Backend, error) {
+	kit, err := newKit(o)
+	if err != nil {
+		return nil, fmt.Errorf("nimhttp: New: %w", err)
+	}
+	im, err := newIM(o)
+	if err != nil {
+		return nil, fmt.Errorf("nimhttp: New: %w", err)
+	}
+	return &Backend{kit, im}, nil
+}
+
+// Close closes the kit, and then IM.
+func (b *Backend) Close() error { return errors.Join(b.Kit.Close(), b.IM.Close()) }

@@ -5,18 +5,13 @@ package call
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -178,10 +173,7 @@ func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
 	case bounded.Err() != nil:
 		a.err = fmt.Errorf("%w: the %s server did not reply within %v", engine.ErrUnavailable, c.Domain, attemptTimeout)
 	}
-	if c.Log.Enabled(ctx, slog.LevelDebug) {
-		c.Log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("server", c.Domain), slog.String("method", r.Method),
-			slog.String("path", r.URL.Path), slog.Int("status", a.status), slog.Duration("took", time.Since(began)), slog.Bool("ok", a.err == nil))
-	}
+	c.log(ctx, r, a.status, began, a.err)
 	return a
 }
 
@@ -201,26 +193,74 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 		}
 	}
 	a.sent = true
-	res, err := c.Client.Do(req)
-	if err != nil {
-		return c.unreachable(err)
+	res, body, err := c.roundTrip(req)
+	if res == nil {
+		return err
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
 	a.status = res.StatusCode
 	a.date = res.Header.Get("Date")
 	if res.StatusCode/100 != 2 {
 		a.retryAfter = retryAfter(res.Header.Get("Retry-After"))
 		return c.refusal(res, body, r).err()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		a.status = 0
-		return c.unreachable(err)
-	case len(body) > maxReply:
-		return c.Malformed("a reply of more than %d bytes", maxReply)
+		return err
+	}
+	if len(body) > maxReply {
+		return c.tooLong()
 	}
 	return c.decode(res, body, r, data)
+}
+
+// roundTrip sends req and reads what is answered: at most one byte more than
+// a reply may have. There may be an answer whose body cannot be read.
+func (c *Caller) roundTrip(req *http.Request) (*http.Response, []byte, error) {
+	res, err := c.Client.Do(req)
+	if err != nil {
+		return nil, nil, c.unreachable(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
+	if err != nil {
+		err = c.unreachable(err)
+	}
+	return res, body, err
+}
+
+func (c *Caller) tooLong() error { return c.Malformed("a reply of more than %d bytes", maxReply) }
+
+// Once makes the call once, with no bound but ctx, and returns the JSON that
+// the server answers, and the HTTP status. It is for replies that have no
+// envelope.
+func (c *Caller) Once(ctx context.Context, r Request) (status int, body []byte, err error) {
+	req, err := r.request(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	began := time.Now()
+	res, body, err := c.roundTrip(req)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = gaveUp(ctx)
+	case err != nil:
+	case len(body) > maxReply:
+		err = c.tooLong()
+	case !isJSON(res.Header.Get("Content-Type")):
+		err = c.notJSON(res)
+	}
+	if res != nil {
+		status = res.StatusCode
+	}
+	c.log(ctx, r, status, began, err)
+	return status, body, err
+}
+
+func (c *Caller) log(ctx context.Context, r Request, status int, began time.Time, err error) {
+	if c.Log.Enabled(ctx, slog.LevelDebug) {
+		c.Log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("server", c.Domain), slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.Int("status", status), slog.Duration("took", time.Since(began)), slog.Bool("ok", err == nil))
+	}
 }
 
 // request makes one. A call without a body, as those of the kit are, is spared
@@ -234,123 +274,4 @@ func (r Request) request(ctx context.Context) (*http.Request, error) {
 		req.URL, req.Header = r.URL, r.Header
 	}
 	return req, err
-}
-
-// An envelope is what every reply is in. Two spellings of the request's id are
-// in use (http-api.md 7.3).
-type envelope struct {
-	Code       *json.Number    `json:"code"`
-	Msg        string          `json:"msg"`
-	RequestID  string          `json:"requestId"`
-	RequestID2 string          `json:"request_id"`
-	Data       json.RawMessage `json:"data"`
-}
-
-// decode reads a reply of HTTP 2xx: the domain's code of success and data are
-// a success, nothing else.
-func (c *Caller) decode(res *http.Response, body []byte, r Request, data any) error {
-	if !isJSON(res.Header.Get("Content-Type")) {
-		return c.Malformed("a reply that is not JSON, but %q", shorten(res.Header.Get("Content-Type")))
-	}
-	var e envelope
-	if err := json.Unmarshal(body, &e); err != nil {
-		return c.Malformed("a reply that is not the JSON that it should be")
-	}
-	if e.Code == nil {
-		return c.Malformed("a reply without a code")
-	}
-	code, err := strconv.Atoi(e.Code.String())
-	if err != nil {
-		return c.Malformed("a reply whose code is not a number")
-	}
-	if code != success[c.Domain] {
-		return c.refusal(res, body, r).err()
-	}
-	if data == nil {
-		return nil
-	}
-	if len(e.Data) == 0 || string(e.Data) == "null" {
-		return c.Malformed("a reply without data")
-	}
-	if err := json.Unmarshal(e.Data, data); err != nil {
-		return c.Malformed("a reply whose data is not what it should be")
-	}
-	return nil
-}
-
-// refusal is what the server said, without the secrets that we sent.
-func (c *Caller) refusal(res *http.Response, body []byte, r Request) *ServerError {
-	s := &ServerError{Domain: c.Domain, Status: res.StatusCode}
-	var e envelope
-	if !isJSON(res.Header.Get("Content-Type")) || json.Unmarshal(body, &e) != nil {
-		return s
-	}
-	if e.Code != nil {
-		s.Code, _ = strconv.Atoi(e.Code.String())
-	}
-	s.Msg, s.RequestID = r.clean(e.Msg), r.clean(e.RequestID+e.RequestID2)
-	return s
-}
-
-// clean hides the secrets. One that is so short that it could be a part of
-// a word would be told by the gaps, so it takes the whole text with it.
-func (r Request) clean(text string) string {
-	const shortest = 8
-	for _, secret := range r.Secrets {
-		switch {
-		case secret == "" || !strings.Contains(text, secret):
-		case len(secret) < shortest:
-			return ""
-		default:
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	return shorten(text)
-}
-
-// shorten keeps a server from filling our logs.
-func shorten(text string) string {
-	const most = 200
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
-}
-
-// Malformed is the error of a reply that is not what it should be.
-func (c *Caller) Malformed(format string, args ...any) error {
-	return fmt.Errorf("%w: the %s server sent "+format, append([]any{engine.ErrUnavailable, c.Domain}, args...)...)
-}
-
-// unreachable leaves the URL out, which the *url.Error around err repeats.
-func (c *Caller) unreachable(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return fmt.Errorf("%w: the %s server: %w", engine.ErrUnavailable, c.Domain, err)
-}
-
-func dialFailed(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" || contentType == "application/json;charset=UTF-8" {
-		return true // what the vendor's servers send
-	}
-	t, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
-}
-
-// retryAfter reads both forms that the header has; 0: none.
-func retryAfter(value string) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, int(2*longestWait/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }

@@ -12,8 +12,8 @@ import (
 // A ServerError is what a server answered, in its own words and numbers. It is
 // in the chain of the error, beside the engine.Code that it comes to.
 type ServerError struct {
-	Domain    string // whose numbers these are: "kit", "im", "room" or "meeting"
-	Status    int    // of HTTP
+	Domain    string // whose numbers these are: "kit", "im", "room", "meeting", or "sdk" for the IM SDK in the gateway
+	Status    int    // of HTTP; 0 of the SDK
 	Code      int    // of the reply's envelope; 0 where there was none
 	Msg       string // without the tokens that were sent
 	RequestID string // the server's, for the vendor's support
@@ -22,6 +22,9 @@ type ServerError struct {
 // Error says what the server answered.
 func (e *ServerError) Error() string {
 	s := fmt.Sprintf("the %s server answered HTTP %d", e.Domain, e.Status)
+	if e.Domain == DomainSDK {
+		s = "the IM SDK gave up"
+	}
 	if e.Code != 0 {
 		s += fmt.Sprintf(", code %d", e.Code)
 	}
@@ -40,6 +43,7 @@ const (
 	DomainIM      = "im"      // the server API of IM, v2
 	DomainRoom    = "room"    // the server API of NERoom
 	DomainMeeting = "meeting" // the server API of meetings
+	DomainSDK     = "sdk"     // IM, as its SDK in the gateway tells it
 )
 
 // success is the code of a reply that is one, where that is not 0.
@@ -74,6 +78,30 @@ var codes = map[string]map[int]engine.Code{
 	},
 	DomainRoom:    accountCodes,
 	DomainMeeting: accountCodes,
+	// nim-login.md 4. What has no Code keeps its number, as 417 does: too many
+	// devices.
+	DomainSDK: {
+		0:      engine.ErrUnavailable, // the SDK gave none
+		302:    engine.ErrTokenRejected,
+		404:    engine.ErrTokenRejected,
+		102302: engine.ErrTokenRejected,
+		102404: engine.ErrTokenRejected,
+		422:    engine.ErrAccountBanned,
+		102422: engine.ErrAccountBanned,
+		191002: engine.ErrIMLoggedOut, // cancelled: by a logout meanwhile
+		398:    engine.ErrUnavailable,
+		399:    engine.ErrUnavailable,
+		408:    engine.ErrUnavailable,
+		415:    engine.ErrUnavailable,
+		416:    engine.ErrUnavailable,
+		191005: engine.ErrUnavailable,
+		192001: engine.ErrUnavailable,
+		192002: engine.ErrUnavailable,
+		192003: engine.ErrUnavailable,
+		192004: engine.ErrUnavailable,
+		192005: engine.ErrUnavailable,
+		192006: engine.ErrUnavailable,
+	},
 }
 
 // accountCodes are of kit accounts, on either of their servers.
@@ -141,4 +169,11 @@ func (e *ServerError) err() error {
 		return fmt.Errorf("%w: %w", c, e)
 	}
 	return e
+}
+
+// SDKError is the error of a login that the IM SDK ended with that code, or 0
+// where it gave none. What it says is told without the secrets.
+func SDKError(code int, msg string, secrets ...string) error {
+	e := &ServerError{Domain: DomainSDK, Code: code, Msg: Clean(msg, secrets...)}
+	return e.err()
 }

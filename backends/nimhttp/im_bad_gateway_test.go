@@ -1,0 +1,316 @@
+package nimhttp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// imCalls are the calls that need a gateway.
+var imCalls = map[string]func(*testing.T, *nimhttp.IM) error{
+	"InitIM":  func(t *testing.T, im *nimhttp.IM) error { return im.InitIM(t.Context(), "app1") },
+	"LoginIM": func(t *testing.T, im *nimhttp.IM) error { return im.LoginIM(t.Context(), stubAlice, engine.Notify{}) },
+	"AdoptIM": func(t *testing.T, im *nimhttp.IM) error {
+		a, err := im.AdoptIM(t.Context(), engine.Notify{})
+		if err != nil && a != (engine.IMAccount{}) {
+			t.Errorf("got %v with an error", a)
+		}
+		return err
+	},
+}
+
+// every name of a request that a snapshot answers, but of the blocking read.
+var everyCall = []string{"init", "read", "login", "logout", "release"}
+
+// badReplies are what must not pass for a snapshot.
+func badReplies() map[string]http.HandlerFunc {
+	good := stubSnapshot{Boot: "boot-1", Seq: 1, AppKey: "app1", Login: "logged_out", Link: "down"}
+	held := good
+	held.hold(1, "alice", "somebody")
+	bad := map[string]http.HandlerFunc{
+		"a page":                     reply(200, "text/html", "<html>Please log in</html>"),
+		"empty object":               stubReply(200, `{}`),
+		"null":                       stubReply(200, `null`),
+		"array":                      stubReply(200, `[]`),
+		"no JSON":                    stubReply(200, `{"boot":`),
+		"two values":                 stubReply(200, good.json()+good.json()),
+		"nothing":                    stubReply(200, ``),
+		"other JSON":                 stubReply(200, `{"code":0,"data":{"userUuid":"user1"}}`),
+		"other content type":         reply(200, "text/plain", good.json()),
+		"no content type":            reply(200, "", good.json()),
+		"other success":              stubReply(201, good.json()),
+		"no content":                 reply(204, "application/json", ""),
+		"2 MiB":                      stubReply(200, strings.Replace(good.json(), "{", "{"+strings.Repeat(" ", 2<<20), 1)),
+		"cut":                        func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"problem in a success":       stubReply(200, `{"type":"urn:imreuse:gateway:internal","title":"","status":500,"detail":""}`),
+		"problem of another":         stubReply(500, `{"type":"about:blank","title":"no","status":500,"detail":"no"}`),
+		"no problem":                 stubReply(500, `{}`),
+		"problem as text":            reply(500, "text/plain", "no"),
+		"login-failed, no code":      stubProblem(422, "login-failed", ""),
+		"login-failed, code as text": stubProblem(422, "login-failed", `,"code":"302"`),
+		"problem, bad snapshot":      stubProblem(409, "other-account", `,"snapshot":{"boot":"boot-1"}`),
+		"internal":                   stubProblem(500, "internal", ""),
+		"closing":                    stubProblem(503, "closing", ""),
+		"unknown problem":            stubProblem(418, "teapot", ""),
+		"another secret":             stubProblem(401, "unauthorized", ""),
+		"404 of another":             reply(404, "text/plain", "404 page not found"),
+	}
+	for field, without := range map[string]string{
+		"boot": `"boot":"boot-1",`, "seq": `"seq":1,`, "appKey": `"appKey":"app1",`, "login": `"login":"logged_in",`, "link": `"link":"up",`,
+		"accid": `"accid":"alice",`, "owner": `"owner":"somebody",`, "session": `"session":1,`,
+	} {
+		bad["no "+field] = stubReply(200, strings.Replace(held.json(), without, "", 1))
+	}
+	for name, value := range map[string]string{"negative": `-1`, "text": `"1"`, "broken": `1.5`, "huge": `1e300`} {
+		bad[name+" seq"] = stubReply(200, strings.Replace(good.json(), `"seq":1`, `"seq":`+value, 1))
+	}
+	return bad
+}
+
+// What is no answer of the gateway is ErrUnavailable, whoever asked, and
+// nothing that a client would remember.
+func TestBadGateway(t *testing.T) {
+	for name, answer := range badReplies() {
+		for op, call := range imCalls {
+			t.Run(name+", "+op, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, log := newIMStub(), new(safeBuffer)
+					im := s.client(t, logTo(log))
+					if op == "LoginIM" {
+						wantWell(t, im.InitIM(t.Context(), "app1"))
+					}
+					s.answer(answer, everyCall...)
+					err := call(t, im)
+					if engine.CodeOf(err) != engine.ErrUnavailable {
+						t.Errorf("got %v, want ErrUnavailable", err)
+					}
+					s.answer(nil, everyCall...)
+					wantWorks(t, im)
+					noSecrets(t, "the error", fmt.Sprint(err))
+					noSecrets(t, "the log", log.String())
+				})
+			})
+		}
+	}
+}
+
+func wantWell(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("got %v, want no error", err)
+	}
+}
+
+// wantWorks is that a client, of a gateway that is well, logs in and out.
+func wantWorks(t *testing.T, im *nimhttp.IM) {
+	t.Helper()
+	var n notices
+	logInAlice(t, im, n.notify())
+	synctest.Wait()
+	n.wantNothing(t)
+	if err := im.LogoutIM(t.Context()); err != nil {
+		t.Errorf("LogoutIM: %v", err)
+	}
+	if a, err := im.AdoptIM(t.Context(), n.notify()); err != nil || a.Accid != "" {
+		t.Errorf("AdoptIM: got %v and %v, want nobody", a, err)
+	}
+}
+
+// logTo logs all there is to log.
+func logTo(log *safeBuffer) func(*nimhttp.Options) {
+	return func(o *nimhttp.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+}
+
+// The secret is shown to nobody who has not said that he is a gateway of our
+// contract.
+func TestNoGateway(t *testing.T) {
+	health := func(version string) http.HandlerFunc {
+		return stubReply(200, fmt.Sprintf(`{"boot":"boot-1","sdk":"10.0.0","version":%q,"slots":0}`, version))
+	}
+	answers := map[string]http.HandlerFunc{
+		"version 0.2.0":    health("0.2.0"),
+		"version 0.10.0":   health("0.10.0"),
+		"version 1.0.0":    health("1.0.0"),
+		"version 1.1.0":    health("1.1.0"),
+		"version unknown":  health("unknown"),
+		"version is empty": health(""),
+		"no boot":          stubReply(200, `{"sdk":"10.0.0","version":"0.1.0","slots":0}`),
+		"no version":       stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","slots":0}`),
+		"status":           stubReply(503, `{"boot":"boot-1","sdk":"10.0.0","version":"0.1.0","slots":0}`),
+	}
+	for name, answer := range badReplies() {
+		answers[name] = answer
+	}
+	for name, answer := range answers {
+		for op, call := range imCalls {
+			t.Run(name+", "+op, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newIMStub()
+					im := s.client(t)
+					s.answer(answer, "health")
+					err := call(t, im)
+					if engine.CodeOf(err) != engine.ErrUnavailable {
+						t.Errorf("got %v, want ErrUnavailable", err)
+					}
+					noSecrets(t, "the error", fmt.Sprint(err))
+					if got := s.sent(); got != "health" {
+						t.Errorf("got requests %s, want health alone", got)
+					}
+					s.answer(nil, "health")
+					wantWorks(t, im)
+				})
+			})
+		}
+	}
+}
+
+func TestGatewayVersions(t *testing.T) {
+	for _, version := range []string{"0.1.0", "0.1.9", "0.1.10-beta"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newIMStub()
+			s.answer(stubReply(200, fmt.Sprintf(`{"boot":"boot-1","sdk":"10.0.0","version":%q,"slots":0}`, version)), "health")
+			wantWorks(t, s.client(t))
+		})
+	}
+}
+
+func TestGatewaySecretIsWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newIMStub()
+		im := s.client(t, func(o *nimhttp.Options) { o.GatewaySecret = "another" })
+		for op, call := range imCalls {
+			if op == "LoginIM" { // which asks nobody before InitIM has worked
+				continue
+			}
+			if err := call(t, im); !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "GatewaySecret") {
+				t.Errorf("%s: got %v, want ErrUnavailable that names the option", op, err)
+			}
+		}
+	})
+}
+
+// No redirect is followed, wherever it points: the secret stays here.
+func TestGatewayRedirects(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for op, call := range imCalls {
+			t.Run(fmt.Sprint(status, " ", op), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newIMStub()
+					watched := roundTripper(func(r *http.Request) (*http.Response, error) {
+						if r.URL.Host != "127.0.0.1:7788" {
+							t.Errorf("%s was sent to %s", r.Method, r.URL.Host)
+						}
+						return s.RoundTrip(r)
+					})
+					im := s.client(t, func(o *nimhttp.Options) { o.HTTPClient = &http.Client{Transport: watched} })
+					wantWell(t, im.InitIM(t.Context(), "app1"))
+					s.answer(func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Content-Type", "application/json")
+						http.Redirect(w, r, "http://127.0.0.1:9999"+r.URL.Path, status)
+					}, everyCall...)
+					if err := call(t, im); engine.CodeOf(err) != engine.ErrUnavailable {
+						t.Errorf("got %v, want ErrUnavailable", err)
+					}
+					s.answer(nil, everyCall...)
+					wantWorks(t, im)
+				})
+			})
+		}
+	}
+}
+
+// Over a socket: nothing listens there, for real.
+func TestNoGatewayListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	for op, call := range imCalls {
+		im := newIMStub().client(t, func(o *nimhttp.Options) { o.GatewayURL, o.HTTPClient = "http://"+address, nil })
+		if err := call(t, im); engine.CodeOf(err) != engine.ErrUnavailable {
+			t.Errorf("%s: got %v, want ErrUnavailable", op, err)
+		}
+		if err := im.LogoutIM(t.Context()); err != nil {
+			t.Errorf("LogoutIM after %s: got %v, want nil: nobody is logged in there", op, err)
+		}
+		if err := im.Close(); err != nil {
+			t.Errorf("Close after %s: got %v", op, err)
+		}
+	}
+}
+
+// A reply that ends before its end, for real.
+func TestGatewayCutsReply(t *testing.T) {
+	s := newIMStub()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	im := s.client(t, func(o *nimhttp.Options) { o.GatewayURL, o.HTTPClient = server.URL, nil })
+	s.answer(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		stubReply(200, s.shows().json())(w, r)
+	}, "init")
+	if err := im.InitIM(t.Context(), "app1"); engine.CodeOf(err) != engine.ErrUnavailable {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	s.answer(nil, "init")
+	if err := im.InitIM(t.Context(), "app1"); err != nil {
+		t.Errorf("when it is well again: got %v", err)
+	}
+}
+
+// A gateway that does not answer is waited for 15 s, beyond what it was asked
+// to wait.
+func TestGatewayIsSilent(t *testing.T) {
+	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	const patience = 15 * time.Second
+	tests := []struct {
+		op, at string
+		want   time.Duration
+	}{
+		{"InitIM", "health", patience},
+		{"InitIM", "read", patience},
+		{"InitIM", "init", patience},
+		{"LoginIM", "health", patience},
+		{"LoginIM", "init", patience},
+		{"LoginIM", "login", time.Minute + patience},
+		{"AdoptIM", "health", patience},
+		{"AdoptIM", "read", patience},
+	}
+	for _, test := range tests {
+		t.Run(test.op+" at "+test.at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newIMStub()
+				im := s.client(t)
+				if test.op == "LoginIM" && test.at != "health" {
+					wantWell(t, im.InitIM(t.Context(), "app1"))
+				}
+				s.answer(silent, test.at)
+				began := time.Now()
+				err := imCalls[test.op](t, im)
+				if got := time.Since(began); engine.CodeOf(err) != engine.ErrUnavailable || got != test.want {
+					t.Errorf("got %v after %v, want ErrUnavailable after %v", err, got, test.want)
+				}
+				if errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v has a deadline in it that the caller does not have", err)
+				}
+				s.answer(nil, test.at)
+				wantWorks(t, im)
+			})
+		})
+	}
+}

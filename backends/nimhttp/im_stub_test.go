@@ -1,0 +1,331 @@
+package nimhttp_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// What must be in no error and no log.
+const (
+	stubSecret = "secret-of-the-gateway-0d2c"
+	stubToken  = "token-of-alice-81fe"
+)
+
+var stubAlice = engine.IMAccount{Accid: "Alice", Token: stubToken}
+
+// A stubSnapshot is a slot as the contract has it.
+type stubSnapshot struct {
+	Boot    string   `json:"boot"`
+	Seq     int      `json:"seq"`
+	AppKey  string   `json:"appKey"`
+	Accid   string   `json:"accid"`
+	Owner   string   `json:"owner"`
+	Session int      `json:"session"`
+	Login   string   `json:"login"`
+	Link    string   `json:"link"`
+	Ended   *stubEnd `json:"ended"`
+}
+
+type stubEnd struct {
+	Session int        `json:"session"`
+	Kick    *stubKick  `json:"kick,omitempty"`
+	Error   *stubError `json:"error,omitempty"`
+}
+
+type stubKick struct {
+	Reason           int    `json:"reason"`
+	ReasonDesc       string `json:"reasonDesc"`
+	ClientType       int    `json:"clientType"`
+	CustomClientType int    `json:"customClientType"`
+}
+
+type stubError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// end is how a session ends: nobody is logged in.
+func (n *stubSnapshot) end(e *stubEnd) {
+	n.Accid, n.Owner, n.Session, n.Login, n.Link, n.Ended = "", "", 0, "logged_out", "down", e
+}
+
+// hold is how a login begins.
+func (n *stubSnapshot) hold(session int, accid, owner string) {
+	n.Accid, n.Owner, n.Session, n.Login, n.Link = accid, owner, session, "logged_in", "up"
+}
+
+// An imStub is a gateway with one slot. It does as the contract has it, until
+// a test says what to answer instead, or what the slot is to show.
+type imStub struct {
+	mu       sync.Mutex
+	now      stubSnapshot  // AppKey "": the slot is not initialised
+	changed  chan struct{} // closed by the next change
+	instead  map[string]http.HandlerFunc
+	requests []imRequest
+	refuses  bool // connections, as where nothing listens
+}
+
+// An imRequest is what the gateway was asked.
+type imRequest struct {
+	name          string // health, init, read, watch, login, logout or release
+	authorization string
+	contentType   string
+	line          string // method and URI
+	body          string
+}
+
+func newIMStub() *imStub {
+	return &imStub{now: stubSnapshot{Boot: "boot-1"}, changed: make(chan struct{}), instead: map[string]http.HandlerFunc{}}
+}
+
+func requestName(r *http.Request) string {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/healthz"):
+		return "health"
+	case r.Method == http.MethodPut:
+		return "init"
+	case r.Method == http.MethodDelete:
+		return "release"
+	case r.Method == http.MethodPost:
+		return r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	case r.URL.Query().Has("after"):
+		return "watch"
+	}
+	return "read"
+}
+
+// change changes what the slot shows, and wakes who waits for that.
+func (s *imStub) change(to func(*stubSnapshot)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changeLocked(to)
+}
+
+func (s *imStub) changeLocked(to func(*stubSnapshot)) {
+	s.now.Seq++
+	to(&s.now)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// next is closed by the next change.
+func (s *imStub) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// restart is another run of the gateway, which knows nothing of the one before.
+func (s *imStub) restart() {
+	s.change(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot + "1"} })
+}
+
+// answer has requests of these names answered by f; nil: as the contract has it.
+func (s *imStub) answer(f http.HandlerFunc, names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		s.instead[name] = f
+	}
+}
+
+func (s *imStub) refuse(refuses bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuses = refuses
+}
+
+func (s *imStub) shows() stubSnapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *imStub) seen(names ...string) []imRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.requests), func(r imRequest) bool {
+		return len(names) > 0 && !slices.Contains(names, r.name)
+	})
+}
+
+// sent are the names of the requests since the last time, but for the reads
+// that watch a login.
+func (s *imStub) sent() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, r := range s.requests {
+		if r.name != "watch" {
+			names = append(names, r.name)
+		}
+	}
+	s.requests = nil
+	return strings.Join(names, " ")
+}
+
+func (s *imStub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	request := imRequest{requestName(r), r.Header.Get("Authorization"), r.Header.Get("Content-Type"), r.Method + " " + r.URL.RequestURI(), string(body)}
+	s.mu.Lock()
+	s.requests = append(s.requests, request)
+	instead := s.instead[request.name]
+	s.mu.Unlock()
+	switch {
+	case instead != nil:
+		instead(w, r)
+	case request.name == "health":
+		stubReply(200, fmt.Sprintf(`{"boot":%q,"sdk":"10.0.0","version":"0.1.0","slots":1}`, s.shows().Boot))(w, r)
+	case request.authorization != "Bearer "+stubSecret:
+		stubProblem(401, "unauthorized", "")(w, r)
+	case request.name == "watch":
+		s.watch(w, r)
+	default:
+		s.call(request)(w, r)
+	}
+}
+
+// stubReply is a reply of the gateway.
+func stubReply(status int, body string) http.HandlerFunc {
+	if status == 200 {
+		return reply(status, "application/json", body)
+	}
+	return reply(status, "application/problem+json", body)
+}
+
+// stubProblem is one of the contract's; more goes into it, such as ,"code":302.
+func stubProblem(status int, kind, more string) http.HandlerFunc {
+	return stubReply(status, fmt.Sprintf(`{"type":"urn:imreuse:gateway:%s","title":"no","status":%d,"detail":"no"%s}`, kind, status, more))
+}
+
+func (n stubSnapshot) json() string {
+	b, err := json.Marshal(n)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// call is the calls that change a slot, and read.
+func (s *imStub) call(r imRequest) http.HandlerFunc {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var sent struct{ AppKey, Accid, Owner string }
+	_ = json.Unmarshal([]byte(r.body), &sent)
+	switch there := s.now.AppKey != ""; {
+	case r.name == "init" && s.now.AppKey != sent.AppKey:
+		s.changeLocked(func(n *stubSnapshot) { n.AppKey, n.Login, n.Link = sent.AppKey, "logged_out", "down" })
+	case r.name == "init":
+	case !there && r.name == "login":
+		return stubProblem(409, "not-initialised", "")
+	case !there:
+		return stubProblem(404, "no-such-slot", "")
+	case r.name == "login" && s.now.Session != 0:
+		return stubProblem(409, "other-account", `,"snapshot":`+s.now.json())
+	case r.name == "login":
+		s.changeLocked(func(n *stubSnapshot) { n.hold(n.Seq, sent.Accid, sent.Owner) })
+	case r.name == "logout" && s.now.Session != 0:
+		s.changeLocked(func(n *stubSnapshot) { n.end(&stubEnd{Session: n.Session}) })
+	case r.name == "release":
+		last := s.now
+		s.changeLocked(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot, Seq: n.Seq} })
+		return stubReply(200, last.json())
+	}
+	return stubReply(200, s.now.json())
+}
+
+// watch answers when there is news, the wait is over or the client goes.
+func (s *imStub) watch(w http.ResponseWriter, r *http.Request) {
+	after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+	wait, _ := strconv.Atoi(r.URL.Query().Get("waitMs"))
+	timer := time.NewTimer(time.Duration(wait) * time.Millisecond)
+	defer timer.Stop()
+	for over := false; ; {
+		s.mu.Lock()
+		now, changed := s.now, s.changed
+		s.mu.Unlock()
+		switch {
+		case now.AppKey == "":
+			stubProblem(404, "no-such-slot", "")(w, r)
+			return
+		case over || now.Seq != after:
+			stubReply(200, now.json())(w, r)
+			return
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			over = true
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// RoundTrip serves r without a socket, so that a bubble of synctest has all
+// that is to be waited for in it.
+func (s *imStub) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	refuses := s.refuses
+	s.mu.Unlock()
+	if refuses {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	w, answered := httptest.NewRecorder(), make(chan error, 1)
+	go func() {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+				answered <- nil
+			case http.ErrAbortHandler:
+				answered <- io.ErrUnexpectedEOF
+			default:
+				panic(p)
+			}
+		}()
+		s.ServeHTTP(w, r)
+	}()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return nil, err
+		}
+	case <-r.Context().Done():
+	}
+	if r.Context().Err() != nil { // who has gone gets no reply
+		return nil, r.Context().Err()
+	}
+	return w.Result(), nil
+}
+
+// client is one of the slot, without a socket. It is closed with t.
+func (s *imStub) client(t *testing.T, change ...func(*nimhttp.Options)) *nimhttp.IM {
+	t.Helper()
+	o := nimhttp.Options{
+		AppKey: "app1", GatewayURL: "http://127.0.0.1:7788", GatewaySecret: stubSecret, Slot: "slot-1",
+		HTTPClient: &http.Client{Transport: s},
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	im, err := nimhttp.NewIM(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { im.Close() })
+	return im
+}

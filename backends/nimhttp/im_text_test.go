@@ -1,0 +1,74 @@
+package nimhttp_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A gateway that repeats what it was sent, beside what the SDK said.
+func TestGatewayRepeatsSecrets(t *testing.T) {
+	for _, kind := range []string{"bad-request", "too-large", "internal"} {
+		for _, secret := range []string{stubToken, stubSecret} {
+			t.Run(kind+" with "+secret, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, im := readyIM(t)
+					s.answer(stubReply(400, fmt.Sprintf(`{"type":"urn:imreuse:gateway:%s","title":"no","status":400,"detail":"not %s"}`, kind, secret)), "login")
+					err := im.LoginIM(t.Context(), stubAlice, engine.Notify{})
+					if err == nil {
+						t.Error("got no error")
+					}
+					noSecrets(t, "the error", fmt.Sprint(err))
+				})
+			})
+		}
+	}
+}
+
+// What a gateway says does not fill anybody's log.
+func TestGatewayIsVerbose(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	tests := []struct {
+		name, op string
+		change   func(*stubSnapshot)
+	}{
+		{"AppKey", "InitIM", func(n *stubSnapshot) { n.AppKey = long }},
+		{"accid", "LoginIM", func(n *stubSnapshot) { n.hold(7, long, "another") }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, im := readyIM(t)
+				s.change(test.change)
+				err := imCalls[test.op](t, im)
+				if err == nil || len(err.Error()) > 2000 {
+					t.Errorf("got %.200v, want an error of 2000 bytes at most", err)
+				}
+			})
+		})
+	}
+}
+
+func TestGatewayIsVerboseAboutLosses(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	for name, e := range map[string]stubEnd{
+		"kick":  {Kick: &stubKick{Reason: 1, ReasonDesc: long}},
+		"error": {Error: &stubError{302, long}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _, n := watchedIM(t)
+				s.change(func(now *stubSnapshot) {
+					e.Session = now.Session
+					now.end(&e)
+				})
+				if got := len(wantLost(t, n).Error()); got > 2000 {
+					t.Errorf("got an error of %d bytes, want 2000 at most", got)
+				}
+			})
+		})
+	}
+}

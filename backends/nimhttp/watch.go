@@ -1,0 +1,161 @@
+package nimhttp
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A watch follows one login until it ends, or until it is told to stop. It has
+// one goroutine, which unwatch waits for, or Close where the login has ended by
+// itself.
+type watch struct {
+	im      *IM
+	boot    string // the run of the gateway, and the login in it
+	session uint64
+	mine    bool // we made it
+	notify  engine.Notify
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	// Of the goroutine.
+	seq    uint64
+	online bool
+	heard  time.Time // when the gateway last answered
+}
+
+// watch follows the login that now shows.
+func (im *IM) watch(now snapshot, n engine.Notify, mine bool) {
+	im.unwatch()
+	ctx, stop := context.WithCancel(context.Background())
+	w := &watch{
+		im: im, boot: now.Boot, session: now.Session, mine: mine, notify: n, stop: stop, stopped: make(chan struct{}),
+		seq: now.Seq, online: true, heard: time.Now(),
+	}
+	w.link(now.online())
+	im.mu.Lock()
+	im.watched = w
+	im.mu.Unlock()
+	im.watches.Go(func() {
+		defer close(w.stopped)
+		defer stop()
+		w.run(ctx)
+	})
+}
+
+// unwatch ends the watch, if there is one, and waits for it. After that it
+// tells nobody anything.
+func (im *IM) unwatch() {
+	im.mu.Lock()
+	w := im.watched
+	im.watched = nil
+	im.mu.Unlock()
+	if w != nil {
+		w.stop()
+		<-w.stopped
+	}
+}
+
+// holds reports whether the login that now shows is our own, and has not been
+// given up.
+func (im *IM) holds(now snapshot) bool {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	w := im.watched
+	return w != nil && w.mine && w.boot == now.Boot && w.session == now.Session
+}
+
+// forget ends the watch from within, and reports whether nobody else has.
+func (w *watch) forget() bool {
+	w.im.mu.Lock()
+	defer w.im.mu.Unlock()
+	if w.im.watched != w {
+		return false
+	}
+	w.im.watched = nil
+	return true
+}
+
+func (w *watch) link(online bool) {
+	if w.online == online {
+		return
+	}
+	w.online = online
+	if w.notify.Link != nil {
+		w.notify.Link(online)
+	}
+}
+
+func (w *watch) run(ctx context.Context) {
+	for {
+		now, err := w.im.next(ctx, w.seq, w.im.limits.silence-time.Since(w.heard))
+		cause := w.judge(ctx, now, err)
+		if ctx.Err() != nil {
+			return
+		}
+		if cause == nil {
+			continue
+		}
+		if w.forget() && w.notify.Lost != nil {
+			w.notify.Lost(cause)
+		}
+		return
+	}
+}
+
+// judge returns why the login has ended, or nil while it holds.
+func (w *watch) judge(ctx context.Context, now snapshot, err error) error {
+	switch {
+	case isProblem(err, noSuchSlot):
+		return w.released(ctx)
+	case call.Refused(err):
+		return fmt.Errorf("%w: the IM gateway has ended", engine.ErrUnavailable)
+	case err != nil && time.Since(w.heard) >= w.im.limits.silence:
+		return fmt.Errorf("%w: the IM gateway has not answered for %v; the last that was heard: %w", engine.ErrUnavailable, w.im.limits.silence, err)
+	case err != nil:
+		return nil
+	}
+	w.heard = time.Now()
+	switch {
+	case now.Boot != w.boot:
+		return errRestarted
+	case now.Seq < w.seq: // an old one
+		return nil
+	case now.Session != w.session:
+		return now.cause(w.session)
+	}
+	w.seq = now.Seq
+	w.link(now.online())
+	return nil
+}
+
+var errRestarted = fmt.Errorf("%w: the IM gateway was started again", engine.ErrUnavailable)
+
+// released is why a slot is not known any more: another client released it,
+// or this is another run of the gateway.
+func (w *watch) released(ctx context.Context) error {
+	if h, err := w.im.slot.health(ctx); err != nil || h.Boot != w.boot {
+		return errRestarted
+	}
+	return fmt.Errorf("%w: its slot was released", engine.ErrIMLoggedOut)
+}
+
+// next waits for a snapshot after that one, no longer than patience. It does
+// not spin where a gateway answers at once with nothing new.
+func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (snapshot, error) {
+	asked := time.Now()
+	now, err := im.slot.next(ctx, after, im.limits.wait, patience)
+	if err == nil && now.Seq > after || call.Refused(err) || time.Since(asked) >= im.limits.retry {
+		return now, err
+	}
+	timer := time.NewTimer(im.limits.retry)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return now, err
+}
