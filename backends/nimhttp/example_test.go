@@ -2,6 +2,7 @@ package nimhttp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/imreuse/imreuse/backends/hostim"
@@ -43,4 +44,115 @@ func reuseOverHTTP(ctx context.Context, appKey, url string) error {
 	}
 	fmt.Println(e.Status().State, e.Status().Reused())
 	return nil
+}
+
+// The whole chain: a kit server, and an IM gateway in which the vendor's SDK
+// holds the connection. The engine initialises IM and logs the bound account in.
+func ExampleNew_autoLogin() {
+	withServers(autoLoginOverHTTP)
+	// Output:
+	// kit_logged_in myaccid true
+	// im_initialized
+}
+
+func autoLoginOverHTTP(ctx context.Context, o nimhttp.Options, account engine.KitAccount) error {
+	backend, err := nimhttp.New(o) // AppKey, KitURL, GatewayURL, GatewaySecret
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(backend, o.AppKey, &engine.Options{Mode: engine.AutoLogin})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if err := e.LoginKit(ctx, account); err != nil {
+		return err
+	}
+	fmt.Println(e.Status().State, e.Status().Accid, e.Status().Online)
+	err = e.LogoutKit(ctx) // and IM, which the engine logged in
+	fmt.Println(e.Status().State)
+	return err
+}
+
+// The app logs IM in through the engine, for its own chat, and the kit rides on
+// that login.
+func ExampleNew_reuseIM() {
+	withServers(reuseOverGateway)
+	// Output:
+	// kit_logged_in true
+	// im_logged_in
+}
+
+func reuseOverGateway(ctx context.Context, o nimhttp.Options, account engine.KitAccount) error {
+	backend, err := nimhttp.New(o)
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(backend, o.AppKey, &engine.Options{Mode: engine.ReuseIM})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	im := engine.IMAccount{Accid: nimhttptest.Accid, Token: nimhttptest.IMToken}
+	if err := errors.Join(e.InitIM(ctx), e.LoginIM(ctx, im), e.LoginKit(ctx, account)); err != nil {
+		return err
+	}
+	fmt.Println(e.Status().State, e.Status().Reused())
+	err = e.LogoutKit(ctx)
+	fmt.Println(e.Status().State)
+	return err
+}
+
+// Another program has logged IM in, in a slot that has a name; the engine finds
+// and reuses that login, and would make one of its own where there is none.
+func ExampleNew_autoDetect() {
+	withServers(detectOverGateway)
+	// Output:
+	// kit_logged_in true
+}
+
+func detectOverGateway(ctx context.Context, o nimhttp.Options, account engine.KitAccount) error {
+	o.Slot = "desk-1"
+	chat, err := nimhttp.NewIM(o) // in any process, in any language
+	if err != nil {
+		return err
+	}
+	defer chat.Close()
+	im := engine.IMAccount{Accid: nimhttptest.Accid, Token: nimhttptest.IMToken}
+	if err := errors.Join(chat.InitIM(ctx, o.AppKey), chat.LoginIM(ctx, im, engine.Notify{})); err != nil {
+		return err
+	}
+	return detectIn(ctx, o, account)
+}
+
+func detectIn(ctx context.Context, o nimhttp.Options, account engine.KitAccount) error {
+	backend, err := nimhttp.New(o)
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(backend, o.AppKey, nil) // the zero Options: AutoDetect
+	if err != nil {
+		return err
+	}
+	defer e.Close() // leaves the other program's login alone
+	err = e.LoginKit(ctx, account)
+	fmt.Println(e.Status().State, e.Status().Reused())
+	return err
+}
+
+// withServers runs a host beside a kit server and a gateway; yours are real.
+func withServers(host func(context.Context, nimhttp.Options, engine.KitAccount) error) {
+	server, err := nimhttptest.Start(nimhttptest.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	o := nimhttp.Options{
+		AppKey: nimhttptest.AppKey, KitURL: server.KitURL(),
+		GatewayURL: server.GatewayURL(), GatewaySecret: server.GatewaySecret(),
+	}
+	if err := host(context.Background(), o, engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}); err != nil {
+		fmt.Println(err)
+	}
 }

@@ -1,0 +1,301 @@
+package nimhttp_test
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
+	"github.com/imreuse/imreuse/engine"
+)
+
+func chainKicked(t *testing.T, c *chain) {
+	e := c.engine(c.backend("a"), engine.AutoLogin)
+	h := record(t, e)
+	reasons := []engine.KickReason{engine.KickedByClient, engine.KickedByServer, engine.KickedByOther, engine.KickedQuietly}
+	transitions := []engine.Trigger{engine.TriggerInitIM}
+	for _, reason := range reasons {
+		must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice))
+		c.world.EndIM("alice", &engine.KickError{Reason: reason, ClientType: 32, Text: "says who"})
+		seen := await(t, e, "the kick", func(s engine.Status) bool { return s.State == engine.IMInitialized })
+		var kick *engine.KickError
+		cause := seen[len(seen)-1].Cause
+		if want := (engine.KickError{Reason: reason, ClientType: 32, Text: "says who"}); !errors.As(cause, &kick) || *kick != want {
+			t.Errorf("got cause %v, want %v", cause, &want)
+		}
+		c.wantOnline([]string{"a"})
+		transitions = append(transitions, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost)
+	}
+	h.end(append(transitions, engine.TriggerClose)...)
+}
+
+func chainLink(t *testing.T, c *chain) {
+	e := c.engine(c.backend("a"), engine.AutoLogin)
+	h := record(t, e)
+	must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice))
+	held := e.Status()
+	c.link("alice", false)
+	await(t, e, "the link to go", func(s engine.Status) bool { return !s.Online })
+	c.link("alice", true)
+	await(t, e, "the link to come back", func(s engine.Status) bool { return s.Online })
+	now := e.Status()
+	if now.Seq -= 2; now != held {
+		t.Errorf("got %+v, want %+v", now, held)
+	}
+	c.wantOnline([]string{"a"}, "alice")
+	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
+}
+
+func chainRevoked(t *testing.T, c *chain) {
+	e := c.engine(c.backend("a"), engine.AutoLogin)
+	h := record(t, e)
+	must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice))
+	c.link("alice", false)
+	await(t, e, "the link to go", func(s engine.Status) bool { return !s.Online })
+	fresh := engine.IMAccount{Accid: alice.Accid, Token: "im-alice-anew"}
+	c.world.AddIM(fresh)
+	c.link("alice", true)
+	seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State == engine.IMInitialized })
+	wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrTokenRejected)
+	c.wantOnline([]string{"a"})
+	must(t, "LoginKit with the new token", e.LoginKit(t.Context(), kitAlice))
+	c.wantOnline([]string{"a"}, "alice")
+	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
+		engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
+}
+
+// Another client logs out the login that the engine made.
+func chainLogoutBehind(t *testing.T, c *chain) {
+	e := c.engine(c.backend("shared"), engine.AutoLogin)
+	h := record(t, e)
+	must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice))
+	other := c.im("shared")
+	wantError(t, "LoginIM of another client", errors.Join(other.InitIM(t.Context(), "app1"), other.LoginIM(t.Context(), alice, engine.Notify{})), engine.ErrIMInUse)
+	must(t, "LogoutIM of another client", other.LogoutIM(t.Context()))
+	seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State == engine.IMInitialized })
+	wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrIMLoggedOut)
+	must(t, "LoginKit again", e.LoginKit(t.Context(), kitAlice))
+	c.wantOnline([]string{"shared"}, "alice")
+	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
+		engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
+}
+
+// A login is given up by its caller, by a logout and by Close, while the cloud,
+// or the gateway, has not answered.
+func chainInterrupted(t *testing.T, c *chain) {
+	e := c.engine(c.backend("a"), engine.AutoLogin)
+	for _, row := range []struct {
+		name string
+		end  func(cancel context.CancelFunc) error
+		want error
+	}{
+		{"its caller", func(cancel context.CancelFunc) error { cancel(); return nil }, context.Canceled},
+		{"LogoutKit", func(context.CancelFunc) error { return e.LogoutKit(t.Context()) }, engine.ErrInterrupted},
+		{"Close", func(context.CancelFunc) error { return e.Close() }, engine.ErrInterrupted},
+	} {
+		c.wantOnline([]string{"a"})
+		c.mute(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- e.LoginKit(ctx, kitAlice) }()
+		if !poll(c.asked) {
+			t.Fatal("no login has come")
+		}
+		must(t, row.name, row.end(cancel))
+		wantError(t, "LoginKit, ended by "+row.name, <-done, row.want)
+		cancel()
+		c.mute(false)
+		c.wantOnline([]string{"a"})
+		if row.name != "Close" {
+			must(t, "LoginKit after "+row.name, e.LoginKit(t.Context(), kitAlice))
+			c.wantOnline([]string{"a"}, "alice")
+			must(t, "LogoutKit", e.LogoutKit(t.Context()))
+		}
+	}
+	if got := c.slots(); got != 0 {
+		t.Errorf("after Close: got %d slots, want 0", got)
+	}
+}
+
+// mute leaves logins unanswered.
+func (c *chain) mute(muted bool) {
+	switch {
+	case c.node != nil:
+		c.cloud.MuteLogin(muted)
+	case muted:
+		c.before = c.gatewayLogins()
+		c.server.Fault(nimhttptest.Fault{Path: "/v1/im/a/login", Delay: time.Minute})
+	}
+}
+
+// asked reports whether a login has come to where it is not answered.
+func (c *chain) asked() bool {
+	if c.node == nil {
+		return c.gatewayLogins() > c.before
+	}
+	for _, client := range c.cloud.Clients() {
+		if client.Account != "" && client.Accid == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *chain) gatewayLogins() (n int) {
+	for _, r := range c.server.Requests() {
+		if r.Path == "/v1/im/a/login" {
+			n++
+		}
+	}
+	return n
+}
+
+// The gateway ends without a word and is started again on the same address.
+func chainRestarted(t *testing.T, c *chain) {
+	if c.node != nil {
+		c.node = startNode(t, nimhttp.GatewayOptions{}) // one that this row may kill
+		c.options.GatewayURL, c.options.GatewaySecret = c.node.URL(), c.node.Secret()
+	}
+	for _, climb := range rungs {
+		e := c.engine(c.backend("a"), engine.AutoDetect)
+		climb(t, e)
+		rung := e.Status().State
+		c.kill(t)
+		c.restart(t)
+		if rung >= engine.IMLoggedIn {
+			seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State < engine.IMLoggedIn })
+			wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrUnavailable)
+		}
+		c.works(t, e)
+	}
+}
+
+// rungs climb to each rung.
+var rungs = []func(*testing.T, *engine.Engine){
+	func(*testing.T, *engine.Engine) {},
+	func(t *testing.T, e *engine.Engine) { must(t, "InitIM", e.InitIM(t.Context())) },
+	func(t *testing.T, e *engine.Engine) {
+		must(t, "InitIM", e.InitIM(t.Context()))
+		must(t, "LoginIM", e.LoginIM(t.Context(), alice))
+	},
+	func(t *testing.T, e *engine.Engine) { must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice)) },
+}
+
+// works wants a fresh login to work, and engine and cloud to agree about it.
+func (c *chain) works(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	c.wantOnline([]string{"a"})
+	must(t, "LoginKit after all", e.LoginKit(t.Context(), kitAlice))
+	wantStatus(t, e, engine.KitLoggedIn, "alice", false)
+	c.wantOnline([]string{"a"}, "alice")
+	must(t, "Close", e.Close())
+	c.wantOnline(nil)
+}
+
+func (c *chain) kill(t *testing.T) {
+	t.Helper()
+	if c.node == nil {
+		return // RestartGateway does both
+	}
+	c.signal(t, syscall.SIGKILL)
+	if err := c.node.Wait(); err == nil {
+		t.Error("a gateway that was killed has ended well")
+	}
+}
+
+func (c *chain) restart(t *testing.T) {
+	t.Helper()
+	if c.node == nil {
+		c.server.RestartGateway()
+		return
+	}
+	addr := c.node.URL()[len("http://"):]
+	c.node = startNode(t, nimhttp.GatewayOptions{Addr: addr, Secret: c.node.Secret()})
+}
+
+// A gateway that is killed stays away for a while: the engine is told at once,
+// and refuses until it is back.
+func TestChainKilled(t *testing.T) {
+	c := newChain(t, startNode(t, nimhttp.GatewayOptions{}))
+	for _, climb := range rungs {
+		e := c.engine(c.backend("a"), engine.AutoDetect)
+		h := record(t, e)
+		climb(t, e)
+		rung := e.Status().State
+		c.kill(t)
+		if rung >= engine.IMLoggedIn {
+			await(t, e, "the loss", func(s engine.Status) bool { return s.State == engine.IMInitialized })
+		}
+		wantError(t, "LoginKit without a gateway", e.LoginKit(t.Context(), kitAlice), engine.ErrUnavailable)
+		if s := e.Status(); s.State > engine.IMInitialized {
+			t.Errorf("without a gateway: got %+v", s)
+		}
+		c.wantOnline(nil)
+		c.restart(t)
+		c.works(t, e)
+		<-h.done
+		lost := 0
+		for _, s := range h.all {
+			if s.Via == engine.TriggerIMLost {
+				lost++
+			}
+		}
+		if want := map[bool]int{true: 1}[rung >= engine.IMLoggedIn]; lost != want {
+			t.Errorf("from %v: lost %d times, want %d", rung, lost, want)
+		}
+	}
+}
+
+// A gateway that is killed in the middle of a login fails it.
+func TestChainKilledDuringLogin(t *testing.T) {
+	c := newChain(t, startNode(t, nimhttp.GatewayOptions{}))
+	e := c.engine(c.backend("a"), engine.AutoLogin)
+	c.mute(true)
+	done := make(chan error, 1)
+	go func() { done <- e.LoginKit(t.Context(), kitAlice) }()
+	if !poll(c.asked) {
+		t.Fatal("no login has come")
+	}
+	c.kill(t)
+	wantError(t, "LoginKit", <-done, engine.ErrUnavailable)
+	c.mute(false)
+	c.restart(t)
+	c.works(t, e)
+}
+
+// A gateway that is stopped says nothing. Its login is lost after the silence,
+// and what it still holds when it goes on is logged out before the next.
+func TestChainStopped(t *testing.T) {
+	c := newChain(t, startNode(t, nimhttp.GatewayOptions{}))
+	for _, climb := range rungs {
+		b := c.backend("a")
+		b.SetLimits(2*time.Second, time.Second, 10*time.Millisecond, 30*time.Second, 2*time.Second)
+		e := c.engine(b, engine.AutoDetect)
+		climb(t, e)
+		rung := e.Status().State
+		c.signal(t, syscall.SIGSTOP)
+		if rung >= engine.IMLoggedIn {
+			seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State == engine.IMInitialized })
+			wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrUnavailable)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		wantError(t, "LoginKit of a gateway that is stopped", e.LoginKit(ctx, kitAlice), context.DeadlineExceeded)
+		cancel()
+		c.signal(t, syscall.SIGCONT)
+		must(t, "LoginKit after all", e.LoginKit(t.Context(), kitAlice))
+		wantStatus(t, e, engine.KitLoggedIn, "alice", false)
+		c.wantOnline(nil, "alice")
+		must(t, "Close", e.Close())
+		c.wantOnline(nil)
+	}
+}
+
+func (c *chain) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(c.node.Pid(), s); err != nil {
+		t.Fatal(err)
+	}
+}
