@@ -52,6 +52,7 @@ func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 		}
 		w := e.subscribe()
 		defer e.unsubscribe(w)
+		// A receive costs less than a select, so the end of ctx closes w.
 		defer context.AfterFunc(ctx, func() { e.unsubscribe(w) })()
 		for s := range w {
 			if ctx.Err() != nil || !yield(*s) {
