@@ -59,6 +59,9 @@ func (p *backendPanic) Error() string {
 }
 
 func panicked(err error) bool {
+	if err == nil {
+		return false // and p need not be allocated
+	}
 	var p *backendPanic
 	return errors.As(err, &p)
 }

@@ -223,8 +223,10 @@ func contractBounds(t *testing.T, w *contractWorld) {
 	}
 }
 
+// Of what is taken there is nothing to see, so the snapshot stays the same.
 func contractServers(t *testing.T, w *contractWorld) {
-	s := w.slot("servers")
+	s := w.ready("servers")
+	before := s.get().snapshot.String()
 	for _, row := range []struct {
 		lbs, link string
 		plain     bool
@@ -268,8 +270,8 @@ func contractServers(t *testing.T, w *contractWorld) {
 			body["linkPlain"] = true
 		}
 		r := s.must("PUT", "", body)
-		if got := r.kind; r.status == 200 && row.want != "200" || r.status != 200 && got != row.want {
-			t.Errorf("%.60q, %.60q, plain %t: got %v, want %s", row.lbs, row.link, row.plain, r, row.want)
+		if got := r.kind; r.status == 200 && row.want != "200" || r.status != 200 && got != row.want || r.snapshot.String() != before {
+			t.Errorf("%.60q, %.60q, plain %t: got %v, want %s and %s", row.lbs, row.link, row.plain, r, row.want, before)
 		}
 	}
 }

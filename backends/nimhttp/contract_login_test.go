@@ -202,7 +202,9 @@ func contractRelease(t *testing.T, w *contractWorld) {
 	s.wants("login after it", s.login("user-one", tokenOne), "not-initialised")
 
 	s = w.ready("release") // which has forgotten what was
-	reader = s.beginRead(t.Context(), query(s.get().snapshot.Seq, 30_000))
+	soon, cancel := context.WithTimeout(t.Context(), gatewayPatience)
+	defer cancel()
+	reader = s.beginRead(soon, query(s.get().snapshot.Seq, 30_000))
 	s.wants("DELETE of nobody", s.must("DELETE", "", nil), "200")
 	if told := <-reader; told.err != nil || told.kind != "no-such-slot" {
 		t.Errorf("the reader got %v and %v, want no-such-slot", told, told.err)

@@ -37,7 +37,6 @@ type IM struct {
 	life context.Context
 	end  context.CancelCauseFunc // ends every call, when IM is closed
 
-	greeted  bool   // the gateway is one of our contract
 	appKey   string // IM is initialised with; "": not yet
 	prepared bool   // by us: the slot is ours to release
 	closed   bool
@@ -129,9 +128,8 @@ func (im *IM) begin(ctx context.Context) (context.Context, func(), error) {
 		err = engine.ErrClosed
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-	case !im.greeted:
+	default:
 		err = im.slot.greet(ctx)
-		im.greeted = err == nil
 	}
 	if err != nil {
 		leave()
@@ -217,7 +215,7 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	if err != nil {
 		return err
 	}
-	im.watch(now, n, true)
+	im.watch(now, n)
 	return nil
 }
 
@@ -293,11 +291,13 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	if im.closed {
+	if im.closed || im.life.Err() != nil {
 		return nil
 	}
 	im.unwatch()
-	_, err = im.slot.logout(ctx)
+	if err = im.slot.greet(ctx); err == nil {
+		_, err = im.slot.logout(ctx)
+	}
 	if isProblem(err, noSuchSlot) || call.Refused(err) {
 		return nil
 	}
@@ -333,7 +333,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 	if im.appKey == "" {
 		im.appKey = now.AppKey // the next login is for this app
 	}
-	im.watch(now, n, false)
+	im.watch(now, n)
 	return engine.IMAccount{AppKey: now.AppKey, Accid: now.Accid}, nil
 }
 

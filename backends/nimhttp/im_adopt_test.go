@@ -3,6 +3,7 @@ package nimhttp_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -136,6 +137,30 @@ func TestIMDoesNotAdoptItsOwn(t *testing.T) {
 			t.Errorf("got lost %v and links %v, want a kick and the link down", lost, links)
 		}
 	})
+}
+
+// A login with our name on it that is not the one that is watched was given up.
+func TestIMAdoptFindsAnotherOfItsOwn(t *testing.T) {
+	for name, change := range map[string]func(*stubSnapshot){
+		"session": func(n *stubSnapshot) { n.Session++ },
+		"run":     func(n *stubSnapshot) { n.Boot = "boot-2" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, im := readyIM(t)
+				s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "watch") // it has not heard of it yet
+				logInAlice(t, im, engine.Notify{})
+				s.sent()
+				s.change(change)
+				if a, err := im.AdoptIM(t.Context(), engine.Notify{}); err != nil || a != (engine.IMAccount{}) {
+					t.Errorf("got %v and %v, want nobody", a, err)
+				}
+				if got := s.sent(); got != "read logout" {
+					t.Errorf("got requests %s, want read logout", got)
+				}
+			})
+		})
+	}
 }
 
 // The last who adopts is the one who hears.

@@ -256,6 +256,10 @@ func TestIMSilence(t *testing.T) {
 				s.change(nothing)
 				pass(14999 * time.Millisecond)
 				n.wantNothing(t)
+				pass(time.Millisecond)
+				if lost, _ := n.told(); len(lost) != 1 {
+					t.Errorf("got lost %v after 15 s, want one loss", lost)
+				}
 				if cause := wantLost(t, n); engine.CodeOf(cause) != engine.ErrUnavailable {
 					t.Errorf("got %v, want ErrUnavailable", cause)
 				}

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -123,7 +124,7 @@ func (o Options) checkIM() error {
 
 func checkLink(o Options, lbs *url.URL) error {
 	host, port, err := net.SplitHostPort(o.LinkAddr)
-	if number, e := net.LookupPort("tcp", port); err != nil || host == "" || e != nil || number == 0 {
+	if number, e := strconv.ParseUint(port, 10, 16); err != nil || host == "" || e != nil || number == 0 {
 		return call.Argument("LinkAddr %.80q is not host:port", o.LinkAddr)
 	}
 	if o.LinkPlain && !(loopback.Is(host) && loopback.Is(lbs.Hostname())) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
@@ -23,6 +24,7 @@ type slot struct {
 	path     string   // of the slot
 	header   http.Header
 	patience time.Duration // for a reply, beyond what the gateway was asked to wait
+	greeted  atomic.Bool   // what listens is a gateway of our contract, for all that is known
 }
 
 // A snapshot is a slot at one moment. Every reply is one.
@@ -82,7 +84,6 @@ func (s snapshot) cause(session uint64) error {
 // A problem is what the gateway says where it does not do what it was asked to.
 type problem struct {
 	kind     string
-	detail   string
 	snapshot *snapshot
 	cause    error
 }
@@ -141,13 +142,17 @@ func contract(version string) string {
 }
 
 // greet finds out whether there is a gateway of our contract, without showing
-// it the secret.
+// it the secret, unless that is known.
 func (s *slot) greet(ctx context.Context) error {
+	if s.greeted.Load() {
+		return nil
+	}
 	h, err := s.health(ctx)
 	if err == nil && contract(h.Version) != contract(gateway.Version) {
 		err = fmt.Errorf("%w: the IM gateway has version %.20q, and %s is needed; run: imreuse gateway install, and start it again",
 			engine.ErrUnavailable, h.Version, gateway.Version)
 	}
+	s.greeted.Store(err == nil)
 	return err
 }
 
@@ -249,6 +254,9 @@ func (s *slot) send(ctx context.Context, r call.Request, patience time.Duration)
 	status, reply, err := s.server.Once(bounded, r)
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 		err = fmt.Errorf("%w: the IM gateway did not reply within %v", engine.ErrUnavailable, patience)
+	}
+	if call.Refused(err) {
+		s.greeted.Store(false) // another may come in its place
 	}
 	return status, reply, err
 }

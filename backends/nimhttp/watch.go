@@ -16,7 +16,6 @@ type watch struct {
 	im      *IM
 	boot    string // the run of the gateway, and the login in it
 	session uint64
-	mine    bool // we made it
 	notify  engine.Notify
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -28,11 +27,11 @@ type watch struct {
 }
 
 // watch follows the login that now shows.
-func (im *IM) watch(now snapshot, n engine.Notify, mine bool) {
+func (im *IM) watch(now snapshot, n engine.Notify) {
 	im.unwatch()
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
-		im: im, boot: now.Boot, session: now.Session, mine: mine, notify: n, stop: stop, stopped: make(chan struct{}),
+		im: im, boot: now.Boot, session: now.Session, notify: n, stop: stop, stopped: make(chan struct{}),
 		seq: now.Seq, online: true, heard: time.Now(),
 	}
 	w.link(now.online())
@@ -59,13 +58,13 @@ func (im *IM) unwatch() {
 	}
 }
 
-// holds reports whether the login that now shows is our own, and has not been
+// holds reports whether the login that now shows, which we made, has not been
 // given up.
 func (im *IM) holds(now snapshot) bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	w := im.watched
-	return w != nil && w.mine && w.boot == now.Boot && w.session == now.Session
+	return w != nil && w.boot == now.Boot && w.session == now.Session
 }
 
 // forget ends the watch from within, and reports whether nobody else has.
@@ -121,6 +120,7 @@ func (w *watch) judge(ctx context.Context, now snapshot, err error) error {
 	w.heard = time.Now()
 	switch {
 	case now.Boot != w.boot:
+		w.im.slot.greeted.Store(false)
 		return errRestarted
 	case now.Seq < w.seq: // an old one
 		return nil
@@ -138,6 +138,7 @@ var errRestarted = fmt.Errorf("%w: the IM gateway was started again", engine.Err
 // or this is another run of the gateway.
 func (w *watch) released(ctx context.Context) error {
 	if h, err := w.im.slot.health(ctx); err != nil || h.Boot != w.boot {
+		w.im.slot.greeted.Store(false)
 		return errRestarted
 	}
 	return fmt.Errorf("%w: its slot was released", engine.ErrIMLoggedOut)
@@ -148,7 +149,7 @@ func (w *watch) released(ctx context.Context) error {
 func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (snapshot, error) {
 	asked := time.Now()
 	now, err := im.slot.next(ctx, after, im.limits.wait, patience)
-	if err == nil && now.Seq > after || call.Refused(err) || time.Since(asked) >= im.limits.retry {
+	if err == nil && now.Seq > after || call.Refused(err) || isProblem(err, noSuchSlot) || time.Since(asked) >= im.limits.retry {
 		return now, err
 	}
 	timer := time.NewTimer(im.limits.retry)

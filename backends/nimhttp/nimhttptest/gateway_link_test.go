@@ -137,6 +137,26 @@ func TestGatewayQueue(t *testing.T) {
 	}
 }
 
+// A refusal has the snapshot of its turn, whatever comes next.
+func TestGatewayRefusalBeforeRelease(t *testing.T) {
+	c := newGateway(t)
+	for range 20 {
+		c.s.Link("myaccid", false)
+		c.ok("PUT", "/v1/im/a", initBody)
+		login := c.begin(t.Context(), "POST", "/v1/im/a/login", loginBody("wrong"))
+		eventually(t, "the login begins", func() bool { return c.get("a").Login == "logging_in" })
+		release := c.begin(t.Context(), "DELETE", "/v1/im/a", "")
+		eventually(t, "it queues", func() bool { return c.s.GatewayAsking("a") == 2 })
+		c.s.Link("myaccid", true)
+		if r := <-login; r.code != 102302 || !r.snapshot.is(0, "logged_out", "down") {
+			t.Fatalf("got %+v, want a refusal with a snapshot", r)
+		}
+		if r := <-release; r.status != 200 {
+			t.Fatalf("got %+v, want the release", r)
+		}
+	}
+}
+
 func TestGatewayLinkOfManySlots(t *testing.T) {
 	world := mockim.NewService(mockim.ServiceOptions{AppKey: "app1", MultiDevice: true})
 	world.AddIM(engine.IMAccount{Accid: "myaccid", Token: "im-1"})

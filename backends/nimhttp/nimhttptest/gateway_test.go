@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -198,19 +199,64 @@ func TestGatewayCuts(t *testing.T) {
 // A client that goes while its reply is on the way has no login.
 func TestGatewayReplyIsLost(t *testing.T) {
 	c := newGateway(t)
-	c.ok("PUT", "/v1/im/a", initBody)
-	c.s.Fault(nimhttptest.Fault{Path: "/login", Trickle: time.Hour})
-	ctx, leave := context.WithCancel(t.Context())
-	reply := c.begin(ctx, "POST", "/v1/im/a/login", loginBody("im-1"))
-	eventually(t, "the login", func() bool { return c.get("a").Session == 1 })
+	leave := c.loginSlowly()
 	device := c.wantDevice()
-	eventually(t, "the server delays", pausing)
 	leave()
-	if r := <-reply; !errors.Is(r.err, context.Canceled) {
-		t.Errorf("got %+v, want %v", r, context.Canceled)
-	}
 	eventually(t, "the logout", func() bool { return c.get("a").Session == 0 })
 	c.wantOut(device)
+}
+
+// It has been logged out already, and somebody else has logged in.
+func TestGatewayReplyIsLostLate(t *testing.T) {
+	c := newGateway(t)
+	leave := c.loginSlowly()
+	c.ok("POST", "/v1/im/a/logout", "")
+	held := c.login("a")
+	leave()
+	eventually(t, "the server is at rest", func() bool { return !running("nimhttptest.(*imGateway).serve(") })
+	if now := c.get("a"); now != held {
+		t.Errorf("got %+v, want %+v", now, held)
+	}
+}
+
+// loginSlowly logs slot a in; its client waits for the reply until leave is
+// called.
+func (c *gatewayClient) loginSlowly() (leave func()) {
+	c.t.Helper()
+	c.ok("PUT", "/v1/im/a", initBody)
+	c.s.Fault(nimhttptest.Fault{Path: "/login", Trickle: time.Hour})
+	ctx, cancel := context.WithCancel(c.t.Context())
+	reply := c.begin(ctx, "POST", "/v1/im/a/login", loginBody("im-1"))
+	eventually(c.t, "the login", func() bool { return c.get("a").Session == 1 })
+	eventually(c.t, "the server delays", pausing)
+	return func() {
+		cancel()
+		if r := <-reply; !errors.Is(r.err, context.Canceled) {
+			c.t.Errorf("got %+v, want %v", r, context.Canceled)
+		}
+	}
+}
+
+// running reports whether any goroutine is in that function.
+func running(function string) bool {
+	stacks := make([]byte, 1<<20)
+	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), function)
+}
+
+// The servers that a client names are part of its configuration.
+func TestGatewayServers(t *testing.T) {
+	c := newGateway(t)
+	const servers = `{"appKey": "app1", "lbsUrl": "http://127.0.0.1:1/lbs", "linkAddr": "127.0.0.1:2", "linkPlain": true}`
+	c.ok("PUT", "/v1/im/a", servers)
+	held := c.ok("POST", "/v1/im/a/login", loginBody("im-1"))
+	if again := c.ok("PUT", "/v1/im/a", servers); again != held || !held.is(1, "logged_in", "up") {
+		t.Errorf("got %+v and %+v, want a login, whatever the servers", held, again)
+	}
+	for _, other := range []string{initBody, strings.Replace(servers, "true", "false", 1), strings.Replace(servers, ":1/", ":3/", 1), strings.Replace(servers, ":2", ":3", 1)} {
+		if r := c.request(t.Context(), "PUT", "/v1/im/a", other); r.kind != "other-configuration" {
+			t.Errorf("%s: got %+v, want other-configuration", other, r)
+		}
+	}
 }
 
 // A body that ends early has no effect, and takes nothing with it.
