@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
@@ -243,7 +242,6 @@ func (w *fuzzWorld) step(what, whom byte) {
 		w.faults++
 		w.broken.afterLogin(func() { panic("the backend is broken") })
 	case stepPause:
-		<-time.After(time.Minute)
 		w.patience()
 	}
 }

@@ -3,14 +3,14 @@ package hostim_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/hostim"
 	"github.com/imreuse/imreuse/engine"
 )
 
-// forEachOrder runs f for an SDK that reports before its calls return, after
-// that, and not at all.
 func TestLoginFails(t *testing.T) {
 	s := newSDK(before)
 	var l listener
@@ -27,6 +27,7 @@ func TestLoginFails(t *testing.T) {
 	}
 }
 
+// The SDK says that the login succeeded, but its function fails.
 func TestLoginFailsAfterReport(t *testing.T) {
 	s := newSDK(before)
 	broken := errors.New("broken")
@@ -76,6 +77,7 @@ func TestHostIsFaster(t *testing.T) {
 	}
 }
 
+// The caller gives up, and the SDK logs in all the same.
 func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -105,6 +107,42 @@ func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
 			test.report(s)
 			adopts(t, s.im, test.want)
 			l.heard(t, nil)
+			if got := s.called(); got != test.calls {
+				t.Errorf("got calls %s, want %s", got, test.calls)
+			}
+		})
+	}
+}
+
+// Whether a login that was given up came true is not known, whatever the SDK
+// calls its failure, and whoever set the limit.
+func TestGivenUpLoginIsLoggedOut(t *testing.T) {
+	broken := errors.New("broken")
+	tests := []struct {
+		name  string
+		gives bool // the caller gives up
+		says  error
+		calls string
+	}{
+		{"by the caller", true, broken, "[Login Logout]"},
+		{"by the client", false, fmt.Errorf("login: %w", context.Canceled), "[Login Logout]"},
+		{"by the client, in time", false, fmt.Errorf("login: %w", context.DeadlineExceeded), "[Login Logout]"},
+		{"by nobody", false, broken, "[Login]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSDK(never)
+			s.fail["Login"] = test.says
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s.inside = func(call string) {
+				if call == "Login" && test.gives {
+					cancel()
+				}
+			}
+			if err := s.im.LoginIM(ctx, alice, engine.Notify{}); !errors.Is(err, test.says) {
+				t.Errorf("got %v, want %v", err, test.says)
+			}
 			if got := s.called(); got != test.calls {
 				t.Errorf("got calls %s, want %s", got, test.calls)
 			}
@@ -185,6 +223,26 @@ func TestClientPanics(t *testing.T) {
 	}
 }
 
+func TestInitIM(t *testing.T) {
+	var got []string
+	im := hostim.Wrap(hostim.Client{Init: func(_ context.Context, appKey string) error {
+		got = append(got, appKey)
+		return nil
+	}})
+	gaveUp := errors.New("gave up")
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(gaveUp)
+	if err := im.InitIM(ended, "app0"); !errors.Is(err, gaveUp) {
+		t.Errorf("got %v, want %v", err, gaveUp)
+	}
+	if err := im.InitIM(t.Context(), "app1"); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if want := []string{"app1"}; !slices.Equal(got, want) {
+		t.Errorf("got inits for %v, want %v", got, want)
+	}
+}
+
 func TestNilFunctions(t *testing.T) {
 	im := hostim.Wrap(hostim.Client{})
 	ctx := t.Context()
@@ -209,6 +267,8 @@ func TestNilFunctions(t *testing.T) {
 	l.heard(t, engine.ErrIMLoggedOut)
 }
 
+// A login that cannot be undone is in the way of the next, which says who has to
+// help.
 func TestNilLogoutAfterOwnLogin(t *testing.T) {
 	s := newSDK(before)
 	im := hostim.Wrap(hostim.Client{Login: s.login})

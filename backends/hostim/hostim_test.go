@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/imreuse/imreuse/engine"
 )
@@ -88,6 +89,47 @@ func TestHostLoginAfterOwn(t *testing.T) {
 	})
 }
 
+// A logout that was reported in time is not expected once more: what ends the
+// next login before the SDK has reported that one ends it.
+func TestLossAfterReportedLogout(t *testing.T) {
+	s := newSDK(before)
+	logsIn(t, s, alice)
+	if err := s.im.LogoutIM(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.inside = func(call string) {
+		if call == "Login" {
+			s.end(engine.ErrKicked)
+		}
+	}
+	s.fail["Login"] = engine.ErrUnavailable
+	var l listener
+	if err := s.im.LoginIM(t.Context(), alice, l.notify()); !errors.Is(err, engine.ErrKicked) {
+		t.Errorf("got %v, want ErrKicked", err)
+	}
+	l.heard(t, engine.ErrKicked)
+}
+
+// The host logs in while the engine's logout is on its way: the next logout
+// that is reported is that of the host's login.
+func TestHostLoginDuringLogout(t *testing.T) {
+	s := newSDK(never)
+	s.im.LoggedIn(alice)
+	adopts(t, s.im, "alice")
+	s.inside = func(call string) {
+		if call == "Logout" {
+			s.im.LoggedIn(bob)
+		}
+	}
+	if err := s.im.LogoutIM(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	host := adopts(t, s.im, "bob")
+	s.im.LoggedOut(nil)
+	host.heard(t, engine.ErrIMLoggedOut)
+	adopts(t, s.im, "")
+}
+
 // The report of a logout that the engine asked for comes after its next login.
 func TestLateLogoutReport(t *testing.T) {
 	s := newSDK(after)
@@ -158,6 +200,8 @@ func TestWhatHappensDuringLogin(t *testing.T) {
 		{"kicked, not reported", func(s *sdk) { s.end(engine.ErrKicked) }, engine.ErrKicked, engine.ErrKicked, ""},
 		{"host takes over", func(s *sdk) { s.im.LoggedIn(bob) }, engine.ErrIMLoggedOut, engine.ErrIMLoggedOut, "bob"},
 		{"host logs out", func(s *sdk) { s.im.LoggedIn(alice); s.im.LoggedOut(nil) }, engine.ErrIMLoggedOut, engine.ErrIMLoggedOut, ""},
+		{"kicked, reported late", func(s *sdk) { s.end(engine.ErrKicked); s.im.LoggedIn(alice) }, engine.ErrKicked, engine.ErrKicked, ""},
+		{"kicked, the host follows", func(s *sdk) { s.end(engine.ErrKicked); s.im.LoggedIn(bob) }, engine.ErrKicked, engine.ErrKicked, "bob"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -177,8 +221,6 @@ func TestWhatHappensDuringLogin(t *testing.T) {
 	}
 }
 
-// The SDK says that the login succeeded, but its function fails.
-// The caller gives up, and the SDK logs in all the same.
 func TestAdoptWaits(t *testing.T) {
 	outcomes := []struct {
 		name  string
@@ -255,8 +297,42 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// A login that cannot be undone is in the way of the next, which says who has to
-// help.
+// What a reconnecting SDK reports of a login that is there announces none: when
+// it has ended, even without a report, nobody waits.
+func TestLoggingInWhileLoggedIn(t *testing.T) {
+	tests := []struct {
+		name string
+		when string // the call in which it is reported; "": between calls
+	}{
+		{"during the login", "Login"},
+		{"after the login", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSDK(never)
+				s.inside = func(call string) {
+					if call == test.when {
+						s.im.LoggingIn()
+					}
+				}
+				logsIn(t, s, alice)
+				if test.when == "" {
+					s.im.LoggingIn()
+				}
+				if err := s.im.LogoutIM(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of the bubble's time
+				defer cancel()
+				if a, err := s.im.AdoptIM(ctx, engine.Notify{}); err != nil || a.Accid != "" {
+					t.Errorf("AdoptIM: got %v and %v, want nobody", a, err)
+				}
+			})
+		})
+	}
+}
+
 func TestMeaninglessReports(t *testing.T) {
 	s := newSDK(never)
 	s.im.LoggedOut(nil)

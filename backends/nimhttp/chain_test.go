@@ -34,13 +34,6 @@ type chain struct {
 	node  *nimhttp.Gateway
 }
 
-// forEachChain runs f over the fake, and over the real chain where the vendor's
-// software is.
-func forEachChain(t *testing.T, f func(*testing.T, *chain)) {
-	t.Run("fake", func(t *testing.T) { f(t, newChain(t, nil)) })
-	t.Run("real", func(t *testing.T) { f(t, newChain(t, startNode(t, nimhttp.GatewayOptions{}))) })
-}
-
 // newChain makes a chain over that gateway, or over the fake.
 func newChain(t *testing.T, node *nimhttp.Gateway) *chain {
 	t.Helper()

@@ -81,9 +81,6 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (reply, fun
 		answer, out.status = body, body.Status
 		c.header.Set("Content-Type", "application/problem+json")
 	}
-	if g.isClosing() {
-		c.header.Set("Connection", "close")
-	}
 	out.body, err = json.Marshal(answer)
 	if err != nil {
 		panic(err) // of our own types
