@@ -16,8 +16,9 @@ type operation struct {
 	began  State  // what it found
 	failed string // the call of the backend that failed
 
+	top State // the rung that it climbs to, or that it takes away
+
 	// Of an operation that climbs.
-	top    State // the rung that it climbs to
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 }

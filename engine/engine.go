@@ -65,13 +65,14 @@ type Engine struct {
 
 	// mu protects the following fields. It is taken after op, and is held
 	// across no call out of this package.
-	mu       sync.Mutex
-	watchers []chan *Status
-	losses   []*login      // reported, and not dealt with
-	climbing []*operation  // that wait or run, and can be interrupted
-	running  *operation    // the one of them that holds op
-	closing  chan struct{} // not nil: nothing climbs any more; closed when Close is done
-	closed   bool          // nothing changes any more
+	mu         sync.Mutex
+	watchers   []chan *Status
+	losses     []*login      // reported, and not dealt with
+	climbing   []*operation  // that wait or run, and can be interrupted
+	running    *operation    // the one of them that holds op
+	descending []*operation  // logouts that wait for their turn
+	closing    chan struct{} // not nil: nothing climbs any more; closed when Close is done
+	closed     bool          // nothing changes any more
 }
 
 // New makes an engine over b, for the app that appKey names. It calls nothing of b but

@@ -116,7 +116,7 @@ func (w *fuzzWorld) interrupts() {
 		return
 	}
 	for _, a := range w.attempts {
-		if ends := endsFrom[a.name]; a.single && ends > 0 && climbsTo[operation] >= ends {
+		if ends := endsFrom[a.name]; ends > 0 && climbsTo[operation] >= ends {
 			w.t.Errorf("%s waits for %s in %s", a.name, operation, call)
 		}
 	}

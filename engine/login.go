@@ -121,12 +121,13 @@ func (e *Engine) found(l *login, a IMAccount) {
 	e.mu.Lock()
 	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
 	l.phase = opening
+	cause := l.cause
 	var under *operation
-	if l.cause != nil {
+	if cause != nil {
 		under = e.lostLocked(l)
 	}
 	e.mu.Unlock()
-	under.end(l.cause)
+	under.end(cause)
 }
 
 // applyLosses starts the one goroutine that the engine may have: nobody holds

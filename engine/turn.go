@@ -48,7 +48,11 @@ func (o *operation) begin() error {
 	e := o.e
 	e.mu.Lock()
 	e.running = o
+	late := slices.ContainsFunc(e.descending, func(d *operation) bool { return o.top >= d.top })
 	e.mu.Unlock()
+	if late { // a logout was first, and waits for no login
+		o.cancel(ErrInterrupted)
+	}
 	err := e.settle(o.ctx)
 	o.began = e.machine.state()
 	switch over := o.over(); {
@@ -97,12 +101,11 @@ func (e *Engine) warn(ctx context.Context, err *Error) {
 // logout runs an operation that descends. Logins that climb to the rung top or
 // above it are ended first, those that only wait for their turn too.
 func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
-	o := &operation{e: e, name: name, began: e.Status().State}
+	o := &operation{e: e, name: name, top: top, began: e.Status().State}
 	if ctx == nil {
 		return o.result(context.Background(), argument("ctx is nil"))
 	}
-	e.interrupt(top)
-	err := e.acquire(ctx)
+	err := e.acquireToDescend(ctx, o)
 	if err == nil {
 		defer e.release()
 	}
@@ -117,6 +120,20 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 	}
 	o.began = e.machine.state()
 	return o.result(ctx, o.descend(ctx, to(), nil))
+}
+
+// acquireToDescend ends the logins that o is to end, and takes op. One that gets
+// op in the instant between the two finds o waiting, and ends itself.
+func (e *Engine) acquireToDescend(ctx context.Context, o *operation) error {
+	e.mu.Lock()
+	e.descending = append(e.descending, o)
+	e.mu.Unlock()
+	e.interrupt(o.top)
+	err := e.acquire(ctx)
+	e.mu.Lock()
+	e.descending = slices.DeleteFunc(e.descending, func(d *operation) bool { return d == o })
+	e.mu.Unlock()
+	return err
 }
 
 // acquire takes op, or fails when ctx ends first. A free slot comes before an

@@ -153,6 +153,19 @@ func TestBlock(t *testing.T) {
 	}
 }
 
+// A call that begins when one of two blocks was released waits for the other.
+func TestBlocksAreReleasedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newService(mockim.ServiceOptions{}).Device()
+		first, second := d.Block("Anonymous"), d.Block("Anonymous")
+		second()
+		running := start(func() error { _, err := d.Anonymous(t.Context()); return err })
+		wantWaits(t, running)
+		first()
+		must(t, <-running)
+	})
+}
+
 // A call that is given up while it waits fails with the cause, and leaves
 // nobody logged in who was not before; a logout logs out all the same.
 func TestBlockGivenUp(t *testing.T) {
