@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/imreuse/imreuse/backends/hostim"
 	"github.com/imreuse/imreuse/engine"
@@ -148,6 +149,38 @@ func TestGivenUpLoginIsLoggedOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The logout of what was given up has a ctx of its own, which lives, and ends:
+// without a bound the bubble would be stuck here.
+func TestLogoutOfGivenUpLoginIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logouts := 0
+		ctx, cancel := context.WithCancel(t.Context())
+		im := hostim.Wrap(hostim.Client{
+			Login: func(ctx context.Context, _ engine.IMAccount) error {
+				cancel()
+				return ctx.Err()
+			},
+			Logout: func(ctx context.Context) error {
+				logouts++
+				if ctx.Err() != nil {
+					t.Errorf("logout %d has no time: %v", logouts, ctx.Err())
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		})
+		if err := im.LoginIM(ctx, alice, engine.Notify{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("LoginIM: got %v, want context.Canceled", err)
+		}
+		if err := im.Close(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close: got %v, want context.DeadlineExceeded", err)
+		}
+		if logouts != 2 {
+			t.Errorf("got %d logouts, want 2", logouts)
+		}
+	})
 }
 
 // Close is the last that can log out a login which came true after the engine

@@ -23,8 +23,9 @@ func TestChainSoak(t *testing.T) {
 	t.Run("real", func(t *testing.T) {
 		node := startNode(t, nimhttp.GatewayOptions{})
 		c := newChain(t, node)
-		soakRound(t, c, c.engine(c.backend("warm"), engine.AutoLogin), 0) // what is loaded once
-		c.world.Kick("alice", engine.KickedByServer)
+		warm := c.engine(c.backend("warm"), engine.AutoLogin) // what is loaded once
+		soakRound(t, c, warm, 0)
+		must(t, "Close", warm.Close())
 		c.wantOnline(nil)
 		files, before := openFiles(t, node.Pid()), memory(t, node.Pid())
 		soak(t, c)
@@ -43,7 +44,7 @@ func TestChainSoak(t *testing.T) {
 func soak(t *testing.T, c *chain) {
 	e := c.engine(c.backend("soak"), engine.AutoLogin)
 	soakRound(t, c, e, 0)
-	goroutines, heap := runtime.NumGoroutine(), heapInUse()
+	goroutines, heap, files := runtime.NumGoroutine(), heapInUse(), openFiles(t, os.Getpid())
 	sessions := map[string]bool{}
 	for i := range soakRounds {
 		soakRound(t, c, e, i)
@@ -58,8 +59,15 @@ func soak(t *testing.T, c *chain) {
 	}
 	must(t, "Close", e.Close())
 	c.wantOnline([]string{"soak"})
-	if got, want := c.slots(), 0; c.node == nil && got != want {
-		t.Errorf("got %d slots, want %d", got, want)
+	if got := c.slots(); got != 0 {
+		t.Errorf("got %d slots, want 0", got)
+	}
+	const most = 8 << 20
+	if after := heapInUse(); after > heap+most {
+		t.Errorf("the heap has grown from %d to %d bytes", heap, after)
+	}
+	if got := 0; !poll(func() bool { got = openFiles(t, os.Getpid()); return got <= files }) {
+		t.Errorf("this process has %d files and sockets open, want %d", got, files)
 	}
 	if got := 0; !poll(func() bool { got = runtime.NumGoroutine(); return got <= goroutines }) {
 		t.Errorf("got %d goroutines, want %d at most", got, goroutines)
@@ -71,6 +79,9 @@ func soakRound(t *testing.T, c *chain, e *engine.Engine, i int) {
 	t.Helper()
 	if err := e.LoginKit(t.Context(), kitAlice); err != nil {
 		t.Fatalf("login %d: %v", i, err)
+	}
+	if s := e.Status(); !s.Online {
+		t.Errorf("login %d: got %+v, want it online", i, s)
 	}
 	switch {
 	case i%10 == 3:

@@ -30,6 +30,7 @@ type IM struct {
 	slot          *slot
 	owner         string        // tells our logins from those of other clients of the slot
 	configuration configuration // without the AppKey
+	ownAppKey     string
 	limits        limits
 	closeIdle     func()
 
@@ -94,6 +95,7 @@ func newIM(o Options) (*IM, error) {
 		slot:          s,
 		owner:         uuid.NewString(),
 		configuration: configuration{LBSURL: o.LBSURL, LinkAddr: o.LinkAddr, LinkPlain: o.LinkPlain},
+		ownAppKey:     o.AppKey,
 		limits:        usualLimits,
 		closeIdle:     closeIdle,
 		turn:          make(chan struct{}, 1),
@@ -215,13 +217,16 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	if err != nil {
 		return err
 	}
-	im.watch(now, n)
+	im.watch(now, n, a.Token)
 	return nil
 }
 
 // clear makes sure that nobody is logged in in the slot, which it initialises.
 func (im *IM) clear(ctx context.Context) error {
 	now, err := im.prepare(ctx, im.appKey)
+	if err == nil {
+		err = im.slot.greet(ctx) // anew, if this is another run: the token is next
+	}
 	switch {
 	case err != nil:
 		return err
@@ -256,10 +261,10 @@ func (im *IM) login(ctx context.Context, a engine.IMAccount) (snapshot, error) {
 	return now, im.giveUp(ctx, err)
 }
 
-// giveUp logs out after a login that failed with err, and whose outcome is not
-// known. The gateway does so too, where it sees that nobody waits for its reply.
-// If neither succeeds, the next call finds that login, and logs it out. Of
-// a gateway that does not answer nothing is asked: it could do it after the next login.
+// giveUp makes sure of a login that failed with err, and whose outcome is not
+// known. The gateway logs it out where it sees that nobody waits for its reply; if it
+// was faster than that, it is logged out here. If neither succeeds, the next call
+// finds that login, and logs it out.
 func (im *IM) giveUp(ctx context.Context, err error) error {
 	if call.Refused(err) {
 		return err
@@ -267,7 +272,7 @@ func (im *IM) giveUp(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.limits.giveUp)
 	defer cancel()
 	now, silent := im.slot.read(ctx)
-	if silent == nil && (now.Session == 0 || now.Owner == im.owner) {
+	if silent == nil && now.Session != 0 && now.Owner == im.owner {
 		_, _ = im.slot.logout(ctx)
 	}
 	return err
@@ -331,9 +336,9 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 		return engine.IMAccount{}, err
 	}
 	if im.appKey == "" {
-		im.appKey = now.AppKey // the next login is for this app
+		im.appKey = im.ownAppKey // of the next login: that IM is initialised
 	}
-	im.watch(now, n)
+	im.watch(now, n, "")
 	return engine.IMAccount{AppKey: now.AppKey, Accid: now.Accid}, nil
 }
 

@@ -53,7 +53,7 @@ type Options struct {
 	Language   string       // accept-language; default "en-US"
 	AuthType   AuthType     // of the kit login
 	PlainHTTP  bool         // allow http to hosts other than loopback; without it such a URL is refused
-	HTTPClient *http.Client // default: one with timeouts and TLS 1.2 or better, kept alive. Redirects are never followed
+	HTTPClient *http.Client // default: one with timeouts and TLS 1.2 or better, kept alive. Redirects are never followed, and its Timeout is not for the IM gateway, whose reads wait
 	Logger     *slog.Logger // a Debug line per request; nil: silent
 
 	// Of the IM role.

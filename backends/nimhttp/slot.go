@@ -23,8 +23,9 @@ type slot struct {
 	base     *url.URL // of the gateway
 	path     string   // of the slot
 	header   http.Header
-	patience time.Duration // for a reply, beyond what the gateway was asked to wait
-	greeted  atomic.Bool   // what listens is a gateway of our contract, for all that is known
+	patience time.Duration          // for a reply, beyond what the gateway was asked to wait
+	secret   func() string          // fmt does not look into functions
+	greeted  atomic.Pointer[string] // the boot of the gateway that is known to be one of our contract; nil: none is
 }
 
 // A snapshot is a slot at one moment. Every reply is one.
@@ -68,15 +69,15 @@ func (s snapshot) isFree() bool { return s.Session == 0 && s.Login == "logged_ou
 
 const longestText = 500 // of a kick, in the contract
 
-// cause is why that session does not hold any more.
-func (s snapshot) cause(session uint64) error {
+// cause is why that session does not hold any more, without the secrets.
+func (s snapshot) cause(session uint64, secrets []string) error {
 	e := s.Ended
 	switch {
 	case e == nil || e.Session != session:
 	case e.Kick != nil:
-		return &engine.KickError{Reason: engine.KickReason(e.Kick.Reason), ClientType: e.Kick.ClientType, Text: call.Shorten(e.Kick.ReasonDesc, longestText)}
+		return &engine.KickError{Reason: engine.KickReason(e.Kick.Reason), ClientType: e.Kick.ClientType, Text: call.Shorten(call.Hide(e.Kick.ReasonDesc, secrets...), longestText)}
 	case e.Error != nil:
-		return call.SDKError(e.Error.Code, e.Error.Message)
+		return call.SDKError(e.Error.Code, e.Error.Message, secrets...)
 	}
 	return engine.ErrIMLoggedOut
 }
@@ -120,16 +121,19 @@ func newSlot(o Options) (*slot, func(), error) {
 	}
 	client, closeIdle := call.HTTPClient(o.HTTPClient)
 	client.Timeout = 0 // calls have bounds of their own, and some wait for long
+	if t, ok := client.Transport.(*http.Transport); ok && t.ResponseHeaderTimeout > 0 && t.ResponseHeaderTimeout < usualLimits.silence {
+		return nil, nil, call.Argument("HTTPClient waits %v for a reply, and a read of the gateway may take longer; a ResponseHeaderTimeout is to be %v at least",
+			t.ResponseHeaderTimeout, usualLimits.silence)
+	}
 	return &slot{
 		server:   &call.Caller{Domain: "gateway", Client: client, Log: o.Logger},
 		base:     base,
 		path:     "/v1/im/" + o.Slot,
-		header:   http.Header{"Authorization": {bearer + o.GatewaySecret}},
-		patience: 15 * time.Second,
+		header:   http.Header{"Authorization": {"Bearer " + o.GatewaySecret}},
+		secret:   func() string { return o.GatewaySecret },
+		patience: usualLimits.silence,
 	}, closeIdle, nil
 }
-
-const bearer = "Bearer "
 
 // contract is the part of a version that a client depends on.
 func contract(version string) string {
@@ -144,7 +148,7 @@ func contract(version string) string {
 // greet finds out whether there is a gateway of our contract, without showing
 // it the secret, unless that is known.
 func (s *slot) greet(ctx context.Context) error {
-	if s.greeted.Load() {
+	if s.greeted.Load() != nil {
 		return nil
 	}
 	h, err := s.health(ctx)
@@ -152,7 +156,9 @@ func (s *slot) greet(ctx context.Context) error {
 		err = fmt.Errorf("%w: the IM gateway has version %.20q, and %s is needed; run: imreuse gateway install, and start it again",
 			engine.ErrUnavailable, h.Version, gateway.Version)
 	}
-	s.greeted.Store(err == nil)
+	if err == nil {
+		s.greeted.Store(&h.Boot)
+	}
 	return err
 }
 
@@ -244,6 +250,9 @@ func (s *slot) call(ctx context.Context, method, rest string, query url.Values, 
 	if json.Unmarshal(reply, &now) != nil || !now.isSnapshot() {
 		return snapshot{}, s.server.Malformed("a reply that is no snapshot")
 	}
+	if boot := s.greeted.Load(); boot != nil && *boot != now.Boot {
+		s.greeted.Store(nil)
+	}
 	return now, nil
 }
 
@@ -256,7 +265,7 @@ func (s *slot) send(ctx context.Context, r call.Request, patience time.Duration)
 		err = fmt.Errorf("%w: the IM gateway did not reply within %v", engine.ErrUnavailable, patience)
 	}
 	if call.Refused(err) {
-		s.greeted.Store(false) // another may come in its place
+		s.greeted.Store(nil) // another may come in its place
 	}
 	return status, reply, err
 }
@@ -275,7 +284,7 @@ func (s *slot) problem(status int, reply []byte, secrets []string) error {
 	if !is || kind == loginFailed && body.Code == nil || body.Snapshot != nil && !body.Snapshot.isSnapshot() {
 		return s.server.Malformed("HTTP %d, and not a problem as its contract has it", status)
 	}
-	secrets = append(secrets, strings.TrimPrefix(s.header.Get("Authorization"), bearer))
+	secrets = append(secrets, s.secret())
 	detail := call.Clean(body.Detail, secrets...)
 	p := &problem{kind: kind, snapshot: body.Snapshot}
 	switch kind {

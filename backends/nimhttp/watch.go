@@ -16,6 +16,7 @@ type watch struct {
 	im      *IM
 	boot    string // the run of the gateway, and the login in it
 	session uint64
+	secrets func() []string // fmt does not look into functions
 	notify  engine.Notify
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -26,12 +27,17 @@ type watch struct {
 	heard  time.Time // when the gateway last answered
 }
 
-// watch follows the login that now shows.
-func (im *IM) watch(now snapshot, n engine.Notify) {
-	im.unwatch()
+// watch follows the login that now shows. If that has come after another, whose
+// end nobody has heard of, that is told first.
+func (im *IM) watch(now snapshot, n engine.Notify, token string) {
+	if before := im.unwatch(); before != nil {
+		if cause := before.end(now); cause != nil && before.notify.Lost != nil {
+			before.notify.Lost(cause)
+		}
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
-		im: im, boot: now.Boot, session: now.Session, notify: n, stop: stop, stopped: make(chan struct{}),
+		im: im, boot: now.Boot, session: now.Session, secrets: func() []string { return []string{token, im.slot.secret()} }, notify: n, stop: stop, stopped: make(chan struct{}),
 		seq: now.Seq, online: true, heard: time.Now(),
 	}
 	w.link(now.online())
@@ -47,7 +53,7 @@ func (im *IM) watch(now snapshot, n engine.Notify) {
 
 // unwatch ends the watch, if there is one, and waits for it. After that it
 // tells nobody anything.
-func (im *IM) unwatch() {
+func (im *IM) unwatch() *watch {
 	im.mu.Lock()
 	w := im.watched
 	im.watched = nil
@@ -56,6 +62,7 @@ func (im *IM) unwatch() {
 		w.stop()
 		<-w.stopped
 	}
+	return w
 }
 
 // holds reports whether the login that now shows, which we made, has not been
@@ -118,17 +125,25 @@ func (w *watch) judge(ctx context.Context, now snapshot, err error) error {
 		return nil
 	}
 	w.heard = time.Now()
-	switch {
-	case now.Boot != w.boot:
-		w.im.slot.greeted.Store(false)
-		return errRestarted
-	case now.Seq < w.seq: // an old one
-		return nil
-	case now.Session != w.session:
-		return now.cause(w.session)
+	if now.Boot == w.boot && now.Seq < w.seq {
+		return nil // an old one
+	}
+	if cause := w.end(now); cause != nil {
+		return cause
 	}
 	w.seq = now.Seq
 	w.link(now.online())
+	return nil
+}
+
+// end returns why the login does not hold in that snapshot, or nil.
+func (w *watch) end(now snapshot) error {
+	switch {
+	case now.Boot != w.boot:
+		return errRestarted
+	case now.Session != w.session:
+		return now.cause(w.session, w.secrets())
+	}
 	return nil
 }
 
@@ -138,7 +153,7 @@ var errRestarted = fmt.Errorf("%w: the IM gateway was started again", engine.Err
 // or this is another run of the gateway.
 func (w *watch) released(ctx context.Context) error {
 	if h, err := w.im.slot.health(ctx); err != nil || h.Boot != w.boot {
-		w.im.slot.greeted.Store(false)
+		w.im.slot.greeted.Store(nil)
 		return errRestarted
 	}
 	return fmt.Errorf("%w: its slot was released", engine.ErrIMLoggedOut)
@@ -147,8 +162,11 @@ func (w *watch) released(ctx context.Context) error {
 // next waits for a snapshot after that one, no longer than patience. It does
 // not spin where a gateway answers at once with nothing new.
 func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (snapshot, error) {
-	asked := time.Now()
-	now, err := im.slot.next(ctx, after, im.limits.wait, patience)
+	asked, wait := time.Now(), im.limits.wait
+	if patience < wait+wait/4 {
+		wait = patience / 2 // after a failure less is left, and an idle gateway is to answer within it
+	}
+	now, err := im.slot.next(ctx, after, max(wait, 0), patience)
 	if err == nil && now.Seq > after || call.Refused(err) || isProblem(err, noSuchSlot) || time.Since(asked) >= im.limits.retry {
 		return now, err
 	}

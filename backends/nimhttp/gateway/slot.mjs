@@ -166,6 +166,9 @@ export class Slot {
     const failure = await Promise.race([decided, stopped]);
     if (stop.aborted) {
       await this.#letGo(decided);
+      // A socket of the attempt may close late, and the SDK would take it for
+      // that of its next login.
+      if (this.#client) this.#replace();
       throwIfStopped(stop);
     }
     if (!failure) return;

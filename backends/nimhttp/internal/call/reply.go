@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/imreuse/imreuse/engine"
@@ -78,10 +78,12 @@ func (c *Caller) refusal(res *http.Response, body []byte, r Request) *ServerErro
 
 func (r Request) clean(text string) string { return Clean(text, r.Secrets...) }
 
-// Clean is what a server said, without the secrets, and not too much of it. A
-// secret that is so short that it could be a part of a word would be told by the
-// gaps, so it takes the whole text with it.
-func Clean(text string, secrets ...string) string {
+// Clean is what a server said, without the secrets, and not too much of it.
+func Clean(text string, secrets ...string) string { return shorten(Hide(text, secrets...)) }
+
+// Hide is a text without the secrets. One that is so short that it could be
+// a part of a word would be told by the gaps, so it takes the whole text with it.
+func Hide(text string, secrets ...string) string {
 	const shortest = 8
 	for _, secret := range secrets {
 		switch {
@@ -92,7 +94,7 @@ func Clean(text string, secrets ...string) string {
 			text = strings.ReplaceAll(text, secret, "***")
 		}
 	}
-	return shorten(text)
+	return text
 }
 
 // shorten keeps a server from filling our logs.
@@ -127,8 +129,8 @@ func dialFailed(err error) bool {
 
 // Refused reports whether err is that nobody listens at the address.
 func Refused(err error) bool {
-	var timeout net.Error
-	return dialFailed(err) && !(errors.As(err, &timeout) && timeout.Timeout()) && !errors.Is(err, context.Canceled)
+	const wsaeconnrefused = syscall.Errno(10061) // Windows has a number of its own, which is none elsewhere
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaeconnrefused)
 }
 
 func isJSON(contentType string) bool {

@@ -1,0 +1,210 @@
+package nimhttp_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// What a critic has found.
+
+// One read that is cut late in its wait is no silence, if the gateway goes on and
+// has nothing to say.
+func TestIMOneCutRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, n := watchedIM(t)
+		var once atomic.Bool
+		s.answer(func(w http.ResponseWriter, r *http.Request) {
+			if once.CompareAndSwap(false, true) {
+				<-time.After(9 * time.Second)
+				panic(http.ErrAbortHandler)
+			}
+			s.watch(w, r)
+		}, "watch")
+		s.change(func(*stubSnapshot) {})
+		pass(time.Minute)
+		n.wantNothing(t)
+	})
+}
+
+// A dialer fails as it is told to.
+type brokenDialer struct {
+	http.RoundTripper
+	err atomic.Pointer[error]
+}
+
+func (d *brokenDialer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if e := d.err.Load(); e != nil {
+		return nil, *e
+	}
+	return d.RoundTripper.RoundTrip(r)
+}
+
+// A dial that failed here says nothing of the gateway.
+func TestIMDialFailsHere(t *testing.T) {
+	for name, e := range map[string]error{
+		"EMFILE":       &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)},
+		"DNS":          &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "gw", IsTemporary: true}},
+		"EHOSTUNREACH": &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newIMStub()
+				d := &brokenDialer{RoundTripper: s}
+				im := s.client(t, func(o *nimhttp.Options) { o.HTTPClient = &http.Client{Transport: d} })
+				n := new(notices)
+				logInAlice(t, im, n.notify())
+				d.err.Store(&e)
+				s.change(func(*stubSnapshot) {})
+				pass(time.Second)
+				d.err.Store(nil)
+				if lost, _ := n.told(); len(lost) != 0 {
+					t.Errorf("lost at once: %v", lost)
+				}
+				d.err.Store(&e)
+				err := im.LogoutIM(t.Context())
+				d.err.Store(nil)
+				if err == nil && s.shows().Session != 0 {
+					t.Errorf("LogoutIM: got nil, and %s is logged in still", s.shows().Accid)
+				}
+			})
+		})
+	}
+}
+
+// Another version in its place, without a refused connection in between, does
+// not get to see a token.
+func TestIMOtherVersionAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newIMStub()
+		im := s.client(t)
+		if err := im.InitIM(t.Context(), "app1"); err != nil {
+			t.Fatal(err)
+		}
+		s.restart()
+		s.answer(stubReply(200, `{"boot":"boot-2","sdk":"10.0.0","version":"9.0.0","slots":0}`), "health")
+		s.sent()
+		err := im.LoginIM(t.Context(), stubAlice, engine.Notify{})
+		if engine.CodeOf(err) != engine.ErrUnavailable {
+			t.Errorf("got %v, want ErrUnavailable", err)
+		}
+		if got := s.sent(); got != "init health" {
+			t.Errorf("got requests %s, want init health", got)
+		}
+	})
+}
+
+// A login that is given up while another client's login is on its way leaves
+// that alone.
+func TestIMGiveUpLeavesAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, im := readyIM(t)
+		s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "login")
+		s.answer(func(w http.ResponseWriter, r *http.Request) {
+			before := s.shows()
+			s.change(func(n *stubSnapshot) { n.hold(7, "bob", "another") }) // right after the read
+			stubReply(200, before.json())(w, r)
+		}, "read")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_ = im.LoginIM(ctx, stubAlice, engine.Notify{})
+		if s.shows().Accid != "bob" {
+			t.Errorf("bob was logged out by a login that alice's client gave up: %s", s.sent())
+		}
+		s.answer(nil, "read")
+	})
+}
+
+// A slot that another program had for its own app is no reason to log in under
+// that app.
+func TestIMAfterLoginOfAnotherApp(t *testing.T) {
+	for _, how := range []string{"LoginIM", "LoginIM app1"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newIMStub()
+				s.change(func(n *stubSnapshot) { n.AppKey = "app2"; n.hold(7, "bob", "another") })
+				im := s.client(t)
+				kit := newKit(t, nimhttp.Options{KitURL: "http://127.0.0.1:1"})
+				e, err := engine.New(engine.Join(im, kit), "app1", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				must(t, "InitIM", e.InitIM(t.Context()))
+				s.change(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot, Seq: n.Seq} }) // logged out and released
+				pass(time.Minute)
+				a := stubAlice
+				if how == "LoginIM app1" {
+					a.AppKey = "app1"
+				}
+				err = e.LoginIM(t.Context(), a)
+				if now := s.shows(); err != nil || now.AppKey != "app1" {
+					t.Errorf("LoginIM of an engine of app1: got %v; the slot holds %s of %s", err, now.Accid, now.AppKey)
+				}
+			})
+		})
+	}
+}
+
+// A login whose end nobody has heard of when the next one is made is told it.
+func TestIMUnheardEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, im, n := watchedIM(t)
+		s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "watch")
+		s.change(func(*stubSnapshot) {})
+		synctest.Wait()
+		s.change(func(n *stubSnapshot) { n.end(&stubEnd{Session: n.Session, Kick: &stubKick{Reason: 1}}) })
+		s.answer(nil, "watch")
+		if err := im.LoginIM(t.Context(), stubAlice, engine.Notify{}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if lost, _ := n.told(); len(lost) != 1 {
+			t.Errorf("the first login was kicked; told: %v", lost)
+		}
+	})
+}
+
+func TestIMLossHasNoSecret(t *testing.T) {
+	text := "token " + stubToken + " of " + stubSecret
+	for name, e := range map[string]stubEnd{
+		"kick":  {Kick: &stubKick{Reason: 1, ReasonDesc: text}},
+		"error": {Error: &stubError{302, text}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _, n := watchedIM(t)
+				s.change(func(now *stubSnapshot) {
+					e.Session = now.Session
+					now.end(&e)
+				})
+				noSecrets(t, "the cause", wantLost(t, n).Error())
+			})
+		})
+	}
+}
+
+// A client whose transport gives up before a gateway has to answer cannot work.
+func TestIMHeaderTimeout(t *testing.T) {
+	o := nimhttp.Options{AppKey: "app1", GatewayURL: "http://127.0.0.1:1", GatewaySecret: stubSecret}
+	for limit, want := range map[time.Duration]error{5 * time.Second: engine.ErrArgument, 15 * time.Second: nil} {
+		o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{ResponseHeaderTimeout: limit}}
+		im, err := nimhttp.NewIM(o)
+		if !errors.Is(err, want) {
+			t.Errorf("%v: got %v, want %v", limit, err, want)
+		}
+		if im != nil {
+			im.Close()
+		}
+	}
+}
