@@ -212,6 +212,7 @@ type callOrder struct {
 	last      string // the call that is going on, or the one before
 	operation string // whose call it is; "" for a loss
 	calls     int
+	logouts   int // of IM
 }
 
 type callAt struct {
@@ -247,6 +248,9 @@ func (o *callOrder) trace(ctx context.Context, call string) (context.Context, fu
 	}
 	o.busy, o.last = true, call
 	o.calls++
+	if call == "LogoutIM" {
+		o.logouts++
+	}
 	o.operation, _ = ctx.Value(running{}).(string)
 	return ctx, func(error) {
 		o.mu.Lock()
@@ -260,6 +264,13 @@ func (o *callOrder) number() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.calls
+}
+
+// logoutsOfIM returns how many there have been.
+func (o *callOrder) logoutsOfIM() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.logouts
 }
 
 // inside returns the call that is going on, "" for none, and whose it is.

@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -90,12 +92,32 @@ func FuzzEngine(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)
 	}
+	for _, script := range fuzzCorpus(f) {
+		f.Add(script)
+	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) == 0 || len(script) > 1+2*64 {
 			t.Skip("too short, or too long to be of use")
 		}
 		synctest.Test(t, func(t *testing.T) { playScript(t, script) })
 	})
+}
+
+// fuzzCorpus returns what ten million executions found to be worth keeping: each
+// script gets somewhere where those before it did not. One in base64 to a line.
+func fuzzCorpus(f *testing.F) (scripts [][]byte) {
+	text, err := os.ReadFile("testdata/scripts.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		script, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
+		if err != nil {
+			f.Fatal(err)
+		}
+		scripts = append(scripts, script)
+	}
+	return scripts
 }
 
 const (

@@ -31,6 +31,7 @@ type fuzzWorld struct {
 	closed   bool       // Close has returned
 	kept     string     // the accid of a login of the host's that nobody may end; "": none is known
 	steps    int        // since the last rest
+	logouts  int        // of IM, up to the last rest
 }
 
 // open makes an engine on the device, which may have had one before.
@@ -152,6 +153,10 @@ func (w *fuzzWorld) rest() {
 	checkStatus(w.t, s)
 	w.watch.check(s)
 	broke := w.broken.broke.Swap(false)
+	// A logout of the engine's own login may hit one of the host's that takes its
+	// place in that instant: no backend is told which login is meant.
+	logouts := w.calls.logoutsOfIM()
+	broke, w.logouts = broke || logouts != w.logouts, logouts
 	contested := w.pending("LogoutIM") > 0 || w.pending("HostLogin") > 1 || w.broken.willBreak() || broke
 	var pending []*attempt
 	for _, a := range w.attempts {
