@@ -274,7 +274,7 @@ func (o *operation) descend(ctx context.Context, to State, cause error) error {
 		}
 		var t Trigger
 		switch s := o.e.machine.state(); {
-		case s == KitLoggedIn && s > to:
+		case s == KitLoggedIn: // no rung that is asked for is above IMLoggedIn
 			t = TriggerLogoutKit
 			errs = append(errs, o.step(ctx, "LogoutKit", o.e.backend.LogoutKit))
 		case s == IMLoggedIn && s > to:

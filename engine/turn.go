@@ -28,7 +28,7 @@ func (e *Engine) climb(ctx context.Context, name string, top State, bad error, r
 	defer e.release()
 	returned := false
 	defer func() {
-		if !returned && o.began < KitLoggedIn { // a Trace or Logger panicked
+		if !returned { // a Trace or Logger panicked
 			_ = o.descend(ctx, e.Status().Floor, nil)
 		}
 	}()
@@ -166,16 +166,22 @@ func (e *Engine) tryAcquire() bool {
 // that come in the instant between are seen by the last look.
 func (e *Engine) release() {
 	for {
-		if err := e.settle(context.Background()); err != nil {
-			e.warn(context.Background(), &Error{Op: "release", State: e.machine.state(), Err: err})
+		e.settleAndGiveBack()
+		if !e.hasLosses() || !e.tryAcquire() {
+			return
 		}
+	}
+}
+
+func (e *Engine) settleAndGiveBack() {
+	defer func() { // also where a Logger panics
 		e.mu.Lock()
 		e.running = nil
 		e.mu.Unlock()
 		<-e.op
-		if !e.hasLosses() || !e.tryAcquire() {
-			return
-		}
+	}()
+	if err := e.settle(context.Background()); err != nil {
+		e.warn(context.Background(), &Error{Op: "release", State: e.machine.state(), Err: err})
 	}
 }
 

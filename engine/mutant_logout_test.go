@@ -1,0 +1,61 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A login that gets ahead of a logout which has ended the others already is
+// ended too, where the logout takes away the rung that it climbs to or one
+// below; any other login has its turn.
+func TestLoginAheadOfLogout(t *testing.T) {
+	loginKit := func(ctx context.Context, e *engine.Engine) error { return e.LoginKit(ctx, kitAccount) }
+	loginIM := func(ctx context.Context, e *engine.Engine) error { return e.LoginIM(ctx, imAccount) }
+	tests := []struct {
+		name   string
+		login  func(context.Context, *engine.Engine) error
+		logout func(*engine.Engine, context.Context) error
+		want   error
+	}{
+		{"LoginKit and LogoutKit", loginKit, (*engine.Engine).LogoutKit, engine.ErrInterrupted},
+		{"LoginKit and LogoutIM", loginKit, (*engine.Engine).LogoutIM, engine.ErrInterrupted},
+		{"LoginIM and LogoutIM", loginIM, (*engine.Engine).LogoutIM, engine.ErrInterrupted},
+		{"LoginIM and LogoutKit", loginIM, (*engine.Engine).LogoutKit, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := open(t, newFake(), nil)
+				climb(t, e, imInitialized)
+				release := e.Hold()
+				ahead, armed := make(chan error, 1), false
+				first := begin(func() error {
+					return e.LoginKit(curious{t.Context(), func() {
+						if !armed {
+							return
+						}
+						armed = false // the logout is ending this login, and does not wait yet
+						go func() { ahead <- test.login(t.Context(), e) }()
+						synctest.Wait()
+						time.AfterFunc(time.Second, release)
+					}}, kitAccount)
+				})
+				armed = true
+				if err := test.logout(e, t.Context()); err != nil {
+					t.Errorf("the logout: got %v", err)
+				}
+				if err := <-ahead; !errors.Is(err, test.want) {
+					t.Errorf("the login ahead: got %v, want %v", err, test.want)
+				}
+				if err := first.wait(); !errors.Is(err, engine.ErrInterrupted) {
+					t.Errorf("the first login: got %v, want ErrInterrupted", err)
+				}
+			})
+		})
+	}
+}
