@@ -109,7 +109,7 @@ func (o *operation) host() bool { return o.top < KitLoggedIn }
 // there is one. Above IMInitialized the engine knows of it already.
 func (o *operation) adopt() error {
 	e := o.e
-	if e.adopter == nil || e.machine.state() >= IMLoggedIn {
+	if e.adopter == nil || e.state() >= IMLoggedIn {
 		return nil
 	}
 	l := &login{lost: TriggerIMLost, phase: sought}
@@ -123,7 +123,7 @@ func (o *operation) adopt() error {
 		return o.outcome("AdoptIM", err)
 	}
 	e.found(l, a)
-	if e.machine.state() == Uninitialized {
+	if e.state() == Uninitialized {
 		if err := o.rise(TriggerInitIM, true, nil); err != nil {
 			return err
 		}
@@ -210,12 +210,12 @@ func (o *operation) login(a KitAccount, reuse, anonymous bool) error {
 	if err := e.match(bound, reuse); err != nil {
 		return err
 	}
-	if e.machine.state() == Uninitialized {
+	if e.state() == Uninitialized {
 		if err := o.initIM(); err != nil {
 			return err
 		}
 	}
-	if e.machine.state() == IMInitialized {
+	if e.state() == IMInitialized {
 		if err := o.loginIM(bound); err != nil {
 			return err
 		}
@@ -273,7 +273,7 @@ func (o *operation) descend(ctx context.Context, to State, cause error) error {
 			return err
 		}
 		var t Trigger
-		switch s := o.e.machine.state(); {
+		switch s := o.e.state(); {
 		case s == KitLoggedIn: // no rung that is asked for is above IMLoggedIn
 			t = TriggerLogoutKit
 			errs = append(errs, o.step(ctx, "LogoutKit", o.e.backend.LogoutKit))

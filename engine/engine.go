@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -120,10 +121,10 @@ func checkNew(b Backend, appKey string, o *Options) error {
 // undone, except by Close.
 func (e *Engine) InitIM(ctx context.Context) error {
 	return e.climb(ctx, "InitIM", IMInitialized, nil, func(o *operation) error {
-		if e.machine.state() >= IMInitialized {
+		if e.state() >= IMInitialized {
 			return nil
 		}
-		if err := o.adopt(); err != nil || e.machine.state() >= IMInitialized {
+		if err := o.adopt(); err != nil || e.state() >= IMInitialized {
 			return err
 		}
 		return o.initIM()
@@ -250,20 +251,21 @@ func (e *Engine) Close() error {
 	}
 	done := make(chan struct{})
 	e.closing = done
+	climbing := slices.Clone(e.climbing)
 	e.mu.Unlock()
-	e.interrupt(IMInitialized)
+	interrupt(climbing, IMInitialized)
 	defer close(done)
 	defer e.applying.Wait()
 	e.op <- struct{}{}
 	defer e.release()
-	o := &operation{e: e, name: "Close", began: e.machine.state()}
+	o := &operation{e: e, name: "Close", began: e.state()}
 	return o.shutDown(context.Background())
 }
 
 func (o *operation) shutDown(ctx context.Context) error {
 	e := o.e
 	errs := []error{e.settle(ctx)}
-	if e.machine.state() == KitLoggedIn {
+	if e.state() == KitLoggedIn {
 		errs = append(errs, o.step(ctx, "LogoutKit", e.backend.LogoutKit))
 		e.mu.Lock()
 		e.kit = e.kit.endLocked()
@@ -273,7 +275,7 @@ func (o *operation) shutDown(ctx context.Context) error {
 	if e.im != nil && !e.im.adopted {
 		errs = append(errs, o.step(ctx, "LogoutIM", e.backend.LogoutIM))
 	}
-	if e.machine.state() != Uninitialized {
+	if e.state() != Uninitialized {
 		errs = append(errs, e.take(ctx, TriggerClose, nil, nil))
 	}
 	e.endWatches()

@@ -167,7 +167,7 @@ func (e *Engine) settle(ctx context.Context) error {
 		if err := e.take(ctx, l.lost, l.cause, nil); err != nil {
 			return err
 		}
-		o := &operation{e: e, name: string(l.lost), began: e.machine.state()}
+		o := &operation{e: e, name: string(l.lost), began: e.state()}
 		if err := o.descend(ctx, e.Status().Floor, l.cause); err != nil {
 			e.warn(ctx, o.failure(err))
 		}

@@ -34,6 +34,9 @@ var zeroStatus = new(Status)
 // Close too.
 func (e *Engine) Status() Status { return *e.status.Load() }
 
+// state is where the machine is, which nobody but take moves.
+func (e *Engine) state() State { return e.status.Load().State }
+
 const watchQueue = 64
 
 // Watch yields what Status would have returned: first now, then after each

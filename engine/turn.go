@@ -54,7 +54,7 @@ func (o *operation) begin() error {
 		o.cancel(ErrInterrupted)
 	}
 	err := e.settle(o.ctx)
-	o.began = e.machine.state()
+	o.began = e.state()
 	switch over := o.over(); {
 	case err != nil:
 		return err
@@ -105,11 +105,11 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 	if ctx == nil {
 		return o.result(context.Background(), argument("ctx is nil"))
 	}
-	err := e.acquireToDescend(ctx, o)
+	closed, err := e.acquireToDescend(ctx, o)
 	if err == nil {
 		defer e.release()
 	}
-	if e.isClosed() {
+	if closed {
 		err = ErrClosed
 	}
 	if err != nil {
@@ -118,22 +118,25 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 	if err := e.settle(ctx); err != nil {
 		return o.result(ctx, err)
 	}
-	o.began = e.machine.state()
+	o.began = e.state()
 	return o.result(ctx, o.descend(ctx, to(), nil))
 }
 
 // acquireToDescend ends the logins that o is to end, and takes op. One that gets
-// op in the instant between the two finds o waiting, and ends itself.
-func (e *Engine) acquireToDescend(ctx context.Context, o *operation) error {
+// op in the instant between the two finds o waiting, and ends itself. It also reports
+// whether the engine is closed.
+func (e *Engine) acquireToDescend(ctx context.Context, o *operation) (closed bool, err error) {
 	e.mu.Lock()
 	e.descending = append(e.descending, o)
+	climbing := slices.Clone(e.climbing)
 	e.mu.Unlock()
-	e.interrupt(o.top)
-	err := e.acquire(ctx)
+	interrupt(climbing, o.top)
+	err = e.acquire(ctx)
 	e.mu.Lock()
-	e.descending = slices.DeleteFunc(e.descending, func(d *operation) bool { return d == o })
-	e.mu.Unlock()
-	return err
+	defer e.mu.Unlock()
+	i := slices.Index(e.descending, o)
+	e.descending = slices.Delete(e.descending, i, i+1)
+	return e.closed, err
 }
 
 // acquire takes op, or fails when ctx ends first. A free slot comes before an
@@ -175,20 +178,16 @@ func (e *Engine) release() {
 
 func (e *Engine) settleAndGiveBack() {
 	defer func() { // also where a Logger panics
-		e.mu.Lock()
-		e.running = nil
-		e.mu.Unlock()
+		if e.running != nil { // which nobody else sets
+			e.mu.Lock()
+			e.running = nil
+			e.mu.Unlock()
+		}
 		<-e.op
 	}()
 	if err := e.settle(context.Background()); err != nil {
-		e.warn(context.Background(), &Error{Op: "release", State: e.machine.state(), Err: err})
+		e.warn(context.Background(), &Error{Op: "release", State: e.state(), Err: err})
 	}
-}
-
-func (e *Engine) isClosed() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.closed
 }
 
 // enlist makes o one that can be interrupted, unless the engine is closed.
@@ -208,12 +207,9 @@ func (e *Engine) delist(o *operation) {
 	e.climbing = slices.Delete(e.climbing, i, i+1)
 }
 
-// interrupt ends the operations that climb to the rung top or above it. It does
-// so without mu: to cancel a ctx can call methods of the host's own type of ctx.
-func (e *Engine) interrupt(top State) {
-	e.mu.Lock()
-	climbing := slices.Clone(e.climbing)
-	e.mu.Unlock()
+// interrupt ends those operations that climb to the rung top or above it. It is
+// called without mu: to cancel a ctx can call methods of the host's own type of ctx.
+func interrupt(climbing []*operation, top State) {
 	for _, o := range climbing {
 		if o.top >= top {
 			o.cancel(ErrInterrupted)
