@@ -183,7 +183,9 @@ func (o *operation) abandon(l *login, err, why error, name string, logout func(c
 	if lost := o.e.end(l); lost || err != nil && !panicked(err) {
 		return why
 	}
-	return withUndo(why, o.step(o.ctx, name, logout))
+	var b bound
+	defer b.end()
+	return withUndo(why, o.step(o.ctx, &b, name, logout))
 }
 
 func withUndo(why, undo error) error {
@@ -251,11 +253,34 @@ func (e *Engine) appKeyOf(a IMAccount) string {
 // stepTimeout bounds each step down, which no caller's ctx does.
 const stepTimeout = 5 * time.Second
 
+// bound is the ctx of a step down. The next step may have it too, where the one
+// before took no time: to make one costs more than all else that a step does.
+type bound struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	began  time.Time
+}
+
+func (b *bound) next(ctx context.Context) context.Context {
+	const noTime = time.Millisecond
+	if b.ctx == nil || time.Since(b.began) > noTime {
+		b.end()
+		b.began = time.Now()
+		b.ctx, b.cancel = context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
+	}
+	return b.ctx
+}
+
+func (b *bound) end() {
+	if b.cancel != nil {
+		b.cancel()
+	}
+}
+
 // step makes one call that logs out. After a panic nobody knows whether it did,
 // so it is made once more: what stayed logged in would be in the way for ever.
-func (o *operation) step(ctx context.Context, name string, logout func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
-	defer cancel()
+func (o *operation) step(ctx context.Context, b *bound, name string, logout func(context.Context) error) error {
+	ctx = b.next(ctx)
 	err := o.call(ctx, name, logout)
 	if panicked(err) {
 		return errors.Join(err, o.call(ctx, name, logout))
@@ -268,6 +293,8 @@ func (o *operation) step(ctx context.Context, name string, logout func(context.C
 // A loss on the way goes first: a login that is lost must not be logged out.
 func (o *operation) descend(ctx context.Context, to State, cause error) error {
 	var errs []error
+	var b bound
+	defer b.end()
 	for {
 		if err := o.e.settle(ctx); err != nil {
 			return err
@@ -276,10 +303,10 @@ func (o *operation) descend(ctx context.Context, to State, cause error) error {
 		switch s := o.e.state(); {
 		case s == KitLoggedIn: // no rung that is asked for is above IMLoggedIn
 			t = TriggerLogoutKit
-			errs = append(errs, o.step(ctx, "LogoutKit", o.e.backend.LogoutKit))
+			errs = append(errs, o.step(ctx, &b, "LogoutKit", o.e.backend.LogoutKit))
 		case s == IMLoggedIn && s > to:
 			t = TriggerLogoutIM
-			errs = append(errs, o.step(ctx, "LogoutIM", o.e.backend.LogoutIM))
+			errs = append(errs, o.step(ctx, &b, "LogoutIM", o.e.backend.LogoutIM))
 		default:
 			return errors.Join(errs...)
 		}

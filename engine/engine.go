@@ -264,16 +264,18 @@ func (e *Engine) Close() error {
 
 func (o *operation) shutDown(ctx context.Context) error {
 	e := o.e
+	var b bound
+	defer b.end()
 	errs := []error{e.settle(ctx)}
 	if e.state() == KitLoggedIn {
-		errs = append(errs, o.step(ctx, "LogoutKit", e.backend.LogoutKit))
+		errs = append(errs, o.step(ctx, &b, "LogoutKit", e.backend.LogoutKit))
 		e.mu.Lock()
 		e.kit = e.kit.endLocked()
 		e.mu.Unlock()
 		errs = append(errs, e.settle(ctx)) // IM may be lost by now
 	}
 	if e.im != nil && !e.im.adopted {
-		errs = append(errs, o.step(ctx, "LogoutIM", e.backend.LogoutIM))
+		errs = append(errs, o.step(ctx, &b, "LogoutIM", e.backend.LogoutIM))
 	}
 	if e.state() != Uninitialized {
 		errs = append(errs, e.take(ctx, TriggerClose, nil, nil))

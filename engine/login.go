@@ -41,11 +41,14 @@ func (l *login) endLocked() *login {
 }
 
 func (e *Engine) notify(l *login) Notify {
-	return Notify{
-		Lost: func(cause error) { e.lose(l, cause) },
-		Link: func(online bool) { e.link(l, online) },
+	n := Notify{Lost: func(cause error) { e.lose(l, cause) }, Link: ignoreLink}
+	if l.lost == TriggerIMLost {
+		n.Link = func(online bool) { e.link(l, online) }
 	}
+	return n
 }
+
+func ignoreLink(bool) {} // of a kit
 
 // lose takes the report that l was lost. It never blocks: whoever holds op
 // takes the edge, or a goroutine that gets op here and now. One that waited for
@@ -99,7 +102,7 @@ func asCause(lost Trigger, at State, cause error) error {
 func (e *Engine) link(l *login, online bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l.lost != TriggerIMLost || l.phase == ended || l.cause != nil {
+	if l.phase == ended || l.cause != nil {
 		return
 	}
 	l.offline = !online

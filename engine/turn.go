@@ -178,11 +178,9 @@ func (e *Engine) release() {
 
 func (e *Engine) settleAndGiveBack() {
 	defer func() { // also where a Logger panics
-		if e.running != nil { // which nobody else sets
-			e.mu.Lock()
-			e.running = nil
-			e.mu.Unlock()
-		}
+		e.mu.Lock()
+		e.running = nil
+		e.mu.Unlock()
 		<-e.op
 	}()
 	if err := e.settle(context.Background()); err != nil {
