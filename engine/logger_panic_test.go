@@ -85,3 +85,56 @@ func TestLoggerPanicsInLossAtTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// A Logger that panics in a logout, or while a loss is applied after a login,
+// leaves an IM login of the engine's own behind. The next kit account does not ride on it.
+func TestLoggerPanicsBeforeUndo(t *testing.T) {
+	tests := []struct {
+		name string
+		run  func(*engine.Engine, *mockim.Service, onTrigger)
+	}{
+		{"in a logout", func(e *engine.Engine, _ *mockim.Service, on onTrigger) {
+			if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+				t.Error(err)
+			}
+			on["logout_kit"] = func() { panic("broken") }
+			wantPanic(t, func() { _ = e.LogoutKit(t.Context()) })
+		}},
+		{"in a loss after the login", func(e *engine.Engine, cloud *mockim.Service, on onTrigger) {
+			on["login_kit"] = func() { cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired) }
+			on["kit_lost"] = func() { panic("broken") }
+			wantPanic(t, func() { _ = e.LoginKit(t.Context(), kitAccount) })
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cloud := cloudOfTwo(mockim.ServiceOptions{})
+			device, on := cloud.Device(), onTrigger{}
+			e := open(t, device, &engine.Options{Mode: engine.AutoLogin, Logger: slog.New(on)})
+			test.run(e, cloud, on)
+			clear(on)
+			if err := e.LoginKit(t.Context(), otherKit); err != nil {
+				t.Fatal(err)
+			}
+			if got := device.LoggedIn(); got != otherIM.Accid || e.Status().Accid != otherIM.Accid {
+				t.Errorf("%q is logged in to IM, and the status is %+v, want %q", got, e.Status(), otherIM.Accid)
+			}
+		})
+	}
+}
+
+// A doneless ctx is one that is broken.
+type donelessContext struct{ context.Context }
+
+func (donelessContext) Done() <-chan struct{} { panic("broken") }
+
+// A logout whose ctx panics does not end the logins of all time to come.
+func TestLogoutOfBrokenContext(t *testing.T) {
+	e := open(t, newFake(), &engine.Options{Mode: engine.AutoLogin})
+	release := e.Hold()
+	wantPanic(t, func() { _ = e.LogoutKit(donelessContext{t.Context()}) })
+	release()
+	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+		t.Error(err)
+	}
+}

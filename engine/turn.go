@@ -54,6 +54,9 @@ func (o *operation) begin() error {
 		o.cancel(ErrInterrupted)
 	}
 	err := e.settle(o.ctx)
+	if s := e.Status(); err == nil && s.State == IMLoggedIn && s.Floor < IMLoggedIn {
+		_ = o.descend(o.ctx, s.Floor, nil) // the engine's own: a Logger panicked before it was undone
+	}
 	o.began = e.state()
 	switch over := o.over(); {
 	case err != nil:
@@ -130,13 +133,15 @@ func (e *Engine) acquireToDescend(ctx context.Context, o *operation) (closed boo
 	e.descending = append(e.descending, o)
 	climbing := slices.Clone(e.climbing)
 	e.mu.Unlock()
+	defer func() { // also where a method of the host's ctx panics
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		i := slices.Index(e.descending, o)
+		e.descending = slices.Delete(e.descending, i, i+1)
+		closed = e.closed
+	}()
 	interrupt(climbing, o.top)
-	err = e.acquire(ctx)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i := slices.Index(e.descending, o)
-	e.descending = slices.Delete(e.descending, i, i+1)
-	return e.closed, err
+	return false, e.acquire(ctx)
 }
 
 // acquire takes op, or fails when ctx ends first. A free slot comes before an
