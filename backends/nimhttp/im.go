@@ -105,7 +105,7 @@ func newIM(o Options) (*IM, error) {
 }
 
 // enter waits for the turn of a call, and returns its ctx, which ends with IM,
-// and what ends it.
+// and what ends it. It fails with engine.ErrClosed from the beginning of Close on.
 func (im *IM) enter(ctx context.Context) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(im.life, func() { cancel(engine.ErrClosed) })
@@ -116,6 +116,11 @@ func (im *IM) enter(ctx context.Context) (context.Context, func(), error) {
 		defer leave()
 		return nil, nil, context.Cause(ctx)
 	}
+	if im.life.Err() != nil { // of which ctx may hear a moment later
+		<-im.turn
+		leave()
+		return nil, nil, engine.ErrClosed
+	}
 	return ctx, func() { <-im.turn; leave() }, nil
 }
 
@@ -125,12 +130,9 @@ func (im *IM) begin(ctx context.Context) (context.Context, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	switch {
-	case im.closed, im.life.Err() != nil:
-		err = engine.ErrClosed
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		err = context.Cause(ctx)
-	default:
+	} else {
 		err = im.slot.greet(ctx)
 	}
 	if err != nil {
@@ -296,9 +298,6 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	if im.closed || im.life.Err() != nil {
-		return nil
-	}
 	im.unwatch()
 	if err = im.slot.greet(ctx); err == nil {
 		_, err = im.slot.logout(ctx)

@@ -175,25 +175,6 @@ func TestIMUnheardEnd(t *testing.T) {
 	})
 }
 
-func TestIMLossHasNoSecret(t *testing.T) {
-	text := "token " + stubToken + " of " + stubSecret
-	for name, e := range map[string]stubEnd{
-		"kick":  {Kick: &stubKick{Reason: 1, ReasonDesc: text}},
-		"error": {Error: &stubError{302, text}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, _, n := watchedIM(t)
-				s.change(func(now *stubSnapshot) {
-					e.Session = now.Session
-					now.end(&e)
-				})
-				noSecrets(t, "the cause", wantLost(t, n).Error())
-			})
-		})
-	}
-}
-
 // A client whose transport gives up before a gateway has to answer cannot work.
 func TestIMHeaderTimeout(t *testing.T) {
 	o := nimhttp.Options{AppKey: "app1", GatewayURL: "http://127.0.0.1:1", GatewaySecret: stubSecret}

@@ -52,11 +52,12 @@ func TestGatewayIsVerbose(t *testing.T) {
 	}
 }
 
-func TestGatewayIsVerboseAboutLosses(t *testing.T) {
-	long := strings.Repeat("x", 100_000)
+// forEachEnd runs f for a login that is lost by each end that has a text, with
+// that text, in a bubble.
+func forEachEnd(t *testing.T, text string, f func(*testing.T, error)) {
 	for name, e := range map[string]stubEnd{
-		"kick":  {Kick: &stubKick{Reason: 1, ReasonDesc: long}},
-		"error": {Error: &stubError{302, long}},
+		"kick":  {Kick: &stubKick{Reason: 1, ReasonDesc: text}},
+		"error": {Error: &stubError{302, text}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -65,10 +66,22 @@ func TestGatewayIsVerboseAboutLosses(t *testing.T) {
 					e.Session = now.Session
 					now.end(&e)
 				})
-				if got := len(wantLost(t, n).Error()); got > 2000 {
-					t.Errorf("got an error of %d bytes, want 2000 at most", got)
-				}
+				f(t, wantLost(t, n))
 			})
 		})
 	}
+}
+
+func TestGatewayIsVerboseAboutLosses(t *testing.T) {
+	forEachEnd(t, strings.Repeat("x", 100_000), func(t *testing.T, cause error) {
+		if got := len(cause.Error()); got > 2000 {
+			t.Errorf("got an error of %d bytes, want 2000 at most", got)
+		}
+	})
+}
+
+func TestIMLossHasNoSecret(t *testing.T) {
+	forEachEnd(t, "token "+stubToken+" of "+stubSecret, func(t *testing.T, cause error) {
+		noSecrets(t, "the cause", cause.Error())
+	})
 }

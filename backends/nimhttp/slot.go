@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -104,14 +105,7 @@ const (
 // isProblem reports whether err is one of these kinds.
 func isProblem(err error, kinds ...string) bool {
 	var p *problem
-	if errors.As(err, &p) {
-		for _, kind := range kinds {
-			if p.kind == kind {
-				return true
-			}
-		}
-	}
-	return false
+	return errors.As(err, &p) && slices.Contains(kinds, p.kind)
 }
 
 func newSlot(o Options) (*slot, func(), error) {
