@@ -16,11 +16,9 @@ type operation struct {
 	began  State  // what it found
 	failed string // the call of the backend that failed
 
-	top State // the rung that it climbs to, or that it takes away
-
-	// Of an operation that climbs.
+	top    State // the rung that it climbs to, or that it takes away
 	ctx    context.Context
-	cancel context.CancelCauseFunc
+	cancel context.CancelCauseFunc // of an operation that climbs
 }
 
 // over returns why the operation must not go on: its caller gave up, a logout

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,5 +79,41 @@ func TestFoundLossAsAdoptIMReturns(t *testing.T) {
 				t.Errorf("got %+v, want a loss by ErrKicked", s)
 			}
 		})
+	}
+}
+
+// An endedContext has ended, and calls hook when it is first asked why.
+type endedContext struct {
+	context.Context
+	asked *atomic.Bool
+	hook  func()
+}
+
+func (endedContext) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (c endedContext) Err() error {
+	if !c.asked.Swap(true) {
+		c.hook()
+	}
+	return context.Canceled
+}
+
+// A logout that has given up waiting ends no login that is called after that,
+// also in the instant before it returns.
+func TestFoundLogoutThatGaveUp(t *testing.T) {
+	e := open(t, newFake(), &engine.Options{Mode: engine.AutoLogin})
+	release := e.Hold()
+	var asked atomic.Bool
+	var login error
+	_ = e.LogoutKit(endedContext{t.Context(), &asked, func() {
+		release()
+		login = e.LoginKit(t.Context(), kitAccount)
+	}})
+	if login != nil || !asked.Load() {
+		t.Errorf("got %v, asked %v, want nil", login, asked.Load())
 	}
 }

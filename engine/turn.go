@@ -48,9 +48,10 @@ func (o *operation) begin() error {
 	e := o.e
 	e.mu.Lock()
 	e.running = o
-	late := slices.ContainsFunc(e.descending, func(d *operation) bool { return o.top >= d.top })
+	descending := slices.Clone(e.descending)
 	e.mu.Unlock()
-	if late { // a logout was first, and waits for no login
+	waits := func(d *operation) bool { return o.top >= d.top && d.ctx.Err() == nil }
+	if slices.ContainsFunc(descending, waits) { // a logout was first, and waits for no login
 		o.cancel(ErrInterrupted)
 	}
 	err := e.settle(o.ctx)
@@ -108,6 +109,7 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 	if ctx == nil {
 		return o.result(context.Background(), argument("ctx is nil"))
 	}
+	o.ctx = ctx
 	closed, err := e.acquireToDescend(ctx, o)
 	if err == nil {
 		defer e.release()
