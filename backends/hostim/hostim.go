@@ -58,6 +58,7 @@ type login struct {
 	appKey, accid string
 	mine          bool // the engine asked for it
 	seen          bool // the SDK has reported it
+	confirmed     bool // IM.confirms, before it was asked for
 	offline       bool
 	out           bool  // while leaving: LoggedOut was reported
 	cause         error // of its end; nil while it holds
@@ -102,7 +103,7 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 		defer im.mu.Unlock()
 		return inUse(im.login.accid)
 	}
-	im.asked, im.ghost = l, ""
+	im.asked, im.ghost, l.confirmed = l, "", im.confirms
 	im.mu.Unlock()
 
 	defer im.forget(l)
@@ -127,9 +128,11 @@ func (im *IM) decide(ctx context.Context, l *login, err error) (_ error, unwante
 		return nil, false
 	}
 	l.cause = err
-	if l.seen && errors.Is(err, engine.ErrIMInUse) {
-		// What was reported is not ours: the host was faster.
-		im.login = &login{appKey: l.appKey, accid: l.accid, seen: true, offline: l.offline}
+	if errors.Is(err, engine.ErrIMInUse) { // the host was faster
+		if l.seen { // and what was reported is its login
+			im.login = &login{appKey: l.appKey, accid: l.accid, seen: true, offline: l.offline}
+			im.confirms = l.confirmed
+		}
 		return err, false
 	}
 	gaveUp := ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

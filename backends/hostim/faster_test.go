@@ -1,0 +1,101 @@
+package hostim_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/hostim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A host that was faster keeps its login, also where the engine's caller has
+// given up, and where the SDK reports it later.
+func TestHostIsFasterThanCallerWhoGaveUp(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		who, logouts := "", 0
+		ctx, cancel := context.WithCancel(t.Context())
+		var im *hostim.IM
+		im = hostim.Wrap(hostim.Client{
+			Login: func(context.Context, engine.IMAccount) error {
+				im.LoggingIn()
+				who = "alice" // the host's login comes true
+				if !late {
+					im.LoggedIn(alice)
+				}
+				cancel()
+				return engine.ErrIMInUse
+			},
+			Logout: func(context.Context) error { logouts++; who = ""; return nil },
+		})
+		err := im.LoginIM(ctx, alice, engine.Notify{})
+		if late && who != "" {
+			im.LoggedIn(alice)
+		}
+		if !errors.Is(err, engine.ErrIMInUse) || logouts != 0 || who != "alice" {
+			t.Errorf("late report %v: %v; %d logouts, who %q", late, err, logouts, who)
+		}
+	}
+}
+
+// What the SDK reports of the host's login says nothing of those that the engine
+// asks for: a kick of one is heard.
+func TestHostIsFasterAndNothingElseIsReported(t *testing.T) {
+	faster := true
+	var im *hostim.IM
+	im = hostim.Wrap(hostim.Client{
+		Login: func(context.Context, engine.IMAccount) error {
+			if faster {
+				im.LoggedIn(alice) // the host's
+				return engine.ErrIMInUse
+			}
+			return nil // and reports nothing
+		},
+		Logout: func(context.Context) error { return nil },
+	})
+	_ = im.LoginIM(t.Context(), alice, engine.Notify{})
+	adopts(t, im, "alice")
+	im.LoggedOut(nil) // the host's
+	faster = false
+	var l listener
+	for range 2 {
+		if err := im.LoginIM(t.Context(), alice, l.notify()); err != nil {
+			t.Fatal(err)
+		}
+		if err := im.LogoutIM(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := im.LoginIM(t.Context(), alice, l.notify()); err != nil {
+		t.Fatal(err)
+	}
+	im.LoggedOut(engine.ErrKicked)
+	l.heard(t, engine.ErrKicked)
+}
+
+// And a later login of the host's is not taken for the engine's.
+func TestHostIsFasterAndComesBack(t *testing.T) {
+	faster := true
+	logouts := 0
+	var im *hostim.IM
+	im = hostim.Wrap(hostim.Client{
+		Login: func(context.Context, engine.IMAccount) error {
+			if faster {
+				im.LoggedIn(alice)
+				return engine.ErrIMInUse
+			}
+			return nil
+		},
+		Logout: func(context.Context) error { logouts++; return nil },
+	})
+	_ = im.LoginIM(t.Context(), alice, engine.Notify{})
+	im.LoggedOut(nil)
+	faster = false
+	_ = im.LoginIM(t.Context(), alice, engine.Notify{})
+	_ = im.LogoutIM(t.Context())
+	im.LoggedIn(alice) // the host's
+	adopts(t, im, "alice")
+	if logouts != 1 {
+		t.Errorf("got %d logouts, want 1", logouts)
+	}
+}
