@@ -28,23 +28,20 @@ var (
 )
 
 func demoCommand() *cli.Command {
+	var mode engine.Mode
 	return &cli.Command{
 		Name:        "demo",
 		Usage:       "take a kit account from uninitialized to kit_logged_in, in each mode, and through what can go wrong",
 		Description: demoDoc,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "mode", Usage: "play one mode only: auto_login, reuse_im or auto_detect"},
+			&cli.StringFlag{
+				Name: "mode", Usage: "play one `MODE` only: auto_login, reuse_im or auto_detect",
+				Validator: func(name string) error { return mode.UnmarshalText([]byte(name)) },
+			},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
-			if c.Args().Present() {
-				return fmt.Errorf("demo takes no arguments, only -mode")
-			}
 			scenes := allScenes
-			if name := c.String("mode"); name != "" {
-				var mode engine.Mode
-				if err := mode.UnmarshalText([]byte(name)); err != nil {
-					return fmt.Errorf("-mode is auto_login, reuse_im or auto_detect: %w", err)
-				}
+			if c.IsSet("mode") {
 				scenes = scenesOf(mode)
 			}
 			return playDemo(ctx, c.Root().Writer, scenes)

@@ -62,7 +62,7 @@ func gatewayCommand() *cli.Command {
 func runGateway(ctx context.Context, out io.Writer, o nimhttp.GatewayOptions) error {
 	g, err := nimhttp.StartGateway(ctx, o)
 	if err != nil {
-		return err
+		return takenPort(err, o.Addr)
 	}
 	first := struct {
 		URL    string `json:"url"`

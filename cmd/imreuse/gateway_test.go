@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -15,20 +18,21 @@ import (
 func TestGatewayBadUse(t *testing.T) {
 	t.Setenv("NIM_SDK", "")
 	tests := []struct {
-		name  string
-		args  []string
-		wants string
+		name   string
+		args   []string
+		status int
+		wants  string
 	}{
-		{"not installed", []string{"gateway", "-dir", t.TempDir()}, "imreuse gateway install"},
-		{"not loopback", []string{"gateway", "-addr", "0.0.0.0:0"}, "loopback"},
-		{"unknown command", []string{"gateway", "start"}, `"start"`},
-		{"argument of install", []string{"gateway", "install", "now"}, "no arguments"},
+		{"not installed", []string{"gateway", "-dir", t.TempDir()}, 1, "imreuse gateway install"},
+		{"not loopback", []string{"gateway", "-addr", "0.0.0.0:0"}, 2, "loopback"},
+		{"unknown command", []string{"gateway", "start"}, 2, `"start"`},
+		{"argument of install", []string{"gateway", "install", "now"}, 2, "no arguments"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			code, out, errs := command(t, test.args...)
-			if code != 1 || out != "" || !strings.Contains(errs, test.wants) {
-				t.Errorf("got exit status %d, %q and %q, want 1 and %q", code, out, errs, test.wants)
+			if code != test.status || out != "" || !strings.Contains(errs, test.wants) {
+				t.Errorf("got exit status %d, %q and %q, want %d and %q", code, out, errs, test.status, test.wants)
 			}
 		})
 	}
@@ -64,5 +68,55 @@ func TestGateway(t *testing.T) {
 	cancel()
 	if code := <-done; code != 0 || strings.Contains(stderr.String(), first.Secret) {
 		t.Errorf("got exit status %d and %q", code, &stderr)
+	}
+}
+
+// fakeNode puts a node and an npm on PATH that say what they are told to.
+func fakeNode(t *testing.T, node, npm string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the programs are shell scripts")
+	}
+	folder := t.TempDir()
+	for name, script := range map[string]string{"node": node, "npm": npm} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+}
+
+// npm's own reason is printed, not only that it failed.
+func TestGatewayInstallFails(t *testing.T) {
+	fakeNode(t, "echo v22.1.0", `cat >&2 <<'END'
+npm error code E404
+npm error 404 Not Found - GET https://registry.example.com/ws
+npm error     at ClientRequest.<anonymous> (index.js:130:14)
+npm error     at ClientRequest.emit (node:events:524:28)
+npm error     at emitErrorEvent (node:_http_client:101:11)
+npm error A complete log of this run can be found in: debug-0.log
+END
+exit 1`)
+	code, _, errs := command(t, "gateway", "install")
+	if code != 1 || !strings.Contains(errs, "404 Not Found - GET https://registry.example.com/ws") || strings.Contains(errs, "index.js") {
+		t.Errorf("got exit status %d and %q, want 1 and npm's reason", code, errs)
+	}
+}
+
+// The gateway is a child, which can only say in words that its port is taken.
+func TestGatewayPortTaken(t *testing.T) {
+	fakeNode(t, `test "$1" = --version && echo v22.1.0 && exit; echo cannot listen >&2; exit 1`, "")
+	t.Setenv("NIM_SDK", "anything")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	addr := listener.Addr().String()
+	code, out, errs := command(t, "gateway", "-dir", t.TempDir(), "-addr", addr)
+	if want := "imreuse: port " + addr + " is taken: choose another with -addr\n"; code != 1 || out != "" || !strings.HasSuffix(errs, want) {
+		t.Errorf("got exit status %d, %q and %q, want 1 and %q", code, out, errs, want)
 	}
 }

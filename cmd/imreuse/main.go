@@ -1,49 +1,158 @@
-// Command imreuse shows the engine at work, and serves those who develop
-// against it. Run it with -h.
+// Command imreuse shows the engine at work, and helps those who develop and
+// operate programs that use it. Run it with -h.
+//
+// It exits with status 0 for success, 1 for a failure, 2 for a usage error, and
+// 130 if SIGINT interrupted it. SIGTERM is the normal way to stop sandbox and
+// gateway, so they exit with 0 then; every other command exits with 143.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+const (
+	exitFailure   = 1
+	exitUsage     = 2
+	exitInterrupt = 128 + int(syscall.SIGINT)
+	exitTerminate = 128 + int(syscall.SIGTERM)
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// run is the command: 0 for success, 1 for a failure, which is printed.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := &cli.Command{
-		Name:           "imreuse",
-		Usage:          "IM reuse for NEMeetingKit and NERoom: one IM login for the app and for the kit",
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // run prints it
-		Commands:       []*cli.Command{demoCommand(), sandboxCommand(), provisionCommand(), gatewayCommand()},
-		Action: func(_ context.Context, c *cli.Command) error {
-			if c.Args().Present() {
-				return fmt.Errorf("there is no command %q; see imreuse -h", c.Args().First())
-			}
-			return cli.ShowRootCommandHelp(c)
-		},
-	}
-	if err := root.Run(ctx, args); err != nil {
-		fmt.Fprintln(stderr, "imreuse:", err)
-		return 1
-	}
-	return 0
+// A stopSignal is the cause of a ctx that a signal ended.
+type stopSignal struct{ os.Signal }
+
+func (s stopSignal) Error() string { return "stopped by the signal " + s.String() }
+
+// untilSignal returns a ctx that SIGINT or SIGTERM ends. A second signal kills
+// the process, in case the first one does not get it to stop.
+func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(stopSignal{s})
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
-// addrFlag is that of every command that listens.
+// run runs the command, prints its error, and returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := newRoot(stdout, stderr).Run(ctx, args)
+	code := exitStatus(ctx, err)
+	switch code {
+	case 0, exitInterrupt, exitTerminate: // nobody needs to be told about their own signal
+	case exitUsage:
+		fmt.Fprintln(stderr, "imreuse:", usageText(err))
+	default:
+		fmt.Fprintln(stderr, "imreuse:", explainTakenPort(err))
+	}
+	return code
+}
+
+func newRoot(stdout, stderr io.Writer) *cli.Command {
+	root := &cli.Command{
+		Name:                            "imreuse",
+		Usage:                           "IM reuse for NEMeetingKit and NERoom: one IM login for the app and for the kit",
+		Version:                         readVersions().Module,
+		Writer:                          stdout,
+		ErrWriter:                       stderr,
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // run prints it
+		ArgValidator:                    checkArgs,
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: showCompletion,
+		Commands: []*cli.Command{
+			demoCommand(), sandboxCommand(), provisionCommand(), gatewayCommand(), versionCommand(),
+		},
+	}
+	reportUsage(root)
+	return root
+}
+
+// exitStatus is 130 after SIGINT whatever the command returned: a command that
+// stops cleanly was interrupted all the same.
+func exitStatus(ctx context.Context, err error) int {
+	var stopped stopSignal
+	switch {
+	case errors.As(context.Cause(ctx), &stopped) && stopped.Signal == os.Interrupt:
+		return exitInterrupt
+	case err == nil:
+		return 0
+	case stopped.Signal != nil:
+		return exitTerminate
+	case isUsage(err):
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// isUsage reports whether err is about what the user typed. The backends report
+// a bad value as engine.ErrArgument.
+func isUsage(err error) bool {
+	var usage *usageError
+	return errors.As(err, &usage) || isNoHelp(err) || errors.Is(err, engine.ErrArgument)
+}
+
+// explainTakenPort replaces the error of a port that is in use.
+func explainTakenPort(err error) error {
+	var op *net.OpError
+	if errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op) && op.Addr != nil {
+		return fmt.Errorf("port %s is taken: choose another with -addr", op.Addr)
+	}
+	return err
+}
+
+// takenPort returns the reason that a child process could not listen on addr,
+// if it is that the port is taken, and otherwise err. The child can only say so
+// in words.
+func takenPort(err error, addr string) error {
+	if err == nil || errors.Is(err, engine.ErrArgument) {
+		return err
+	}
+	listener, taken := net.Listen("tcp", addr)
+	if taken == nil {
+		listener.Close()
+	}
+	if errors.Is(taken, syscall.EADDRINUSE) {
+		return taken
+	}
+	return err
+}
+
+// addrFlag is the -addr flag of the commands that listen.
 func addrFlag() cli.Flag {
-	return &cli.StringFlag{Name: "addr", Value: "127.0.0.1:0", Usage: "listen on this loopback `ADDRESS`; port 0 takes a free one"}
+	return &cli.StringFlag{
+		Name: "addr", Value: "127.0.0.1:0", Local: true,
+		Usage: "listen on this loopback `ADDRESS`; port 0 takes a free one",
+		Validator: func(addr string) error {
+			_, port, err := net.SplitHostPort(addr)
+			if err != nil {
+				return nil // the listener says what is wrong with it
+			}
+			_, err = net.LookupPort("tcp", port)
+			return err
+		},
+	}
 }

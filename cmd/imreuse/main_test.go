@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,7 +11,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asCommand in the environment makes the test binary the command itself.
+const asCommand = "IMREUSE_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -78,27 +87,6 @@ func TestDemoOneMode(t *testing.T) {
 		if got := strings.Count(out, "\n\n"); got != 1 || !strings.Contains(out, "\n"+mode+": ") {
 			t.Errorf("-mode %s: got %d scenes, want one of that mode:\n%s", mode, got, out)
 		}
-	}
-}
-
-func TestBadUse(t *testing.T) {
-	tests := []struct {
-		name  string
-		args  []string
-		wants string
-	}{
-		{"unknown mode", []string{"demo", "-mode", "reuse"}, "auto_login, reuse_im or auto_detect"},
-		{"argument", []string{"demo", "reuse_im"}, "-mode"},
-		{"unknown flag", []string{"demo", "-verbose"}, "verbose"},
-		{"unknown command", []string{"demon"}, `"demon"`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			code, _, errs := command(t, test.args...)
-			if code != 1 || !strings.Contains(errs, test.wants) {
-				t.Errorf("got exit status %d and %q, want 1 and %q", code, errs, test.wants)
-			}
-		})
 	}
 }
 

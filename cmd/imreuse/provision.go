@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -29,23 +29,30 @@ or, with -secrets FILE, from a JSON file; what it has comes before the environme
 
    {"appSecret": "…", "imToken": "…", "userToken": "…"}
 
-The tokens of the account that was made are printed on stdout, and nowhere
-else. -dry-run prints the request, its secrets masked, and sends nothing.`
+The tokens of the new account are printed on stdout and nowhere else. -dry-run
+prints the request with its secrets masked, and sends nothing.`
 
-// provisionFlags are those of every command under provision.
-func provisionFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "appkey", Usage: "the `APPKEY` of the app", Required: true},
-		&cli.StringFlag{Name: "accid", Usage: "the `ACCID` of the IM account; without it the server makes one"},
-		&cli.StringFlag{Name: "user-uuid", Usage: "the `USERUUID` of the kit account; without it, the accid"},
-		&cli.StringFlag{Name: "name", Usage: "the `NAME` to show"},
+// provisionFlags are the flags of a command under provision: those of all of
+// them, and own, which are named.
+func provisionFlags(own ...string) []cli.Flag {
+	flags := []cli.Flag{&cli.StringFlag{Name: "appkey", Usage: "the `APPKEY` of the app", Required: true}}
+	for _, f := range []struct{ name, usage string }{
+		{"accid", "the `ACCID` of the IM account"},
+		{"user-uuid", "the `USERUUID` of the kit account; without it, the accid"},
+		{"name", "the `NAME` to show"},
+		{"im-url", "the `URL` of the IM server API; without it, the vendor's"},
+		{"kit-url", "the `URL` of the NERoom server API; without it, the vendor's"},
+		{"meeting-url", "the `URL` of the meeting server API; without it, -kit-url, or the vendor's"},
+	} {
+		if slices.Contains(own, f.name) {
+			flags = append(flags, &cli.StringFlag{Name: f.name, Usage: f.usage})
+		}
+	}
+	return append(flags,
 		&cli.StringFlag{Name: "secrets", Usage: "read the secrets from this JSON `FILE`"},
-		&cli.StringFlag{Name: "im-url", Usage: "the `URL` of the IM server API; without it, the vendor's"},
-		&cli.StringFlag{Name: "kit-url", Usage: "the `URL` of the NERoom server API; without it, the vendor's"},
-		&cli.StringFlag{Name: "meeting-url", Usage: "the `URL` of the meeting server API; without it, the vendor's"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "print the request, and send nothing"},
-	}
+	)
 }
 
 // A provisioned account is what was made, to be printed.
@@ -54,20 +61,16 @@ type provisioned struct {
 	Token     string `json:"token,omitempty"`
 	UserUUID  string `json:"userUuid,omitempty"`
 	UserToken string `json:"userToken,omitempty"`
+	Updated   bool   `json:"updated,omitempty"` // it was there before
 }
 
 type provisionCall func(context.Context, *provision.Client, provision.AccountRequest) (provisioned, error)
 
 func provisionCommand() *cli.Command {
-	command := func(name, usage string, call provisionCall) *cli.Command {
+	command := func(name, usage string, call provisionCall, flags ...string) *cli.Command {
 		return &cli.Command{
-			Name: name, Usage: usage, Description: provisionDoc, Flags: provisionFlags(),
-			Action: func(ctx context.Context, c *cli.Command) error {
-				if c.Args().Present() {
-					return fmt.Errorf("%s takes no arguments, only flags; see imreuse provision %s -h", name, name)
-				}
-				return runProvision(ctx, c, call)
-			},
+			Name: name, Usage: usage, Description: provisionDoc, Flags: provisionFlags(flags...),
+			Action: func(ctx context.Context, c *cli.Command) error { return runProvision(ctx, c, call) },
 		}
 	}
 	return &cli.Command{
@@ -75,16 +78,10 @@ func provisionCommand() *cli.Command {
 		Usage:       "create accounts through the server API: IM accounts, and kit accounts bound to them",
 		Description: provisionDoc,
 		Commands: []*cli.Command{
-			command("im-account", "create an IM account", createIM),
-			command("room-account", "create an account of NERoom, bound to an IM account", createRoom),
-			command("meeting-account", "create an account of NEMeeting, bound to an IM account", createMeeting),
-			command("update", "tell the kit server of a new IM token, kit token or name", update),
-		},
-		Action: func(_ context.Context, c *cli.Command) error {
-			if c.Args().Present() {
-				return fmt.Errorf("there is no command %q; see imreuse provision -h", c.Args().First())
-			}
-			return cli.ShowSubcommandHelp(c)
+			command("im-account", "create an IM account; without -accid, the server chooses one", createIM, "accid", "name", "im-url"),
+			command("room-account", "create an account of NERoom, bound to an IM account", createRoom, "accid", "user-uuid", "name", "kit-url"),
+			command("meeting-account", "create an account of NEMeeting, bound to an IM account", createMeeting, "accid", "user-uuid", "name", "kit-url", "meeting-url"),
+			command("update", "tell the kit server the new IM token, kit token or name of an account", update, "accid", "user-uuid", "name", "kit-url"),
 		},
 	}
 }
@@ -105,7 +102,7 @@ func createMeeting(ctx context.Context, c *provision.Client, r provision.Account
 }
 
 func update(ctx context.Context, c *provision.Client, r provision.AccountRequest) (provisioned, error) {
-	return provisioned{}, c.UpdateAccount(ctx, r)
+	return provisioned{UserUUID: cmp.Or(r.UserUUID, r.Accid), Updated: true}, c.UpdateAccount(ctx, r)
 }
 
 func runProvision(ctx context.Context, c *cli.Command, call provisionCall) error {
@@ -123,7 +120,7 @@ func runProvision(ctx context.Context, c *cli.Command, call provisionCall) error
 	out := c.Root().Writer
 	var dry *dryRun
 	if c.Bool("dry-run") {
-		ctx, dry = newDryRun(ctx, out, secrets)
+		ctx, dry = newDryRun(ctx, out, secrets, c.Bool("json"))
 		o.HTTPClient = &http.Client{Transport: dry}
 	}
 	client, err := provision.New(o)
@@ -154,7 +151,7 @@ func printProvisioned(out io.Writer, p provisioned, asJSON bool) error {
 			lines = append(lines, f.name+": "+f.value)
 		}
 	}
-	if lines == nil {
+	if p.Updated {
 		lines = []string{"done"}
 	}
 	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
@@ -196,66 +193,4 @@ func readSecrets(file string) (secrets, error) {
 		return s, errors.New("the AppSecret is missing: set IMREUSE_APP_SECRET, or appSecret in a -secrets file")
 	}
 	return s, nil
-}
-
-// A dryRun is an http.RoundTripper that prints the first request and ends the
-// call, so that nothing is sent.
-type dryRun struct {
-	out     io.Writer
-	secrets secrets
-	end     context.CancelFunc
-	shown   bool
-	err     error
-}
-
-func newDryRun(ctx context.Context, out io.Writer, s secrets) (context.Context, *dryRun) {
-	ctx, end := context.WithCancel(ctx)
-	return ctx, &dryRun{out: out, secrets: s, end: end}
-}
-
-func (d *dryRun) RoundTrip(r *http.Request) (*http.Response, error) {
-	d.end()
-	if !d.shown {
-		d.shown = true
-		d.err = d.show(r)
-	}
-	return nil, context.Canceled
-}
-
-func (d *dryRun) show(r *http.Request) error {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return err
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", r.Method, r.URL)
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		value := r.Header.Get(name)
-		if strings.EqualFold(name, "CheckSum") {
-			value = "***"
-		}
-		fmt.Fprintf(&b, "%s: %s\n", name, value)
-	}
-	fmt.Fprintf(&b, "\n%s\n", d.mask(body))
-	_, err := io.WriteString(d.out, b.String())
-	return err
-}
-
-// mask hides the tokens of a JSON body. They are whole values of it, so they
-// are found as JSON has them.
-func (d *dryRun) mask(body []byte) []byte {
-	for _, secret := range []string{d.secrets.IMToken, d.secrets.UserToken, d.secrets.AppSecret} {
-		if secret == "" {
-			continue
-		}
-		quoted, err := json.Marshal(secret)
-		if err != nil {
-			continue
-		}
-		body = bytes.ReplaceAll(body, quoted, []byte(`"***"`))
-	}
-	return body
 }

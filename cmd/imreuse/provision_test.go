@@ -16,13 +16,21 @@ import (
 // provisionOK runs imreuse provision against a server and decodes what it prints.
 func provisionOK(t *testing.T, s *nimhttptest.Server, what string, args ...string) provisioned {
 	t.Helper()
-	args = append([]string{"provision", what, "-appkey", nimhttptest.AppKey, "-json", "-im-url", s.APIURL(), "-kit-url", s.APIURL()}, args...)
+	args = append([]string{"provision", what, "-appkey", nimhttptest.AppKey, "-json", urlFlag(what), s.APIURL()}, args...)
 	code, out, errs := command(t, args...)
 	var p provisioned
 	if err := json.Unmarshal([]byte(out), &p); code != 0 || errs != "" || err != nil {
 		t.Fatalf("%s: got exit status %d, %q and %v", args, code, errs, err)
 	}
 	return p
+}
+
+// urlFlag is the flag that names the server of a command.
+func urlFlag(what string) string {
+	if what == "im-account" {
+		return "-im-url"
+	}
+	return "-kit-url"
 }
 
 // The whole way: an IM account, a kit account that is bound to it, kit logins in
@@ -105,8 +113,7 @@ func TestProvisionDryRun(t *testing.T) {
 		"meeting-account": "POST " + server.APIURL() + "/scene/meeting/api/v2/add-user",
 		"update":          "PATCH " + server.APIURL() + "/neroom/v3/users/alice",
 	} {
-		code, out, errs := command(t, "provision", what, "-appkey", "app1", "-accid", "alice", "-secrets", file, "-dry-run",
-			"-im-url", server.APIURL(), "-kit-url", server.APIURL())
+		code, out, errs := command(t, "provision", what, "-appkey", "app1", "-accid", "alice", "-secrets", file, "-dry-run", urlFlag(what), server.APIURL())
 		if code != 0 || errs != "" || !strings.HasPrefix(out, path+"\n") {
 			t.Errorf("%s: got exit status %d, %q and\n%s", what, code, errs, out)
 		}
@@ -132,27 +139,66 @@ func TestProvisionBadUse(t *testing.T) {
 	tests := []struct {
 		name, secret string
 		args         []string
+		status       int
 		wants        string
 	}{
-		{"no AppSecret", "", im, "IMREUSE_APP_SECRET"},
-		{"no AppKey", "x", []string{"provision", "im-account", "-accid", "alice"}, "appkey"},
-		{"argument", "x", append(im, "bob"), "no arguments"},
-		{"unknown command", "x", []string{"provision", "account"}, `"account"`},
-		{"bad accid", "x", []string{"provision", "im-account", "-appkey", "app1", "-accid", "a b"}, "Accid"},
-		{"plain http", "x", append(im, "-im-url", "http://im.example.com"), "https"},
-		{"no such file", "x", append(im, "-secrets", filepath.Join(folder, "none.json")), "none.json"},
-		{"not JSON", "x", append(im, "-secrets", write("text.json", "s3cr3t")), "text.json"},
-		{"typo", "x", append(im, "-secrets", write("typo.json", `{"appsecrets": "s3cr3t"}`)), "typo.json"},
-		{"two values", "x", append(im, "-secrets", write("two.json", `{"appSecret": "s3cr3t"} {}`)), "two.json"},
-		{"secret as a flag", "x", append(im, "-im-token", "s3cr3t"), "im-token"},
+		{"no AppSecret", "", im, 1, "IMREUSE_APP_SECRET"},
+		{"no AppKey", "x", []string{"provision", "im-account", "-accid", "alice"}, 2, "appkey"},
+		{"argument", "x", append(im, "bob"), 2, "no arguments"},
+		{"unknown command", "x", []string{"provision", "account"}, 2, `"account"`},
+		{"bad accid", "x", []string{"provision", "im-account", "-appkey", "app1", "-accid", "a b"}, 2, "Accid"},
+		{"plain http", "x", append(im, "-im-url", "http://im.example.com"), 2, "https"},
+		{"no such file", "x", append(im, "-secrets", filepath.Join(folder, "none.json")), 1, "none.json"},
+		{"not JSON", "x", append(im, "-secrets", write("text.json", "s3cr3t")), 1, "text.json"},
+		{"typo", "x", append(im, "-secrets", write("typo.json", `{"appsecrets": "s3cr3t"}`)), 1, "typo.json"},
+		{"two values", "x", append(im, "-secrets", write("two.json", `{"appSecret": "s3cr3t"} {}`)), 1, "two.json"},
+		{"secret as a flag", "x", append(im, "-im-token", "s3cr3t"), 2, "im-token"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("IMREUSE_APP_SECRET", test.secret)
 			code, out, errs := command(t, test.args...)
-			if code != 1 || !strings.Contains(errs, test.wants) || strings.Contains(out+errs, "s3cr3t") {
-				t.Errorf("got exit status %d, %q and %q, want 1 and %q", code, out, errs, test.wants)
+			if code != test.status || out != "" || !strings.Contains(errs, test.wants) || strings.Contains(errs, "s3cr3t") {
+				t.Errorf("got exit status %d, %q and %q, want %d and %q", code, out, errs, test.status, test.wants)
 			}
 		})
+	}
+}
+
+func TestProvisionUpdateJSON(t *testing.T) {
+	server := nimhttptest.New(t, nimhttptest.Options{})
+	t.Setenv("IMREUSE_APP_SECRET", nimhttptest.AppSecret)
+	t.Setenv("IMREUSE_USER_TOKEN", "new-kit-token")
+	got := provisionOK(t, server, "update", "-user-uuid", nimhttptest.UserUUID)
+	if want := (provisioned{UserUUID: nimhttptest.UserUUID, Updated: true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// A dry run prints one JSON document, its secrets masked.
+func TestProvisionDryRunJSON(t *testing.T) {
+	server := nimhttptest.New(t, nimhttptest.Options{})
+	t.Setenv("IMREUSE_APP_SECRET", "app-s3cr3t")
+	t.Setenv("IMREUSE_IM_TOKEN", "im-s3cr3t<")
+	t.Setenv("IMREUSE_USER_TOKEN", `user-s3cr3t"`)
+	for what, method := range map[string]string{"im-account": "POST", "room-account": "POST", "meeting-account": "POST", "update": "PATCH"} {
+		code, out, errs := command(t, "provision", what, "-appkey", "app1", "-accid", "alice", "-dry-run", "-json", urlFlag(what), server.APIURL())
+		var got struct {
+			Method, URL string
+			Header      map[string]string
+			Body        map[string]any
+		}
+		if err := json.Unmarshal([]byte(out), &got); code != 0 || errs != "" || err != nil {
+			t.Errorf("%s: got exit status %d, %q and %v", what, code, errs, err)
+		}
+		if got.Method != method || !strings.HasPrefix(got.URL, server.APIURL()+"/") || got.Header["Checksum"] != "***" || len(got.Body) == 0 {
+			t.Errorf("%s: got %+v", what, got)
+		}
+		if strings.Contains(out, "s3cr3t") || !strings.Contains(out, `"***"`) {
+			t.Errorf("%s: the secrets are not masked:\n%s", what, out)
+		}
+	}
+	if got := server.Requests(); len(got) != 0 {
+		t.Errorf("got %d requests, want none", len(got))
 	}
 }

@@ -321,27 +321,27 @@ func TestSandboxBadUse(t *testing.T) {
 	tests := []struct {
 		name, wants string
 		args        []string
-	}{
+	}{ // exit status 1 or 2: see TestExitStatus
 		{"every address", `"0.0.0.0:0" is not on loopback`, []string{"-addr", "0.0.0.0:0"}},
 		{"port alone", `":0" is not on loopback`, []string{"-addr", ":0"}},
 		{"every address of IPv6", `"[::]:0" is not on loopback`, []string{"-addr", "[::]:0"}},
 		{"local network", `"192.168.1.2:0" is not on loopback`, []string{"-addr", "192.168.1.2:0"}},
 		{"name", `"example.com:0" is not on loopback`, []string{"-addr", "example.com:0"}},
 		{"no port", `"127.0.0.1" is not HOST:PORT`, []string{"-addr", "127.0.0.1"}},
-		{"port taken", "address already in use", []string{"-addr", strings.TrimPrefix(at["kit"], "http://")}},
+		{"port taken", "is taken: choose another with -addr", []string{"-addr", strings.TrimPrefix(at["kit"], "http://")}},
 		{"port out of range", "99999", []string{"-addr", "127.0.0.1:99999"}},
 		{"no such file", filepath.Join(folder, "none.json"), []string{"-accounts", filepath.Join(folder, "none.json")}},
 		{"file with no name", "-accounts: open", []string{"-accounts", ""}},
 		{"folder", folder, []string{"-accounts", folder}},
 		{"huge file", "more than 16777216 bytes", []string{"-accounts", huge}},
-		{"argument", "-accounts", []string{"accounts.json"}},
+		{"argument", "no arguments", []string{"accounts.json"}},
 		{"unknown flag", "port", []string{"-port", "1"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			code, _, stderr := command(t, append([]string{"sandbox"}, test.args...)...)
-			if code != 1 || !strings.Contains(stderr, test.wants) {
-				t.Errorf("got exit status %d and %q, want 1 and %q", code, stderr, test.wants)
+			if code == 0 || !strings.Contains(stderr, test.wants) {
+				t.Errorf("got exit status %d and %q, want a failure and %q", code, stderr, test.wants)
 			}
 		})
 	}
@@ -358,20 +358,15 @@ func TestSandboxNobodyReads(t *testing.T) {
 
 // The command as a process: main itself, with its signals.
 func TestSandboxProcess(t *testing.T) {
-	const child = "IMREUSE_TEST_SANDBOX"
-	if os.Getenv(child) != "" {
-		os.Args = []string{"imreuse", "sandbox"}
-		main()
-	}
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM to send")
 	}
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+	for signal, status := range map[os.Signal]int{syscall.SIGTERM: 0, os.Interrupt: 130} {
 		t.Run(fmt.Sprint(signal), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			c := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestSandboxProcess$")
-			c.Env = append(os.Environ(), child+"=1")
+			c := exec.CommandContext(ctx, os.Args[0], "sandbox")
+			c.Env = append(os.Environ(), asCommand+"=1")
 			var stderr bytes.Buffer
 			c.Stderr = &stderr
 			stdout, err := c.StdoutPipe()
@@ -390,8 +385,9 @@ func TestSandboxProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			rest, _ := io.ReadAll(out)
-			if err := c.Wait(); err != nil || len(rest) > 0 || stderr.Len() > 0 {
-				t.Errorf("got %v, %q and %q, want a clean end", err, rest, stderr.String())
+			c.Wait()
+			if code := c.ProcessState.ExitCode(); code != status || len(rest) > 0 || stderr.Len() > 0 {
+				t.Errorf("got exit status %d, %q and %q, want %d and nothing more", code, rest, stderr.String(), status)
 			}
 			wantGone(t, at["kit"])
 		})

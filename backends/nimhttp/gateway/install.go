@@ -145,14 +145,7 @@ func npmInstall(ctx context.Context, dir string) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("npm ci: %w", context.Cause(ctx))
 	}
-	return fmt.Errorf("%w: npm ci: %w: %s; is npm's registry reachable?", engine.ErrUnavailable, err, lastLines(output))
-}
-
-// lastLines is the end of what a command said, on one line.
-func lastLines(output []byte) string {
-	const most = 4
-	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
-	return strings.Join(lines[max(0, len(lines)-most):], "; ")
+	return fmt.Errorf("%w: npm ci: %w: %s; is npm's registry reachable?", engine.ErrUnavailable, err, npmReason(output))
 }
 
 // CheckNode fails with engine.ErrState where node is not there or too old.

@@ -1,0 +1,16 @@
+package gateway
+
+import "encoding/json"
+
+// sdkPackage is the vendor's IM SDK, as npm names it.
+const sdkPackage = "nim-web-sdk-ng"
+
+// SDKVersion returns the version of the vendor's IM SDK that Install fetches.
+func SDKVersion() string {
+	data, err := files.ReadFile("package.json")
+	var npm struct{ Dependencies map[string]string }
+	if err != nil || json.Unmarshal(data, &npm) != nil {
+		return "unknown"
+	}
+	return npm.Dependencies[sdkPackage]
+}
