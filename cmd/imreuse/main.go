@@ -84,7 +84,7 @@ func newRoot(stdout, stderr io.Writer) *cli.Command {
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: showCompletion,
 		Commands: []*cli.Command{
-			demoCommand(), sandboxCommand(), provisionCommand(), gatewayCommand(), versionCommand(),
+			demoCommand(), sandboxCommand(), provisionCommand(), gatewayCommand(), doctorCommand(), versionCommand(),
 		},
 	}
 	reportUsage(root)

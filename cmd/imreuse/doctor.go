@@ -1,0 +1,226 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/engine"
+)
+
+const doctorDoc = `It checks, in order, what a kit login and an IM login depend on, and prints one
+line for each check: what it found, and what to do if that is wrong. It changes
+nothing. With -login-im it logs IM in and out again; under a policy of one device
+that kicks the account's other devices.
+
+Secrets are never flags, and are never printed. They come from the environment:
+
+   IMREUSE_USER_TOKEN      the token of the kit account that -user names
+   IMREUSE_GATEWAY_SECRET  the secret of the gateway that -gateway names
+
+Without -gateway it starts the installed gateway for as long as it needs it.
+Without -user it asks the kit server to log in an account that does not exist,
+and a refusal is the right answer. The exit status is 1 if a check fails.`
+
+// checkLimit bounds each check.
+const checkLimit = 20 * time.Second
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "doctor",
+		Usage:       "check what a real account would get, and why",
+		Description: doctorDoc,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "appkey", Usage: "the `APPKEY` of the app", Required: true},
+			&cli.StringFlag{Name: "kit", Usage: "the `URL` of the kit server; without it, the vendor's"},
+			&cli.StringFlag{Name: "gateway", Usage: "the `URL` of an IM gateway that runs; without it, the installed one is started"},
+			&cli.StringFlag{Name: "user", Usage: "log in the kit account with this `USERUUID`"},
+			&cli.StringFlag{Name: "lbs", Usage: "the `URL` of the IM address service of a private deployment; with -link"},
+			&cli.StringFlag{Name: "link", Usage: "the `HOST:PORT` of its link server; with -lbs"},
+			&cli.BoolFlag{Name: "link-plain", Usage: "the link server has no TLS; on loopback only"},
+			&cli.BoolFlag{Name: "plain-http", Usage: "allow http to a kit server that is not on loopback"},
+			&cli.BoolFlag{Name: "login-im", Usage: "log the bound IM account in, and out again"},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON document"},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			d := newDoctor(nimhttp.Options{
+				AppKey:        c.String("appkey"),
+				KitURL:        cmp.Or(c.String("kit"), vendorKitURL),
+				GatewayURL:    c.String("gateway"),
+				GatewaySecret: os.Getenv("IMREUSE_GATEWAY_SECRET"),
+				LBSURL:        c.String("lbs"),
+				LinkAddr:      c.String("link"),
+				LinkPlain:     c.Bool("link-plain"),
+				PlainHTTP:     c.Bool("plain-http"),
+			}, engine.KitAccount{UserUUID: c.String("user"), Token: os.Getenv("IMREUSE_USER_TOKEN")})
+			d.loginIM = c.Bool("login-im")
+			if err := d.checkFlags(); err != nil {
+				return err
+			}
+			defer d.close()
+			return d.examine(ctx, newReporter(c.Root().Writer, c.Bool("json")))
+		},
+	}
+}
+
+// A doctor makes the checks, one after the other, and keeps what the later ones
+// need of the earlier ones.
+type doctor struct {
+	options nimhttp.Options
+	account engine.KitAccount // without a user and a token: none was named
+	loginIM bool
+	limit   time.Duration // of each check
+	direct  *http.Client  // as the SDK connects: without a proxy
+	proxied *http.Client  // as nimhttp connects to the kit server
+	secrets []string      // to be masked
+
+	stopGateway func()   // of the gateway that the doctor started; nil: none
+	links       []string // link servers, as the address service names them
+	skew        *skew    // that a server's clock showed; nil: none has
+	bound       engine.IMAccount
+	refused     error // by the kit server, of the account
+}
+
+func newDoctor(o nimhttp.Options, a engine.KitAccount) *doctor {
+	return &doctor{
+		options: o,
+		account: a,
+		limit:   checkLimit,
+		direct:  checkClient(nil),
+		proxied: checkClient(http.ProxyFromEnvironment),
+		secrets: []string{a.Token, o.GatewaySecret},
+	}
+}
+
+// flagNames are the flags that set the options of nimhttp.
+var flagNames = strings.NewReplacer("AppKey", "-appkey", "KitURL", "-kit", "GatewayURL", "-gateway",
+	"LBSURL", "-lbs", "LinkAddr", "-link", "LinkPlain", "-link-plain", "PlainHTTP", "-plain-http")
+
+// checkFlags refuses what nimhttp would refuse. The secret is left to the check
+// of the gateway, since it is not a flag.
+func (d *doctor) checkFlags() error {
+	o := d.options
+	o.GatewayURL = cmp.Or(o.GatewayURL, "http://127.0.0.1:1")
+	o.GatewaySecret = "a secret for the time being"
+	backend, err := nimhttp.New(o)
+	if err != nil {
+		return &usageError{errors.New(flagNames.Replace(err.Error()))}
+	}
+	return backend.Close() // it has sent nothing
+}
+
+func checkClient(proxy func(*http.Request) (*url.URL, error)) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  proxy,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (d *doctor) close() {
+	d.direct.CloseIdleConnections()
+	d.proxied.CloseIdleConnections()
+	if d.stopGateway != nil {
+		d.stopGateway()
+	}
+}
+
+// A check is one step. It returns what it found, or an error: a *failure has a
+// remedy of its own, and a *skip means that there was nothing to check.
+type check struct {
+	name  string
+	needs []string // earlier checks without which it makes no sense
+	run   func(*doctor, context.Context) (found string, err error)
+}
+
+// checks are in the order of the ladder: IM, and then the kit on top of it.
+var checks = []check{
+	{"node", nil, (*doctor).checkNode},
+	{"sdk", nil, (*doctor).checkSDK},
+	{"gateway", []string{"node", "sdk"}, (*doctor).checkGateway},
+	{"lbs", nil, (*doctor).checkLBS},
+	{"link", nil, (*doctor).checkLink},
+	{"clock", nil, (*doctor).checkClock},
+	{"kit", nil, (*doctor).checkKit},
+	{"account", []string{"kit"}, (*doctor).checkAccount},
+	{"im-login", []string{"gateway", "link", "account"}, (*doctor).checkIMLogin},
+}
+
+type failure struct {
+	error
+	remedy string
+}
+
+func (f *failure) Unwrap() error { return f.error }
+
+type skip struct {
+	reason   string
+	harmless bool // later checks do not miss it
+}
+
+func (s *skip) Error() string { return s.reason }
+
+// examine makes every check, and fails if one of them does, or ctx ends.
+func (d *doctor) examine(ctx context.Context, r *reporter) error {
+	missing := map[string]bool{}
+	for _, c := range checks {
+		f := d.examineOne(ctx, c, missing)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		missing[c.name] = f.blocks
+		if err := r.add(d.masked(f)); err != nil {
+			return err
+		}
+	}
+	return r.finish(mask(d.bound.Accid, d.secrets))
+}
+
+func (d *doctor) examineOne(ctx context.Context, c check, missing map[string]bool) finding {
+	for _, need := range c.needs {
+		if missing[need] {
+			return finding{Name: c.name, Status: statusSkipped, Detail: "it needs the check " + need, blocks: true}
+		}
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, d.limit, fmt.Errorf("%w: no answer within %v", engine.ErrUnavailable, d.limit))
+	defer cancel()
+	found, err := c.run(d, bounded)
+	f := newFinding(c.name, found, err)
+	if f.Status == statusFailed && bounded.Err() != nil {
+		f.Detail = context.Cause(bounded).Error()
+	}
+	return f
+}
+
+func newFinding(name, found string, err error) finding {
+	var skipped *skip
+	var failed *failure
+	switch {
+	case err == nil:
+		return finding{Name: name, Status: statusOK, Detail: found}
+	case errors.As(err, &skipped):
+		return finding{Name: name, Status: statusSkipped, Detail: skipped.reason, blocks: !skipped.harmless}
+	case errors.As(err, &failed):
+		return finding{Name: name, Status: statusFailed, Detail: err.Error(), Remedy: failed.remedy, blocks: true}
+	}
+	return finding{Name: name, Status: statusFailed, Detail: err.Error(), Remedy: engine.CodeOf(err).Remedy(), blocks: true}
+}
+
+// masked is f without any secret that the doctor knows, wherever it came from.
+func (d *doctor) masked(f finding) finding {
+	f.Detail, f.Remedy = oneLine(mask(f.Detail, d.secrets)), oneLine(mask(f.Remedy, d.secrets))
+	return f
+}

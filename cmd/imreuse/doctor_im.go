@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The checks of IM.
+
+const installGateway = "Run: imreuse gateway install"
+
+// runsAlready is why Node and the SDK of this machine do not matter.
+func (d *doctor) runsAlready() error {
+	if d.options.GatewayURL == "" {
+		return nil
+	}
+	return &skip{"the gateway that -gateway names runs already", true}
+}
+
+func (d *doctor) checkNode(ctx context.Context) (string, error) {
+	if err := d.runsAlready(); err != nil {
+		return "", err
+	}
+	if err := gateway.CheckNode(ctx, "node"); err != nil {
+		return "", &failure{err, "Install a newer Node, and put it on PATH"}
+	}
+	return "Node is new enough for the gateway", nil
+}
+
+func (d *doctor) checkSDK(context.Context) (string, error) {
+	if err := d.runsAlready(); err != nil {
+		return "", err
+	}
+	if os.Getenv("NIM_SDK") != "" {
+		return "the gateway takes the SDK that NIM_SDK names", nil
+	}
+	dir, err := gateway.Dir()
+	if err != nil {
+		return "", err
+	}
+	if !gateway.Installed(dir) {
+		return "", &failure{errors.New("the gateway and the vendor's IM SDK are not installed"), installGateway}
+	}
+	version, err := installedSDK(dir)
+	if err != nil || version != gateway.SDKVersion() {
+		return "", &failure{fmt.Errorf("the SDK in %s has the version %q, want %q", dir, version, gateway.SDKVersion()), "Remove that folder. " + installGateway}
+	}
+	return "the vendor's IM SDK " + version + " is installed", nil
+}
+
+func installedSDK(dir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "node_modules", "nim-web-sdk-ng", "package.json"))
+	if err != nil {
+		return "", err
+	}
+	var npm struct{ Version string }
+	err = json.Unmarshal(data, &npm)
+	return npm.Version, err
+}
+
+// checkGateway starts the installed gateway, if none was named, and looks into
+// a slot that nobody uses: that proves the gateway and the secret, and changes
+// nothing.
+func (d *doctor) checkGateway(ctx context.Context) (string, error) {
+	if d.options.GatewayURL == "" {
+		if err := d.startGateway(ctx); err != nil {
+			return "", &failure{err, "Run imreuse gateway, and see what it says"}
+		}
+	}
+	im, err := nimhttp.NewIM(d.options)
+	if err == nil {
+		defer im.Close()
+		_, err = im.AdoptIM(ctx, engine.Notify{})
+	}
+	switch {
+	case err == nil:
+		return d.options.GatewayURL + " answers, and has the secret", nil
+	case errors.Is(err, engine.ErrArgument):
+		return "", &failure{err, "Set IMREUSE_GATEWAY_SECRET to the secret that the gateway was started with, or printed"}
+	}
+	return "", &failure{err, "Start it with: imreuse gateway. Check -gateway, and that IMREUSE_GATEWAY_SECRET is its secret"}
+}
+
+// startGateway starts a gateway that lives as long as the doctor. ctx bounds
+// only the start.
+func (d *doctor) startGateway(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	release := context.AfterFunc(ctx, end)
+	defer release()
+	g, err := nimhttp.StartGateway(life, nimhttp.GatewayOptions{})
+	if err != nil {
+		end()
+		return err
+	}
+	d.stopGateway = func() {
+		_ = g.Close()
+		end()
+	}
+	d.options.GatewayURL, d.options.GatewaySecret = g.URL(), g.Secret()
+	d.secrets = append(d.secrets, g.Secret())
+	return nil
+}
+
+// vendorLBS is where the vendor's SDK asks for a link server.
+var vendorLBS = []string{"https://lbs.netease.im/lbs/webconf.jsp", "https://lbs-sdk.netease.im/lbs/webconf.jsp"}
+
+// checkLBS asks the address service, as the SDK does before each login.
+func (d *doctor) checkLBS(ctx context.Context) (string, error) {
+	services := vendorLBS
+	if d.options.LBSURL != "" {
+		services = []string{d.options.LBSURL}
+	}
+	var errs []error
+	for _, service := range services {
+		links, err := d.askLBS(ctx, service)
+		if err == nil {
+			d.links = links
+			return service + " names the link servers " + strings.Join(links, ", "), nil
+		}
+		errs = append(errs, err)
+	}
+	return "", &failure{errors.Join(errs...), "Check -lbs, and that this machine can connect to it without a proxy"}
+}
+
+func (d *doctor) askLBS(ctx context.Context, service string) ([]string, error) {
+	query := url.Values{"k": {d.options.AppKey}, "id": {""}, "sv": {"180"}, "pv": {"1"}, "networkType": {"0"}, "lv": {"1"}}
+	res, body, err := d.get(ctx, d.direct, service+"?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered HTTP %d", service, res.StatusCode)
+	}
+	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		return nil, fmt.Errorf("%s did not answer as application/json, which the SDK wants", service)
+	}
+	var answer struct {
+		Common struct {
+			Mix      []string `json:"mix.link"`
+			Standard []string `json:"link.default"`
+		} `json:"common"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return nil, fmt.Errorf("%s did not answer as an address service does", service)
+	}
+	links := slices.DeleteFunc(append(answer.Common.Mix, answer.Common.Standard...), notHostPort)
+	if len(links) == 0 {
+		return nil, fmt.Errorf("%s names no link server", service)
+	}
+	slices.Sort(links)
+	return slices.Compact(links), nil
+}
+
+// checkLink opens a link as the SDK does, and closes it before any login.
+func (d *doctor) checkLink(ctx context.Context) (string, error) {
+	links := d.links
+	if own := d.options.LinkAddr; own != "" && !slices.Contains(links, own) {
+		links = append(slices.Clone(links), own)
+	}
+	if len(links) == 0 {
+		return "", &skip{reason: "it needs the check lbs"}
+	}
+	var errs []error
+	for _, link := range links {
+		address := "wss://" + link + "/websocket"
+		if d.options.LinkPlain {
+			address = "ws://" + link + "/websocket"
+		}
+		ws, _, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: d.direct})
+		if err == nil {
+			ws.CloseNow()
+			return address + " opens", nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", address, err))
+	}
+	return "", &failure{errors.Join(errs...), "Check -link and -link-plain, and that this machine can connect to it without a proxy"}
+}
+
+// checkIMLogin logs the bound account in through the gateway, and out again.
+func (d *doctor) checkIMLogin(ctx context.Context) (string, error) {
+	if !d.loginIM {
+		return "", &skip{"-login-im was not given", true}
+	}
+	im, err := nimhttp.NewIM(d.options)
+	if err != nil {
+		return "", err
+	}
+	defer im.Close()
+	if err := im.InitIM(ctx, cmp.Or(d.bound.AppKey, d.options.AppKey)); err != nil {
+		return "", err
+	}
+	watched := engine.Notify{Lost: func(error) {}, Link: func(bool) {}}
+	if err := im.LoginIM(ctx, d.bound, watched); err != nil {
+		return "", err
+	}
+	if err := im.LogoutIM(ctx); err != nil {
+		return "", fmt.Errorf("the login succeeded, and the logout did not: %w", err)
+	}
+	return fmt.Sprintf("%q was logged in and out again", d.bound.Accid), nil
+}
