@@ -15,10 +15,10 @@ import (
 const (
 	demoAppKey = "demo-app-key"
 	demoDoc    = `The IM cloud and the kit server are in memory: nothing is sent anywhere, and
-nothing needs to be set up. Every state that is printed came from the engine's
-Watch, and every failure is the error that the call returned.
+nothing needs to be set up. Every state comes from the engine's Watch, and every
+failure is the error that a call returned.
 
-Colour is used on a terminal only, and never where NO_COLOR is set.`
+It uses colour on a terminal only, and never if NO_COLOR is set.`
 )
 
 // The app's IM account, and somebody else's.
@@ -31,7 +31,7 @@ func demoCommand() *cli.Command {
 	var mode engine.Mode
 	return &cli.Command{
 		Name:        "demo",
-		Usage:       "take a kit account from uninitialized to kit_logged_in, in each mode, and through what can go wrong",
+		Usage:       "show the engine at work, in each mode and through what can go wrong",
 		Description: demoDoc,
 		Flags: []cli.Flag{
 			&cli.StringFlag{

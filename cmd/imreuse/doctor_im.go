@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -21,6 +24,9 @@ import (
 )
 
 // The checks of IM.
+
+// mostLinks of those that the address service names are tried.
+const mostLinks = 4
 
 const installGateway = "Run: imreuse gateway install"
 
@@ -39,7 +45,8 @@ func (d *doctor) checkNode(ctx context.Context) (string, error) {
 	if err := gateway.CheckNode(ctx, "node"); err != nil {
 		return "", &failure{err, "Install a newer Node, and put it on PATH"}
 	}
-	return "Node is new enough for the gateway", nil
+	version, err := exec.CommandContext(ctx, "node", "--version").Output()
+	return "Node " + strings.TrimSpace(string(version)), err
 }
 
 func (d *doctor) checkSDK(context.Context) (string, error) {
@@ -89,11 +96,21 @@ func (d *doctor) checkGateway(ctx context.Context) (string, error) {
 	}
 	switch {
 	case err == nil:
-		return d.options.GatewayURL + " answers, and has the secret", nil
+		return d.options.GatewayURL + " answers, and has the secret; its SDK is " + d.gatewaySDK(ctx), nil
 	case errors.Is(err, engine.ErrArgument):
 		return "", &failure{err, "Set IMREUSE_GATEWAY_SECRET to the secret that the gateway was started with, or printed"}
 	}
 	return "", &failure{err, "Start it with: imreuse gateway. Check -gateway, and that IMREUSE_GATEWAY_SECRET is its secret"}
+}
+
+// gatewaySDK returns the version of the SDK, as the gateway reports it.
+func (d *doctor) gatewaySDK(ctx context.Context) string {
+	_, body, err := get(ctx, d.direct, strings.TrimRight(d.options.GatewayURL, "/")+"/healthz")
+	var health struct{ SDK string }
+	if err != nil || json.Unmarshal(body, &health) != nil {
+		return "unknown"
+	}
+	return cmp.Or(health.SDK, "unknown")
 }
 
 // startGateway starts a gateway that lives as long as the doctor. ctx bounds
@@ -127,7 +144,7 @@ func (d *doctor) checkLBS(ctx context.Context) (string, error) {
 	}
 	var errs []error
 	for _, service := range services {
-		links, err := d.askLBS(ctx, service)
+		links, err := d.askLBS(ctx, service, d.limit/time.Duration(len(services)))
 		if err == nil {
 			d.links = links
 			return service + " names the link servers " + strings.Join(links, ", "), nil
@@ -137,12 +154,15 @@ func (d *doctor) checkLBS(ctx context.Context) (string, error) {
 	return "", &failure{errors.Join(errs...), "Check -lbs, and that this machine can connect to it without a proxy"}
 }
 
-func (d *doctor) askLBS(ctx context.Context, service string) ([]string, error) {
+func (d *doctor) askLBS(ctx context.Context, service string, limit time.Duration) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	query := url.Values{"k": {d.options.AppKey}, "id": {""}, "sv": {"180"}, "pv": {"1"}, "networkType": {"0"}, "lv": {"1"}}
-	res, body, err := d.get(ctx, d.direct, service+"?"+query.Encode())
+	res, body, err := get(ctx, d.direct, service+"?"+query.Encode())
 	if err != nil {
 		return nil, err
 	}
+	d.noteTime(res)
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered HTTP %d", service, res.StatusCode)
 	}
@@ -158,12 +178,16 @@ func (d *doctor) askLBS(ctx context.Context, service string) ([]string, error) {
 	if json.Unmarshal(body, &answer) != nil {
 		return nil, fmt.Errorf("%s did not answer as an address service does", service)
 	}
-	links := slices.DeleteFunc(append(answer.Common.Mix, answer.Common.Standard...), notHostPort)
+	var links []string
+	for _, link := range append(answer.Common.Mix, answer.Common.Standard...) {
+		if _, _, err := net.SplitHostPort(link); err == nil && !slices.Contains(links, link) {
+			links = append(links, link)
+		}
+	}
 	if len(links) == 0 {
 		return nil, fmt.Errorf("%s names no link server", service)
 	}
-	slices.Sort(links)
-	return slices.Compact(links), nil
+	return links[:min(len(links), mostLinks)], nil
 }
 
 // checkLink opens a link as the SDK does, and closes it before any login.
@@ -181,14 +205,23 @@ func (d *doctor) checkLink(ctx context.Context) (string, error) {
 		if d.options.LinkPlain {
 			address = "ws://" + link + "/websocket"
 		}
-		ws, _, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: d.direct})
+		err := d.openLink(ctx, address, d.limit/time.Duration(len(links)))
 		if err == nil {
-			ws.CloseNow()
 			return address + " opens", nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", address, err))
 	}
 	return "", &failure{errors.Join(errs...), "Check -link and -link-plain, and that this machine can connect to it without a proxy"}
+}
+
+func (d *doctor) openLink(ctx context.Context, address string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: d.direct})
+	if err != nil {
+		return err
+	}
+	return ws.CloseNow()
 }
 
 // checkIMLogin logs the bound account in through the gateway, and out again.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -23,13 +22,8 @@ const (
 	longestReply = 1 << 20
 )
 
-func notHostPort(addr string) bool {
-	_, _, err := net.SplitHostPort(addr)
-	return err != nil
-}
-
-// get fetches a URL, bounded, and notes what time the server has.
-func (d *doctor) get(ctx context.Context, client *http.Client, address string) (*http.Response, []byte, error) {
+// get fetches a URL, and no more of it than a reply may have.
+func get(ctx context.Context, client *http.Client, address string) (*http.Response, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, nil, err
@@ -39,9 +33,6 @@ func (d *doctor) get(ctx context.Context, client *http.Client, address string) (
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		d.skew = &skew{r.URL.Host, time.Since(date)}
-	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, longestReply))
 	return res, body, err
 }
@@ -52,14 +43,21 @@ type skew struct {
 	ahead  time.Duration
 }
 
+// noteTime keeps what time a server of the vendor's has.
+func (d *doctor) noteTime(res *http.Response) {
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		d.skew = &skew{res.Request.URL.Host, time.Since(date)}
+	}
+}
+
 // checkClock compares the clock with the kit server's, or with the address
 // service's if the kit server does not tell.
 func (d *doctor) checkClock(ctx context.Context) (string, error) {
-	if _, _, err := d.get(ctx, d.proxied, d.options.KitURL); err != nil && d.skew == nil {
-		return "", &skip{"no server told the time", true}
+	if res, _, err := get(ctx, d.proxied, d.options.KitURL); err == nil {
+		d.noteTime(res)
 	}
 	if d.skew == nil {
-		return "", &skip{"the kit server does not tell the time", true}
+		return "", &skip{"no server told the time", true}
 	}
 	ahead := d.skew.ahead.Round(time.Second)
 	if ahead.Abs() > longestSkew {

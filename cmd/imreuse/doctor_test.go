@@ -226,6 +226,17 @@ func TestDoctorFindsFaults(t *testing.T) {
 	}
 }
 
+// The clock is compared with a server of the vendor's, not with the gateway,
+// which has the same clock.
+func TestDoctorNoTime(t *testing.T) {
+	p := newPractice(t, nimhttptest.Options{})
+	p.flags["-kit"], p.flags["-lbs"] = "http://"+nobody(t), "http://"+nobody(t)+"/lbs"
+	_, r, _ := p.examine(t)
+	if r.find(t, "gateway").Status != statusOK || r.find(t, "clock").Status != statusSkipped {
+		t.Errorf("got %+v", r)
+	}
+}
+
 // answer lets the kit server give that answer a few times.
 func (p *practice) answer(path, body string, times int) {
 	header := http.Header{"Content-Type": {"application/json"}}
