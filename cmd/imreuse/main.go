@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,14 +61,15 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 
 // run runs the command, prints its error, and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := newRoot(stdout, stderr).Run(ctx, args)
+	root := newRoot(stdout, stderr)
+	err := root.Run(ctx, args)
 	code := exitStatus(ctx, err)
 	switch code {
 	case 0, exitInterrupt, exitTerminate: // nobody needs to be told about their own signal
 	case exitUsage:
 		fmt.Fprintln(stderr, "imreuse:", usageText(err))
 	default:
-		fmt.Fprintln(stderr, "imreuse:", explainTakenPort(err))
+		fmt.Fprintln(stderr, "imreuse:", explainTakenPort(root, err))
 	}
 	return code
 }
@@ -115,13 +117,32 @@ func isUsage(err error) bool {
 	return errors.As(err, &usage) || isNoHelp(err) || errors.Is(err, engine.ErrArgument)
 }
 
-// explainTakenPort replaces the error of a port that is in use.
-func explainTakenPort(err error) error {
+// explainTakenPort replaces the error of a port that is in use, and names the
+// flag that chose it.
+func explainTakenPort(root *cli.Command, err error) error {
 	var op *net.OpError
-	if errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op) && op.Addr != nil {
-		return fmt.Errorf("port %s is taken: choose another with -addr", op.Addr)
+	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &op) || op.Addr == nil {
+		return err
 	}
-	return err
+	flag := cmp.Or(flagWithPort(root, op.Addr.String()), "addr")
+	return fmt.Errorf("port %s is taken: choose another with -%s", op.Addr, flag)
+}
+
+// flagWithPort returns the name of the flag that was set to the port of addr; "":
+// none was.
+func flagWithPort(c *cli.Command, addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	for _, f := range c.Flags {
+		if _, set, err := net.SplitHostPort(fmt.Sprint(f.Get())); f.IsSet() && err == nil && set == port {
+			return f.Names()[0]
+		}
+	}
+	for _, sub := range c.Commands {
+		if name := flagWithPort(sub, addr); name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // takenPort returns the reason that a child process could not listen on addr,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/urfave/cli/v3"
 )
 
 // What a command line comes to. A usage error is one line on stderr, and
@@ -92,6 +95,38 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("got stderr %q, want one line with %q in it", errs, test.stderr)
 			}
 		})
+	}
+}
+
+// The flag that is named is the one that chose the port.
+func TestTakenPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	addr := listener.Addr().String()
+	_, port, _ := net.SplitHostPort(addr)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"imreuse", "listen", "-addr", addr}, "port " + addr + " is taken: choose another with -addr"},
+		{[]string{"imreuse", "listen", "-other-addr", addr}, "port " + addr + " is taken: choose another with -other-addr"},
+		{[]string{"imreuse", "listen", "-other-addr", "localhost:" + port}, "port " + addr + " is taken: choose another with -other-addr"},
+	} {
+		root := newRoot(new(bytes.Buffer), new(bytes.Buffer))
+		root.Commands = append(root.Commands, &cli.Command{
+			Name:  "listen",
+			Flags: []cli.Flag{addrFlag(), &cli.StringFlag{Name: "other-addr"}},
+			Action: func(context.Context, *cli.Command) error {
+				_, err := net.Listen("tcp", addr)
+				return err
+			},
+		})
+		if err := explainTakenPort(root, root.Run(t.Context(), test.args)); err.Error() != test.want {
+			t.Errorf("%q: got %q, want %q", test.args, err, test.want)
+		}
 	}
 }
 
