@@ -2,6 +2,8 @@ module github.com/imreuse/imreuse
 
 go 1.25.0
 
+toolchain go1.26.11
+
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/coder/websocket v1.8.15
