@@ -185,8 +185,12 @@ func (s *Service) endLocked(accid string, cause error) {
 func (s *Service) EndKit(userUUID string, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endKitLocked(fold(userUUID), cause)
+}
+
+func (s *Service) endKitLocked(userUUID string, cause error) {
 	for d := range s.active {
-		if k := d.session; k != nil && k.userUUID == fold(userUUID) {
+		if k := d.session; k != nil && k.userUUID == userUUID {
 			d.session = nil
 			d.trackLocked()
 			if k.lost != nil {
@@ -194,6 +198,28 @@ func (s *Service) EndKit(userUUID string, cause error) {
 			}
 		}
 	}
+}
+
+// RemoveKit removes a kit account and the IM account that it is bound to, and
+// reports whether they are gone: it does nothing while that IM account is
+// logged in anywhere. Kit sessions of the account end with
+// engine.ErrTokenRejected.
+func (s *Service) RemoveKit(userUUID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.kits[fold(userUUID)]
+	if a == nil {
+		return true
+	}
+	for d := range s.active {
+		if d.accid != "" && d.accid == a.accid {
+			return false
+		}
+	}
+	delete(s.kits, fold(userUUID))
+	delete(s.im, a.accid)
+	s.endKitLocked(fold(userUUID), engine.ErrTokenRejected)
+	return true
 }
 
 func (s *Service) authenticate(k engine.KitAccount) (engine.IMAccount, error) {

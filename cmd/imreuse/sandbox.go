@@ -1,12 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
 
+	"github.com/google/uuid"
 	"github.com/urfave/cli/v3"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
@@ -14,31 +23,66 @@ import (
 )
 
 const sandboxDoc = `The kit server answers kit login, anonymous login and token checks as the
-vendor's does, to any client in any language, browsers among them. The server
-API makes and shows accounts, which the kit server then knows: of IM (v2),
-NERoom and meetings. The IM cloud, an address service and a link server, lets the
-vendor's own JavaScript SDK (10.x) log in with the same accounts; it is no NIM
-server and carries no messages. The first line of its output is JSON with the
-address of each:
+vendor's does, to clients in any language, including browsers. The server API
+makes and shows accounts of IM (v2), NERoom and meetings, and the kit server
+knows them at once. The IM cloud, which is an address service and a link server,
+lets the vendor's own JavaScript SDK (10.x) log in with the same accounts. It is
+not a NIM server and carries no messages. The first line of output is JSON with
+the address of each:
 
    {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000",
     "gateway":"http://127.0.0.1:40001","gatewaySecret":"0f8f…",
-    "lbs":"http://127.0.0.1:40002/lbs","link":"127.0.0.1:40002"}
+    "lbs":"http://127.0.0.1:40002/lbs","link":"127.0.0.1:40002",
+    "control":"http://127.0.0.1:40003","controlSecret":"5c1d…"}
 
-which is one line there. The gateway serves what imreuse gateway does, without
-Node: its IM is the accounts alone, whatever servers a client names to it. An SDK
-takes the last two as lbsUrls and linkUrl, with linkSSL false.
+all in one line. The gateway does what imreuse gateway does, without Node: it
+knows only the sandbox's accounts, whatever servers a client names to it. An SDK
+takes lbs and link as lbsUrls and linkUrl, with linkSSL false.
 
-Others cannot reach them: they listen on loopback only. It runs until it is
-interrupted. Without -accounts it has those of the vendor's guides:
+Through the control endpoint a test kicks an account, ends a login, expires a
+kit token, takes a link down and back up, and makes calls fail:
+
+   curl -sSf -H "Authorization: Bearer $IMREUSE_CONTROL_SECRET" \
+     -d '{"accid": "myaccid", "reason": 2}' $IMREUSE_CONTROL_URL/v1/kick
+
+Each call, and how to use the sandbox from a script, is described in
+docs/sandbox.md, at https://github.com/imreuse/imreuse/blob/main/docs/sandbox.md
+
+The sandbox listens on loopback only and runs until it is interrupted. It keeps
+1000 temporary accounts: a new one then replaces the oldest that is not logged
+in to IM. Without -accounts it has the accounts of the vendor's guides:
 
    {"appKey": "` + nimhttptest.AppKey + `", "appSecret": "` + nimhttptest.AppSecret + `",
     "im":  [{"accid": "` + nimhttptest.Accid + `", "token": "` + nimhttptest.IMToken + `"}],
     "kit": [{"userUuid": "` + nimhttptest.UserUUID + `", "userToken": "` + nimhttptest.UserToken + `", "accid": "` + nimhttptest.Accid + `"}]}
 
-That is what the file looks like, too. appSecret may be left out: then the
-server API refuses every call. The vendor's web kit wants the userUuid of a kit
-account to be the accid that it is bound to.`
+The accounts file has the same form. appSecret may be left out: then the server
+API refuses every call. The vendor's web kit needs a kit account whose userUuid
+is the accid that it is bound to.`
+
+// addresses is what a client needs to know, with the names that it has in the
+// JSON and in the environment of a script.
+type addresses struct {
+	Kit           string `json:"kit" env:"IMREUSE_KIT_URL"`
+	API           string `json:"api" env:"IMREUSE_API_URL"`
+	Gateway       string `json:"gateway" env:"IMREUSE_GATEWAY_URL"`
+	GatewaySecret string `json:"gatewaySecret" env:"IMREUSE_GATEWAY_SECRET"`
+	LBS           string `json:"lbs" env:"IMREUSE_LBS_URL"`
+	Link          string `json:"link" env:"IMREUSE_LINK_ADDR"`
+	Control       string `json:"control" env:"IMREUSE_CONTROL_URL"`
+	ControlSecret string `json:"controlSecret" env:"IMREUSE_CONTROL_SECRET"`
+}
+
+// exports are lines that a POSIX shell can read.
+func (a addresses) exports() []byte {
+	var lines []byte
+	v := reflect.ValueOf(a)
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		quoted := strings.ReplaceAll(v.FieldByIndex(field.Index).String(), "'", `'\''`)
+		lines = fmt.Appendf(lines, "export %s='%s'\n", field.Tag.Get("env"), quoted)
+	}
+	return lines
+}
 
 func sandboxCommand() *cli.Command {
 	return &cli.Command{
@@ -47,48 +91,159 @@ func sandboxCommand() *cli.Command {
 		Description: sandboxDoc,
 		Flags: []cli.Flag{
 			addrFlag(),
+			&cli.StringFlag{Name: "gateway-addr", Value: anyPort, Usage: "let the gateway listen on this loopback `ADDRESS`"},
+			&cli.StringFlag{Name: "im-addr", Value: anyPort, Usage: "let the IM cloud listen on this loopback `ADDRESS`"},
+			&cli.StringFlag{Name: "control-addr", Value: anyPort, Usage: "let the control endpoint listen on this loopback `ADDRESS`"},
+			secretFlag("gateway-secret", "gateway", "IMREUSE_GATEWAY_SECRET"),
+			secretFlag("control-secret", "control endpoint", "IMREUSE_CONTROL_SECRET"),
 			&cli.StringFlag{Name: "accounts", Usage: "read the accounts from this JSON `FILE`"},
+			&cli.StringFlag{Name: "out", Usage: "also write the JSON to this `FILE`, which is removed at the end"},
+			&cli.BoolFlag{Name: "env", Usage: "print lines that a shell can read, such as export IMREUSE_KIT_URL='…', in place of JSON"},
+			&cli.BoolFlag{Name: "v", Usage: "log each request to stderr: method, path, status, duration and peer, no token"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.Args().Present() {
-				return fmt.Errorf("sandbox takes no arguments, only -addr and -accounts")
+				return fmt.Errorf("sandbox takes no arguments, only flags such as -addr and -accounts")
 			}
-			var options nimhttptest.Options
-			if c.IsSet("accounts") {
-				var err error
-				if options, err = readAccounts(c.String("accounts")); err != nil {
-					return err
-				}
+			s, err := newSandbox(c)
+			if err != nil {
+				return err
 			}
-			options.Addr = c.String("addr")
-			return serveSandbox(ctx, c.Root().Writer, options)
+			return s.serve(ctx, c.Root().Writer)
 		},
 	}
 }
 
-// serveSandbox serves until ctx ends.
-func serveSandbox(ctx context.Context, out io.Writer, o nimhttptest.Options) error {
-	server, err := nimhttptest.Start(o)
+const anyPort = "127.0.0.1:0"
+
+func secretFlag(name, of, env string) cli.Flag {
+	return &cli.StringFlag{Name: name, Sources: cli.EnvVars(env), Usage: "the `SECRET` of the " + of + "; empty: a new one"}
+}
+
+// A sandbox is what its flags ask for.
+type sandbox struct {
+	options       nimhttptest.Options
+	imAddr        string
+	controlAddr   string
+	controlSecret string
+	out           string // the file that gets the JSON; "": none
+	asExports     bool
+}
+
+func newSandbox(c *cli.Command) (*sandbox, error) {
+	s := &sandbox{
+		imAddr:        c.String("im-addr"),
+		controlAddr:   c.String("control-addr"),
+		controlSecret: c.String("control-secret"),
+		out:           c.String("out"),
+		asExports:     c.Bool("env"),
+	}
+	if c.IsSet("out") && s.out == "" {
+		return nil, errors.New("-out: the name of the file is empty")
+	}
+	if c.IsSet("accounts") {
+		var err error
+		if s.options, err = readAccounts(c.String("accounts")); err != nil {
+			return nil, err
+		}
+	}
+	s.options.Addr = c.String("addr")
+	s.options.GatewayAddr = c.String("gateway-addr")
+	s.options.GatewaySecret = c.String("gateway-secret")
+	for name, secret := range map[string]string{"-gateway-secret": s.options.GatewaySecret, "-control-secret": s.controlSecret} {
+		if secret == "" {
+			continue
+		}
+		if err := checkText(name, secret); err != nil {
+			return nil, err
+		}
+	}
+	if s.controlSecret == "" {
+		s.controlSecret = uuid.NewString()
+	}
+	if c.Bool("v") {
+		s.options.Logger = slog.New(slog.NewTextHandler(c.Root().ErrWriter, nil))
+	}
+	return s, nil
+}
+
+// serve serves until ctx ends.
+func (s *sandbox) serve(ctx context.Context, out io.Writer) error {
+	server, err := nimhttptest.Start(s.options)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	cloud, err := nimcloud.Start(nimcloud.Options{World: server.World()})
+	cloud, err := nimcloud.Start(nimcloud.Options{World: server.World(), Addr: s.imAddr, Logger: s.options.Logger})
 	if err != nil {
 		return err
 	}
 	defer cloud.Close()
-	first := struct {
-		Kit           string `json:"kit"`
-		API           string `json:"api"`
-		Gateway       string `json:"gateway"`
-		GatewaySecret string `json:"gatewaySecret"`
-		LBS           string `json:"lbs"`
-		Link          string `json:"link"`
-	}{server.KitURL(), server.APIURL(), server.GatewayURL(), server.GatewaySecret(), cloud.LBSURL(), cloud.LinkAddr()}
-	if err := json.NewEncoder(out).Encode(first); err != nil {
+	control, err := startControl(s.controlAddr, s.controlSecret, server, cloud, s.options.Logger)
+	if err != nil {
+		return err
+	}
+	stop := sync.OnceValue(func() error {
+		return errors.Join(control.listener.Close(), cloud.Close(), server.Close())
+	})
+	defer stop()
+	remove, err := s.announce(out, addresses{
+		server.KitURL(), server.APIURL(), server.GatewayURL(), server.GatewaySecret(),
+		cloud.LBSURL(), cloud.LinkAddr(), control.url(), s.controlSecret,
+	})
+	if err != nil {
 		return err
 	}
 	<-ctx.Done()
-	return errors.Join(cloud.Close(), server.Close())
+	return errors.Join(remove(), stop())
+}
+
+// announce tells clients where the servers are, and returns what takes the file
+// back.
+func (s *sandbox) announce(out io.Writer, at addresses) (remove func() error, err error) {
+	text, err := json.Marshal(at)
+	if err != nil {
+		return nil, err
+	}
+	text = append(text, '\n')
+	remove = func() error { return nil }
+	if s.out != "" {
+		if err := writeFile(s.out, text); err != nil {
+			return nil, fmt.Errorf("-out: %w", err)
+		}
+		remove = func() error { return removeOwn(s.out, text) }
+	}
+	if s.asExports {
+		text = at.exports()
+	}
+	if _, err := out.Write(text); err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	return remove, nil
+}
+
+// writeFile writes a file that only this user can read, since it has secrets in
+// it. Whoever sees it sees all of it.
+func writeFile(name string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), name)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
+}
+
+// removeOwn removes the file, unless another sandbox has written it since.
+func removeOwn(name string, text []byte) error {
+	now, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(now, text) {
+		return nil
+	}
+	return errors.Join(err, os.Remove(name))
 }

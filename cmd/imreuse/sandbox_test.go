@@ -53,7 +53,7 @@ func firstLine(t *testing.T, out *bufio.Reader) map[string]string {
 	}
 	var first map[string]string
 	err = json.Unmarshal([]byte(line), &first)
-	if err != nil || len(first) != 6 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
+	if err != nil || len(first) != 8 || !strings.HasPrefix(first["kit"], "http://") || !strings.HasPrefix(first["api"], "http://") {
 		t.Fatalf("got %q and %v, want the addresses of kit server, server API, gateway and IM cloud", line, err)
 	}
 	wantGateway(t, first)

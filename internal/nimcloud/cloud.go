@@ -45,6 +45,7 @@ package nimcloud
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -58,6 +59,8 @@ import (
 type Options struct {
 	World *mockim.Service // whose accounts log in, and whose rules hold
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
+
+	Logger *slog.Logger // of each HTTP request, without queries and headers; nil: none is logged
 }
 
 // A Cloud is an address service and a link server that listen on one port. It
@@ -78,6 +81,7 @@ type Cloud struct {
 	opened   uint64
 	controls controls
 	owed     map[deviceKey]int // the code that the next login of a device is refused with
+	down     map[string]bool   // accounts whose links are down
 }
 
 // A deviceKey is one SDK instance of an account.
@@ -135,13 +139,14 @@ func start(o Options, l limits) (*Cloud, error) {
 		stop:     stop,
 		links:    map[*link]struct{}{},
 		owed:     map[deviceKey]int{},
+		down:     map[string]bool{},
 	}
 	c.close = sync.OnceValue(c.shutDown)
 	mux := http.NewServeMux()
 	mux.HandleFunc(lbsPath, c.serveLBS)
 	mux.HandleFunc(linkPath, c.serveLink)
 	listener.Serve(&http.Server{
-		Handler:           mux,
+		Handler:           loopback.LogRequests(mux, o.Logger),
 		ReadHeaderTimeout: httpTimeout,
 		ReadTimeout:       httpTimeout,
 		WriteTimeout:      httpTimeout,

@@ -33,7 +33,28 @@ func (c *Cloud) set(change func(*controls)) {
 // The SDKs come back by themselves.
 func (c *Cloud) Drop(accid string) {
 	accid = fold(accid)
-	links := c.find(func(l *link) bool { return l.in && l.accid == accid })
+	cutAll(c.find(func(l *link) bool { return l.in && l.accid == accid }))
+}
+
+// Link takes the links of accid down, as Drop does, or lets them come back. While
+// they are down, a login of that account has its link cut in place of an answer,
+// and its SDKs keep trying.
+func (c *Cloud) Link(accid string, online bool) {
+	accid = fold(accid)
+	c.mu.Lock()
+	var links []*link
+	if online {
+		delete(c.down, accid)
+	} else {
+		c.down[accid] = true
+		links = c.findLocked(func(l *link) bool { return l.accid == accid }) // also those about to be logged in
+	}
+	c.mu.Unlock()
+	cutAll(links)
+}
+
+// cutAll cuts links and waits until they have ended.
+func cutAll(links []*link) {
 	for _, l := range links {
 		l.cut()
 	}

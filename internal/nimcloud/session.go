@@ -126,6 +126,10 @@ func (c *Cloud) refusal(l *link, tags properties) (code int, mute bool) {
 		clientType: clientType, automatic: tags[tagManual] == "0",
 		customTag: tags[tagCustomTag], os: tags[tagOS], since: time.Now(),
 	}
+	if c.down[l.accid] {
+		l.cut()
+		return 0, true
+	}
 	if c.controls.muteLogin {
 		return 0, true
 	}

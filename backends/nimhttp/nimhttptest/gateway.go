@@ -1,6 +1,7 @@
 package nimhttptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,8 +48,8 @@ type gatewayRun struct {
 	slots    map[string]*slot
 }
 
-func startGateway(s *Server) (*imGateway, error) {
-	listener, err := loopback.Listen("")
+func startGateway(s *Server, o Options) (*imGateway, error) {
+	listener, err := loopback.Listen(o.GatewayAddr)
 	if err != nil {
 		return nil, fmt.Errorf("nimhttptest: %w", err)
 	}
@@ -56,14 +57,14 @@ func startGateway(s *Server) (*imGateway, error) {
 	g := &imGateway{
 		server:   s,
 		url:      "http://" + listener.Addr(),
-		secret:   newID(),
+		secret:   cmp.Or(o.GatewaySecret, newID()),
 		listener: listener,
 		stop:     stop,
 		down:     map[string]chan struct{}{},
 	}
 	g.run = newRun(g)
 	listener.Serve(&http.Server{
-		Handler:           http.HandlerFunc(g.serve),
+		Handler:           loopback.LogRequests(http.HandlerFunc(g.serve), o.Logger),
 		ReadHeaderTimeout: timeout,
 		ReadTimeout:       timeout, // of the body: see respond
 		IdleTimeout:       time.Minute,

@@ -167,9 +167,9 @@ func (s *Server) checkToken(ctx context.Context, c call) (any, error) {
 
 // anonymous makes a new guest each time. It does not log them in.
 func (s *Server) anonymous(ctx context.Context, c call) (any, error) {
-	guest, err := s.world.Device().Anonymous(ctx)
+	guest, err := s.guests.add(ctx, s.world)
 	if err != nil {
-		return nil, refusalOf(err)
+		return nil, err
 	}
 	im, err := s.verify(ctx, guest)
 	if err != nil {

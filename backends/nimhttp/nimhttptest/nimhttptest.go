@@ -31,6 +31,11 @@
 //	1026  the token has expired
 //	701   the kit account is bound to an IM account that does not exist
 //	403   there are no temporary accounts
+//	503   there are Options.MaxGuests temporary accounts, and all are logged in to IM
+//
+// The last one is also the HTTP status. A temporary account that would be one too
+// many replaces the oldest that is not logged in to IM: that one is removed from
+// the world, and its kit session ends.
 //
 // A dynamic token (header authType: 1) is looked at as any other.
 //
@@ -104,9 +109,11 @@
 package nimhttptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -132,12 +139,18 @@ const (
 
 // Options are the choices for one server. The zero value is useful.
 type Options struct {
-	World     *mockim.Service  // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
-	AppKey    string           // the only one that kit server and server API serve; "": the constant AppKey where World is nil, else any
-	AppSecret string           // what signs calls of the server API; "": the constant AppSecret where World is nil, else nothing does, and every call is refused
-	Addr      string           // where kit server and server API listen, on loopback; "": 127.0.0.1:0
-	NoGateway bool             // no IM gateway listens
-	Now       func() time.Time // the server's clock, which signatures and the header Date go by; nil: time.Now
+	World     *mockim.Service // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
+	AppKey    string          // the only one that kit server and server API serve; "": the constant AppKey where World is nil, else any
+	AppSecret string          // what signs calls of the server API; "": the constant AppSecret where World is nil, else nothing does, and every call is refused
+	Addr      string          // where kit server and server API listen, on loopback; "": 127.0.0.1:0
+	MaxGuests int             // temporary accounts that it keeps; 0: 1000
+	Logger    *slog.Logger    // of each request, without queries, headers and bodies; nil: none is logged
+
+	NoGateway     bool   // no IM gateway listens
+	GatewayAddr   string // where the IM gateway listens, on loopback; "": 127.0.0.1:0
+	GatewaySecret string // of the IM gateway; "": a new one
+
+	Now func() time.Time // the server's clock, which signatures and the header Date go by; nil: time.Now
 }
 
 // A Server is a kit server, a server API and an IM gateway that listen. It is
@@ -152,6 +165,7 @@ type Server struct {
 	stop      context.CancelFunc // ends replies that are being delayed
 	close     func() error
 	gateway   *imGateway // nil: there is none
+	guests    guests
 
 	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
 
@@ -197,6 +211,7 @@ func Start(o Options) (*Server, error) {
 		appKey:    o.AppKey,
 		appSecret: o.AppSecret,
 		now:       o.Now,
+		guests:    guests{most: cmp.Or(o.MaxGuests, 1000)},
 		url:       "http://" + listener.Addr(),
 		listener:  listener,
 		stop:      stop,
@@ -206,7 +221,7 @@ func Start(o Options) (*Server, error) {
 	}
 	s.close = sync.OnceValue(s.shutDown)
 	listener.Serve(&http.Server{
-		Handler:           http.HandlerFunc(s.serve),
+		Handler:           loopback.LogRequests(http.HandlerFunc(s.serve), o.Logger),
 		ReadHeaderTimeout: timeout,
 		ReadTimeout:       timeout,
 		WriteTimeout:      timeout,
@@ -215,7 +230,7 @@ func Start(o Options) (*Server, error) {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	})
 	if !o.NoGateway {
-		if s.gateway, err = startGateway(s); err != nil {
+		if s.gateway, err = startGateway(s, o); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
@@ -260,8 +275,8 @@ func (s *Server) GatewayURL() string {
 	return s.gateway.url
 }
 
-// GatewaySecret is what a client of the IM gateway shows: a new one for each
-// server; "" where there is none.
+// GatewaySecret is what a client of the IM gateway shows; "" if the server has
+// no gateway.
 func (s *Server) GatewaySecret() string {
 	if s.gateway == nil {
 		return ""
