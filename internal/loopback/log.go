@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// LogRequests logs each request that h has answered: its method, path, HTTP
+// LogRequests logs each request when h is done with it: its method, path, HTTP
 // status and duration, and the client's address. Queries, headers and bodies
-// are left out, because they may hold tokens. Status 0 means that h took the
-// connection over or cut it. A nil log logs nothing.
+// are left out, because they may hold tokens. Status 0 means that h cut the
+// connection before it replied. A nil log logs nothing.
 func LogRequests(h http.Handler, log *slog.Logger) http.Handler {
 	if log == nil {
 		return h
@@ -22,6 +22,9 @@ func LogRequests(h http.Handler, log *slog.Logger) http.Handler {
 				"duration", time.Since(began).Round(time.Microsecond), "peer", r.RemoteAddr)
 		}()
 		h.ServeHTTP(rec, r)
+		if rec.status == 0 { // net/http now sends the reply that h left empty
+			rec.status = http.StatusOK
+		}
 	})
 }
 

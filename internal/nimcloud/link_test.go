@@ -287,3 +287,22 @@ func TestTimeouts(t *testing.T) {
 		c.wantCut()
 	})
 }
+
+// While the links of an account are down, no login of it is answered; other
+// accounts notice nothing.
+func TestLinkDown(t *testing.T) {
+	world := newWorld(manyDevices)
+	cloud := start(t, world)
+	one, waiting, other := dial(t, cloud, "d1"), dial(t, cloud, "d2"), dial(t, cloud, "d3")
+	one.login("user-one", "token-one", ok)
+	other.login("user-two", "token-two", ok)
+	cloud.Link("User-One", false)
+	one.wantCut()
+	wantClients(t, cloud, " ", "d3 user-two") // waiting has not said who it is
+	waiting.send(login, waiting.loginBody(appKey, "user-one", "token-one"))
+	waiting.wantCut()
+	other.send(heartbeat, nil)
+	other.want(heartbeat, ok)
+	cloud.Link("User-One", true)
+	dial(t, cloud, "d1").login("user-one", "token-one", ok)
+}
