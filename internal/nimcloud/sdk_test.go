@@ -179,6 +179,11 @@ func TestSDK(t *testing.T) {
 		t.Errorf("clients %+v, want one that came back by itself", got)
 	}
 
+	cloud.Link("user-one", false)
+	s.want(said{Name: "a", Event: "login", Number: statusUnlogin})
+	cloud.Link("user-one", true)
+	s.want(said{Name: "a", Event: "login", Number: statusLogined})
+
 	world.AddIM(engine.IMAccount{Accid: "user-one", Token: "token-new"})
 	world.EndIM("user-one", engine.ErrTokenRejected)
 	s.want(said{Name: "a", Event: "login", Number: statusUnlogin})

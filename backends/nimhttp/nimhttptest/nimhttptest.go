@@ -109,7 +109,6 @@
 package nimhttptest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +142,7 @@ type Options struct {
 	AppKey    string          // the only one that kit server and server API serve; "": the constant AppKey where World is nil, else any
 	AppSecret string          // what signs calls of the server API; "": the constant AppSecret where World is nil, else nothing does, and every call is refused
 	Addr      string          // where kit server and server API listen, on loopback; "": 127.0.0.1:0
-	MaxGuests int             // temporary accounts that it keeps; 0: 1000
+	MaxGuests int             // temporary accounts that it keeps; 0 or less: 1000
 	Logger    *slog.Logger    // of each request, without queries, headers and bodies; nil: none is logged
 
 	NoGateway     bool   // no IM gateway listens
@@ -198,6 +197,9 @@ func Start(o Options) (*Server, error) {
 		}
 		o.World = guideWorld(o.AppKey)
 	}
+	if o.MaxGuests <= 0 {
+		o.MaxGuests = 1000
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -211,7 +213,7 @@ func Start(o Options) (*Server, error) {
 		appKey:    o.AppKey,
 		appSecret: o.AppSecret,
 		now:       o.Now,
-		guests:    guests{most: cmp.Or(o.MaxGuests, 1000)},
+		guests:    guests{most: o.MaxGuests},
 		url:       "http://" + listener.Addr(),
 		listener:  listener,
 		stop:      stop,
