@@ -102,9 +102,6 @@ func sandboxCommand() *cli.Command {
 			&cli.BoolFlag{Name: "v", Usage: "log each request to stderr: method, path, status, duration and peer, no token"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
-			if c.Args().Present() {
-				return fmt.Errorf("sandbox takes no arguments, only flags such as -addr and -accounts")
-			}
 			s, err := newSandbox(c)
 			if err != nil {
 				return err
