@@ -1,13 +1,13 @@
 package nimhttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 
@@ -25,7 +25,7 @@ const roomKitVersion = "1.31.0"
 // session without another. HTTP has no push, so the session ends only by what
 // a call is told: see CheckToken.
 type Kit struct {
-	options   Options
+	authType  AuthType
 	base      *url.URL            // of the server
 	urls      map[string]*url.URL // of the calls, by name
 	common    http.Header         // of every request
@@ -71,7 +71,7 @@ func newKit(o Options) (*Kit, error) {
 		urls[name] = root.JoinPath("scene", "apps", url.PathEscape(o.AppKey), "v1", name)
 	}
 	return &Kit{
-		options:   o,
+		authType:  o.AuthType,
 		base:      base,
 		urls:      urls,
 		common:    commonHeader(o),
@@ -108,29 +108,40 @@ func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMA
 	if err := k.call(ctx, callLogin, s, &reply); err != nil {
 		return engine.IMAccount{}, err
 	}
-	if reply.IMToken == "" && k.options.AuthType == AuthDynamic {
+	if reply.IMToken == "" && k.authType == AuthDynamic {
 		reply.IMToken = a.Token // it is IM's own, and not repeated (vendor-oracle.md 1)
 	}
-	if missing := reply.missing(); missing != "" {
-		return engine.IMAccount{}, k.server.Malformed("a login without %s", missing)
+	if err := k.check(reply, a); err != nil {
+		return engine.IMAccount{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.checked = s
-	setDefault(&reply.IMAccid, reply.UserUUID)
-	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.IMAccid, Token: reply.IMToken}, nil
+	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.accid(), Token: reply.IMToken}, nil
 }
 
-func (l login) missing() string {
-	switch "" {
-	case l.UserUUID:
-		return "userUuid"
-	case l.IMKey:
-		return "imKey"
-	case l.IMToken:
-		return "imToken"
+// accid is that of the bound account.
+func (l login) accid() string { return cmp.Or(l.IMAccid, l.UserUUID) }
+
+// check refuses a reply to the login of a that has not all that it should, or
+// what a host could not have said itself. An id that repeats a's token would
+// have it in every error that names the account.
+func (k *Kit) check(l login, a engine.KitAccount) error {
+	const shortest = 8 // of a token that is in an id by no accident
+	for _, field := range []struct{ name, value, flaw string }{
+		{"userUuid", l.UserUUID, call.Flaw(l.UserUUID, call.MaxID)},
+		{"accid", l.accid(), call.AccidFlaw(l.accid())},
+		{"imKey", l.IMKey, call.Flaw(l.IMKey, call.MaxField)},
+		{"imToken", "", call.Flaw(l.IMToken, call.MaxToken)},
+	} {
+		if field.flaw == "" && len(a.Token) >= shortest && !strings.EqualFold(field.value, a.UserUUID) && call.Tells(field.value, a.Token) {
+			field.flaw = "repeats the token"
+		}
+		if field.flaw != "" {
+			return k.server.Malformed("a login whose %s %s", field.name, field.flaw)
+		}
 	}
-	return ""
+	return nil
 }
 
 func checkAccount(a engine.KitAccount) error {
@@ -153,11 +164,13 @@ func (k *Kit) Anonymous(ctx context.Context) (engine.KitAccount, error) {
 	if err != nil {
 		return engine.KitAccount{}, err
 	}
-	a := engine.KitAccount{UserUUID: reply.UserUUID, Token: reply.UserToken}
-	if checkAccount(a) != nil {
-		return engine.KitAccount{}, k.server.Malformed("a temporary account without a usable userUuid or userToken")
+	if flaw := call.AccidFlaw(reply.UserUUID); flaw != "" {
+		return engine.KitAccount{}, k.server.Malformed("a temporary account whose userUuid %s", flaw)
 	}
-	return a, nil
+	if flaw := call.Flaw(reply.UserToken, call.MaxToken); flaw != "" {
+		return engine.KitAccount{}, k.server.Malformed("a temporary account whose userToken %s", flaw)
+	}
+	return engine.KitAccount{UserUUID: reply.UserUUID, Token: reply.UserToken}, nil
 }
 
 // LoginKit implements engine.Kit: it opens the session that Authenticate
@@ -232,32 +245,6 @@ func (k *Kit) end(s *session, cause error) {
 	}
 }
 
-// Authorize puts the headers of the session onto a request of the host's own
-// to the kit server, the token among them. It fails, and changes nothing, with
-// engine.ErrArgument for any other host, scheme or path prefix, and with
-// engine.ErrState where nobody is logged in.
-func (k *Kit) Authorize(r *http.Request) error {
-	if r == nil || r.URL == nil {
-		return call.Argument("the request is nil")
-	}
-	base := k.base
-	if r.URL.Scheme != base.Scheme || !strings.EqualFold(r.URL.Host, base.Host) || r.Host != "" && !strings.EqualFold(r.Host, base.Host) ||
-		!strings.HasPrefix(r.URL.EscapedPath(), base.EscapedPath()+"/") || strings.Contains(r.URL.Path+"/", "/../") {
-		return call.Argument("the request does not go to %s", k.options.KitURL)
-	}
-	s, err := k.session()
-	if err != nil {
-		return err
-	}
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	for name, values := range k.header(s) {
-		r.Header[name] = slices.Clone(values)
-	}
-	return nil
-}
-
 // commonHeader is the common set of the vendor's web kit (vendor-oracle.md 1).
 func commonHeader(o Options) http.Header {
 	h := http.Header{}
@@ -277,7 +264,7 @@ func (k *Kit) header(s *session) http.Header {
 	if s != nil {
 		h.Set("user", s.user)
 		h.Set("token", s.token())
-		if k.options.AuthType == AuthDynamic {
+		if k.authType == AuthDynamic {
 			h.Set("authType", "1")
 		}
 	}

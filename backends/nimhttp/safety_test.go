@@ -60,7 +60,6 @@ func TestBrokenServers(t *testing.T) {
 		{"no imKey", ok(`{"code":0,"data":{"userUuid":"user1","imToken":"x"}}`), engine.ErrUnavailable, 0, 0, 1},
 		{"64 MiB", huge, engine.ErrUnavailable, 0, 0, 1},
 		{"cut", cut, engine.ErrUnavailable, 0, 0, 1},
-		{"wrong content type", reply(200, "text/plain", loginReply), engine.ErrUnavailable, 0, 0, 1},
 		{"a proxy's page", reply(200, "text/html", "<html>Please log in</html>"), engine.ErrUnavailable, 0, 0, 1},
 		{"body 401", ok(envelope(401)), engine.ErrTokenRejected, 200, 401, 1},
 		{"body 402", ok(envelope(402)), engine.ErrTokenRejected, 200, 402, 1},

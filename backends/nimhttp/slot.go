@@ -113,7 +113,7 @@ func newSlot(o Options) (*slot, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client, closeIdle := call.HTTPClient(o.HTTPClient)
+	client, closeIdle := call.Direct(o.HTTPClient, base)
 	client.Timeout = 0 // calls have bounds of their own, and some wait for long
 	if t, ok := client.Transport.(*http.Transport); ok && t.ResponseHeaderTimeout > 0 && t.ResponseHeaderTimeout < usualLimits.silence {
 		return nil, nil, call.Argument("HTTPClient waits %v for a reply, and a read of the gateway may take longer; a ResponseHeaderTimeout is to be %v at least",
@@ -224,7 +224,7 @@ func (s *slot) url(path string, query url.Values) *url.URL {
 // call makes one call of the slot. What is not a snapshot is an error, and a
 // *problem where the gateway says why.
 func (s *slot) call(ctx context.Context, method, rest string, query url.Values, body any, patience time.Duration, secrets ...string) (snapshot, error) {
-	r := call.Request{Method: method, URL: s.url(s.path+rest, query), Header: s.header}
+	r := call.Request{Method: method, URL: s.url(s.path+rest, query), Header: s.header, Secrets: secrets}
 	if body != nil {
 		var err error
 		if r.Body, err = json.Marshal(body); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -17,10 +18,15 @@ import (
 
 const grace = time.Second // for replies under way when a Server is closed
 
-// Is reports whether a host is this machine, by its number or as localhost.
+// Is reports whether a host is this machine, by its number or as localhost, in
+// any spelling. The unspecified address is not: who listens there listens to
+// everybody.
 func Is(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+	}
+	return ip.Unmap().IsLoopback()
 }
 
 // A Server is an http.Server that listens on loopback.

@@ -17,6 +17,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestIs(t *testing.T) {
 	for host, want := range map[string]bool{
 		"127.0.0.1": true, "127.1.2.3": true, "::1": true, "localhost": true, "LocalHost": true,
+		"localhost.": true, "::ffff:127.0.0.1": true, "::1%lo": true, "0:0:0:0:0:0:0:1": true,
+		"localhost..": false, ".": false, "127.0.0.1.": false, "::ffff:10.0.0.1": false, "127.1": false,
 		"": false, "0.0.0.0": false, "::": false, "10.0.0.1": false, "localhost.example.com": false, "example.com": false,
 	} {
 		if got := loopback.Is(host); got != want {

@@ -10,7 +10,6 @@ import (
 
 // The longest values, as the vendor documents them (http-api.md 2.3, 2.4).
 const (
-	maxID         = 32
 	maxName       = 64 // characters
 	maxUserToken  = 64
 	maxIMToken    = 128
@@ -63,14 +62,13 @@ func (r AccountRequest) checkBound() (AccountRequest, error) {
 }
 
 func foldID(field, id string) (string, error) {
-	switch {
-	case len(id) > maxID:
-		return "", call.Argument("%s has %d characters, %d are allowed", field, len(id), maxID)
-	case strings.ContainsFunc(id, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_@.-", r)
-	}):
-		return "", call.Argument("%s %q has a character other than letters, digits and _ @ . -", field, id)
-	case id == "." || id == "..":
+	if id == "" {
+		return "", nil
+	}
+	if flaw := call.AccidFlaw(id); flaw != "" {
+		return "", call.Argument("%s %s", field, flaw)
+	}
+	if id == "." || id == ".." {
 		return "", call.Argument("%s %q is a path of its own", field, id)
 	}
 	return strings.ToLower(id), nil

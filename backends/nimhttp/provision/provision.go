@@ -27,6 +27,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,8 @@ func (o Options) Format(f fmt.State, _ rune) {
 type Client struct {
 	appKey            string
 	now               func() time.Time
-	sign              func(*http.Request) error // has the secret: fmt does not look into functions
+	sign              func(*http.Request) error
+	secret            func() string // the AppSecret, or ""; fmt does not look into functions
 	im, room, meeting *server
 }
 
@@ -93,7 +95,7 @@ func newClient(o Options) (*Client, error) {
 	if err := call.CheckHeader("AppKey", o.AppKey, call.MaxField); err != nil {
 		return nil, err
 	}
-	c := &Client{appKey: o.AppKey, now: o.Now, sign: o.Sign}
+	c := &Client{appKey: o.AppKey, now: o.Now, sign: o.Sign, secret: func() string { return o.AppSecret }}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -174,7 +176,7 @@ func (c *Client) send(ctx context.Context, s *server, r request, data any) (call
 	target.RawQuery = r.query.Encode()
 	outcome, err := s.caller.Do(ctx, call.Request{
 		Method: r.method, URL: target, Header: header, Body: body,
-		Sign: c.stamp, Secrets: r.secrets, Repeatable: r.repeatable,
+		Sign: c.stamp, Secrets: append(slices.Clone(r.secrets), c.secret()), Repeatable: r.repeatable,
 	}, data)
 	return outcome, c.explain(err, outcome.Date)
 }

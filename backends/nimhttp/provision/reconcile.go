@@ -101,6 +101,9 @@ func (c *Client) look(ctx context.Context, s *server, query request, id string, 
 // accept returns found if it is the wanted account, with its token. One that may
 // be of our own making is that unless something speaks against it.
 func (n creation) accept(found account, ours bool, refused error) (account, error) {
+	if flaw := found.flaw(); flaw != "" {
+		return account{}, n.server.caller.Malformed("an account whose %s", flaw)
+	}
 	differs, unseen := n.wanted.compare(found)
 	if ours {
 		unseen = nil
@@ -110,12 +113,22 @@ func (n creation) accept(found account, ours bool, refused error) (account, erro
 		unseen = append(unseen, n.wanted.tokenField())
 	}
 	if len(differs)+len(unseen) > 0 {
-		return account{}, &ExistsError{n.wanted.identity(), found.identity(), differs, unseen, refused}
+		return account{}, &ExistsError{n.wanted.identity(), found.identity().without(n.create.secrets), differs, unseen, refused}
 	}
-	if call.CheckHeader("token", found.token, call.MaxToken) != nil {
-		return account{}, n.server.caller.Malformed("an account with an unusable token")
+	if flaw := call.Flaw(found.token, call.MaxToken); flaw != "" {
+		return account{}, n.server.caller.Malformed("an account whose token %s", flaw)
 	}
 	return found, nil
+}
+
+// flaw says which id that the server shows could not be one, and why, or "".
+func (a account) flaw() string {
+	for _, id := range []struct{ name, value string }{{"accid", a.accid}, {"userUuid", a.userUUID}} {
+		if flaw := call.AccidFlaw(id.value); id.value != "" && flaw != "" {
+			return id.name + " " + flaw
+		}
+	}
+	return ""
 }
 
 // compare names what is another in found, and what found does not show. The
@@ -145,6 +158,11 @@ func (a account) tokenField() string {
 		return "IMToken"
 	}
 	return "UserToken"
+}
+
+// without is i as a server shows it, without the secrets that were sent to it.
+func (i Identity) without(secrets []string) Identity {
+	return Identity{call.Clean(i.Accid, secrets...), call.Clean(i.UserUUID, secrets...), call.Clean(i.Name, secrets...)}
 }
 
 func (a account) identity() Identity { return Identity{a.accid, a.userUUID, a.name} }

@@ -5,10 +5,12 @@ package call
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -57,8 +59,13 @@ type Outcome struct {
 // A request is repeated where that is safe: one that was never written, one
 // that the server refused with a code that asks for another try, and
 // a repeatable one that met an overloaded server; within ctx, at most twice,
-// and never after any other business code.
+// and never after any other business code. A repeatable one that met
+// a connection which the server had closed goes out again at once, and that is
+// not counted.
 func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
+	if r.Repeatable {
+		r.Header = replayable(r.Header)
+	}
 	last := c.attempt(ctx, r, data)
 	if last.verdict(ctx, r) == nil {
 		return Outcome{}, nil
@@ -177,6 +184,16 @@ func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
 	return a
 }
 
+// replayable lets net/http send a request again by itself, on another
+// connection, where one that it had used before was closed without an answer:
+// servers close idle ones, and a request may cross that on its way. The key with
+// no value is its own sign for that, and is not sent.
+func replayable(header http.Header) http.Header {
+	header = maps.Clone(header)
+	header["Idempotency-Key"] = nil
+	return header
+}
+
 func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) error {
 	req, err := r.request(ctx)
 	if err != nil {
@@ -193,7 +210,8 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 		}
 	}
 	a.sent = true
-	res, body, err := c.roundTrip(req)
+	secrets := r.secrets(req.Header)
+	res, body, err := c.roundTrip(req, secrets)
 	if res == nil {
 		return err
 	}
@@ -201,7 +219,7 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 	a.date = res.Header.Get("Date")
 	if res.StatusCode/100 != 2 {
 		a.retryAfter = retryAfter(res.Header.Get("Retry-After"))
-		return c.refusal(res, body, r).err()
+		return c.refusal(res, body, secrets).err()
 	}
 	if err != nil {
 		a.status = 0
@@ -210,20 +228,20 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 	if len(body) > maxReply {
 		return c.tooLong()
 	}
-	return c.decode(res, body, r, data)
+	return c.decode(res, body, secrets, data)
 }
 
 // roundTrip sends req and reads what is answered: at most one byte more than
 // a reply may have. There may be an answer whose body cannot be read.
-func (c *Caller) roundTrip(req *http.Request) (*http.Response, []byte, error) {
+func (c *Caller) roundTrip(req *http.Request, secrets []string) (*http.Response, []byte, error) {
 	res, err := c.Client.Do(req)
 	if err != nil {
-		return nil, nil, c.unreachable(err)
+		return nil, nil, c.unreachable(err, secrets)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
 	if err != nil {
-		err = c.unreachable(err)
+		err = c.unreachable(err, secrets)
 	}
 	return res, body, err
 }
@@ -239,15 +257,16 @@ func (c *Caller) Once(ctx context.Context, r Request) (status int, body []byte, 
 		return 0, nil, err
 	}
 	began := time.Now()
-	res, body, err := c.roundTrip(req)
+	secrets := r.secrets(req.Header)
+	res, body, err := c.roundTrip(req, secrets)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		err = gaveUp(ctx)
 	case err != nil:
 	case len(body) > maxReply:
 		err = c.tooLong()
-	case !isJSON(res.Header.Get("Content-Type")):
-		err = c.notJSON(res)
+	case !json.Valid(body):
+		err = c.notJSON(res, secrets)
 	}
 	if res != nil {
 		status = res.StatusCode

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"strings"
@@ -23,6 +24,9 @@ const (
 	maxURL   = 2048
 )
 
+// MaxID is the longest accid or userUuid that the vendor documents.
+const MaxID = 32
+
 // Argument is an engine.ErrArgument.
 func Argument(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{engine.ErrArgument}, args...)...)
@@ -30,17 +34,43 @@ func Argument(format string, args ...any) error {
 
 // CheckHeader refuses what must not become a header's value.
 func CheckHeader(field, value string, longest int) error {
-	switch {
-	case value == "":
-		return Argument("%s is empty", field)
-	case len(value) > longest:
-		return Argument("%s is longer than %d bytes", field, longest)
-	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-		return Argument("%s has a control character or is not UTF-8", field)
-	case strings.TrimSpace(value) != value:
-		return Argument("%s begins or ends with a space", field)
+	if flaw := Flaw(value, longest); flaw != "" {
+		return Argument("%s %s", field, flaw)
 	}
 	return nil
+}
+
+// Flaw says what is wrong with a header's value, or "". It never repeats the
+// value, so it also serves for what a server sent.
+func Flaw(value string, longest int) string {
+	switch {
+	case value == "":
+		return "is empty"
+	case len(value) > longest:
+		return fmt.Sprintf("is longer than %d bytes", longest)
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+		return "has a control character or is not UTF-8"
+	case strings.TrimSpace(value) != value:
+		return "begins or ends with a space"
+	}
+	return ""
+}
+
+// AccidFlaw is Flaw for an accid, or for an id that the servers make by the
+// same rule (http-api.md 2.2).
+func AccidFlaw(id string) string {
+	const others = "_@.-"
+	switch {
+	case id == "":
+		return "is empty"
+	case len(id) > MaxID:
+		return fmt.Sprintf("has %d characters, %d are allowed", len(id), MaxID)
+	case strings.ContainsFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(others, r)
+	}):
+		return "has a character other than letters, digits and _ @ . -"
+	}
+	return ""
 }
 
 // CheckURL parses the base URL of a server; a path in it is kept.
@@ -67,7 +97,35 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 		return nil, Argument("%s has a path with //, . or .. in it", field)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	u.Host = CanonicalHost(u)
 	return u, nil
+}
+
+// CanonicalHost is u.Host, with the names of this machine in the spelling that
+// http.ProxyFromEnvironment knows: it sends nothing for localhost or a loopback
+// address through a proxy, but goes by the letter. The unspecified address is
+// among them, since package net dials this machine for it.
+func CanonicalHost(u *url.URL) string {
+	host := u.Hostname()
+	if ip, err := netip.ParseAddr(host); err == nil {
+		switch ip = ip.Unmap().WithZone(""); {
+		case ip == netip.IPv4Unspecified():
+			host = "127.0.0.1"
+		case ip == netip.IPv6Unspecified():
+			host = "::1"
+		case ip.IsLoopback():
+			host = ip.String()
+		}
+	} else if host = strings.ToLower(host); loopback.Is(host) {
+		host = "localhost"
+	}
+	switch port := u.Port(); {
+	case port != "":
+		return net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // HTTPClient returns the client to use, which follows no redirect, and what
@@ -83,6 +141,29 @@ func HTTPClient(own *http.Client) (*http.Client, func()) {
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c, closeIdle
+}
+
+// Direct is HTTPClient for a server that is never to be asked through a proxy
+// where it is on this machine, such as an IM gateway: what the host's Proxy does
+// with the rest of the world is no reason to show a proxy the gateway's secret.
+// A host's transport that has a proxy for base is copied, and loses that.
+func Direct(own *http.Client, base *url.URL) (*http.Client, func()) {
+	c, closeIdle := HTTPClient(own)
+	transport := c.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	t, ok := transport.(*http.Transport)
+	if !ok || t.Proxy == nil || !loopback.Is(base.Hostname()) {
+		return c, closeIdle
+	}
+	if proxy, err := t.Proxy(&http.Request{URL: base, Header: http.Header{}}); proxy == nil && err == nil {
+		return c, closeIdle
+	}
+	t = t.Clone()
+	t.Proxy = nil
+	c.Transport = t
+	return c, t.CloseIdleConnections
 }
 
 // newTransport makes one with bounds on all that it waits for but the reply.

@@ -4,12 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -28,13 +26,13 @@ type envelope struct {
 
 // decode reads a reply of HTTP 2xx: the domain's code of success and data are
 // a success, nothing else.
-func (c *Caller) decode(res *http.Response, body []byte, r Request, data any) error {
-	if !isJSON(res.Header.Get("Content-Type")) {
-		return c.notJSON(res)
-	}
+func (c *Caller) decode(res *http.Response, body []byte, secrets []string, data any) error {
 	var e envelope
-	if err := json.Unmarshal(body, &e); err != nil {
-		return c.Malformed("a reply that is not the JSON that it should be")
+	switch err := json.Unmarshal(body, &e); {
+	case err != nil && !json.Valid(body):
+		return c.notJSON(res, secrets)
+	case err != nil:
+		return c.Malformed("JSON that is not the envelope that it should be")
 	}
 	if e.Code == nil {
 		return c.Malformed("a reply without a code")
@@ -44,7 +42,7 @@ func (c *Caller) decode(res *http.Response, body []byte, r Request, data any) er
 		return c.Malformed("a reply whose code is not a number")
 	}
 	if code != success[c.Domain] {
-		return c.refusal(res, body, r).err()
+		return c.refusal(res, body, secrets).err()
 	}
 	if data == nil {
 		return nil
@@ -58,54 +56,27 @@ func (c *Caller) decode(res *http.Response, body []byte, r Request, data any) er
 	return nil
 }
 
-func (c *Caller) notJSON(res *http.Response) error {
-	return c.Malformed("a reply that is not JSON, but %q", shorten(res.Header.Get("Content-Type")))
+// notJSON is the error of a reply whose body is no JSON. The content type of one
+// that is JSON has no say: private deployments send text/plain, and the vendor's
+// own kit does not look.
+func (c *Caller) notJSON(res *http.Response, secrets []string) error {
+	const most = 80
+	said := Hide(res.Header.Get("Content-Type"), secrets...)
+	return c.Malformed("a reply that is not JSON (HTTP %d, content type %q)", res.StatusCode, Shorten(said, most))
 }
 
 // refusal is what the server said, without the secrets that we sent.
-func (c *Caller) refusal(res *http.Response, body []byte, r Request) *ServerError {
+func (c *Caller) refusal(res *http.Response, body []byte, secrets []string) *ServerError {
 	s := &ServerError{Domain: c.Domain, Status: res.StatusCode}
 	var e envelope
-	if !isJSON(res.Header.Get("Content-Type")) || json.Unmarshal(body, &e) != nil {
+	if json.Unmarshal(body, &e) != nil {
 		return s
 	}
 	if e.Code != nil {
 		s.Code, _ = strconv.Atoi(e.Code.String())
 	}
-	s.Msg, s.RequestID = r.clean(e.Msg), r.clean(e.RequestID+e.RequestID2)
+	s.Msg, s.RequestID = Clean(e.Msg, secrets...), Clean(e.RequestID+e.RequestID2, secrets...)
 	return s
-}
-
-func (r Request) clean(text string) string { return Clean(text, r.Secrets...) }
-
-// Clean is what a server said, without the secrets, and not too much of it.
-func Clean(text string, secrets ...string) string { return shorten(Hide(text, secrets...)) }
-
-// Hide is a text without the secrets. One that is so short that it could be
-// a part of a word would be told by the gaps, so it takes the whole text with it.
-func Hide(text string, secrets ...string) string {
-	const shortest = 8
-	for _, secret := range secrets {
-		switch {
-		case secret == "" || !strings.Contains(text, secret):
-		case len(secret) < shortest:
-			return ""
-		default:
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	return text
-}
-
-// shorten keeps a server from filling our logs.
-func shorten(text string) string { return Shorten(text, 200) }
-
-// Shorten keeps so many bytes of a text, or a few less.
-func Shorten(text string, most int) string {
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
 }
 
 // Malformed is the error of a reply that is not what it should be.
@@ -113,11 +84,15 @@ func (c *Caller) Malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: the %s server sent "+format, append([]any{engine.ErrUnavailable, c.Domain}, args...)...)
 }
 
-// unreachable leaves the URL out, which the *url.Error around err repeats.
-func (c *Caller) unreachable(err error) error {
+// unreachable leaves the URL out, which the *url.Error around err repeats, and
+// the secrets. The words of a failed dial are this machine's own.
+func (c *Caller) unreachable(err error, secrets []string) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	if !dialFailed(err) {
+		err = hideIn(err, secrets)
 	}
 	return fmt.Errorf("%w: the %s server: %w", engine.ErrUnavailable, c.Domain, err)
 }
@@ -131,14 +106,6 @@ func dialFailed(err error) bool {
 func Refused(err error) bool {
 	const wsaeconnrefused = syscall.Errno(10061) // Windows has a number of its own, which is none elsewhere
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaeconnrefused)
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" || contentType == "application/json;charset=UTF-8" {
-		return true // what the vendor's servers send
-	}
-	t, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
 }
 
 // retryAfter reads both forms that the header has; 0: none.

@@ -1,0 +1,43 @@
+package call_test
+
+import (
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+)
+
+func TestHide(t *testing.T) {
+	const secret = `tok"en-1%`
+	for _, test := range []struct{ text, want string }{
+		{"nothing of it", "nothing of it"},
+		{`it is tok"en-1%, twice: tok"en-1%`, "it is ***, twice: ***"},
+		{`in Go: tok\"en-1%`, ""},
+		{`in JSON: tok\u0022en-1\u0025`, ""},
+		{`in a URL: tok%22en-1%25`, ""},
+		{`in a URL in Go in JSON: tok\\\\x22en-1%25`, ""},
+		{`100% of "these" \ are no escapes`, `100% of "these" \ are no escapes`},
+	} {
+		if got := call.Hide(test.text, "", secret); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.text, got, test.want)
+		}
+	}
+	for _, text := range []string{"abc", "a%62c", `a\x62c`} {
+		if got := call.Hide("it was "+text, "abc"); got != "" {
+			t.Errorf("a short secret: got %q, want none of it", got)
+		}
+	}
+	if got := call.Hide("a+long%20secret+1", "a long secret 1"); got != "" {
+		t.Errorf("spaces: got %q, want none of it", got)
+	}
+}
+
+func FuzzHide(f *testing.F) {
+	f.Add(`\`, "secret-1")
+	f.Add(`%`, "%41")
+	f.Add(`\u00zz%4`, `\u0041`)
+	f.Fuzz(func(t *testing.T, text, secret string) {
+		if got := call.Hide(text+secret+text, secret); secret != "" && call.Tells(got, secret) {
+			t.Errorf("got %q, which has %q", got, secret)
+		}
+	})
+}
