@@ -34,12 +34,13 @@ type GatewayOptions struct {
 // A Gateway is an IM gateway that runs as a child of this process. It is safe
 // for concurrent use.
 type Gateway struct {
-	url, secret string
-	process     *exec.Cmd
-	stdin       io.Closer
-	ended       chan struct{} // closed when the process has ended
-	err         error         // of its end; read after ended is closed
-	stop        func() bool   // lets go of ctx
+	url     string
+	secret  func() string // fmt does not look into functions
+	process *exec.Cmd
+	stdin   io.Closer
+	ended   chan struct{} // closed when the process has ended
+	err     error         // of its end; read after ended is closed
+	stop    func() bool   // lets go of ctx
 }
 
 const (
@@ -75,7 +76,7 @@ func startGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 	if !gateway.Installed(o.Dir) && os.Getenv("NIM_SDK") == "" {
 		return nil, fmt.Errorf("%w: there is no gateway with its SDK in %s; run: imreuse gateway install", engine.ErrState, o.Dir)
 	}
-	g := &Gateway{secret: o.Secret, ended: make(chan struct{})}
+	g := &Gateway{secret: func() string { return o.Secret }, ended: make(chan struct{})}
 	g.process = exec.Command(o.Node, filepath.Join(o.Dir, "main.mjs"))
 	g.process.Env = append(os.Environ(), "IMREUSE_GATEWAY_SECRET="+o.Secret, "IMREUSE_GATEWAY_ADDR="+o.Addr)
 	g.process.Dir = o.Dir
@@ -91,6 +92,7 @@ func startGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 	if err := g.process.Start(); err != nil {
 		return nil, err
 	}
+	g.process.Env = nil // it has the secret, which fmt would show
 	if err := g.awaitAddress(ctx, stdout); err != nil {
 		g.kill()
 		return nil, fmt.Errorf("%w%s", err, said.last())
@@ -152,7 +154,7 @@ func (g *Gateway) awaitAddress(ctx context.Context, stdout io.Reader) error {
 func (g *Gateway) URL() string { return g.url }
 
 // Secret is what its callers have to show.
-func (g *Gateway) Secret() string { return g.secret }
+func (g *Gateway) Secret() string { return g.secret() }
 
 // Pid is the process of Node.
 func (g *Gateway) Pid() int { return g.process.Process.Pid }

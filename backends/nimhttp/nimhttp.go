@@ -45,6 +45,11 @@ type ServerError = call.ServerError
 
 // Options are what the clients of this package need to know. AppKey is
 // required, and for IM also GatewayURL and GatewaySecret; all else has a default.
+//
+// They print without the secret and without what is in HTTPClient and Logger:
+// as a value, behind a pointer, in exported fields, slices and maps, with
+// package fmt, with log/slog and as JSON. Package fmt calls no methods on what
+// is in an unexported field, so print no type that keeps them in one.
 type Options struct {
 	AppKey     string
 	KitURL     string       // of the kit server, with the path prefix of a private deployment; default: the vendor's public one

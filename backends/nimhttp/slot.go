@@ -21,9 +21,8 @@ import (
 // A slot is one slot of an IM gateway, over its contract (gateway/openapi.yaml).
 type slot struct {
 	server   *call.Caller
-	base     *url.URL // of the gateway
-	path     string   // of the slot
-	header   http.Header
+	base     *url.URL               // of the gateway
+	path     string                 // of the slot
 	patience time.Duration          // for a reply, beyond what the gateway was asked to wait
 	secret   func() string          // fmt does not look into functions
 	greeted  atomic.Pointer[string] // the boot of the gateway that is known to be one of our contract; nil: none is
@@ -123,7 +122,6 @@ func newSlot(o Options) (*slot, func(), error) {
 		server:   &call.Caller{Domain: "gateway", Client: client, Log: o.Logger},
 		base:     base,
 		path:     "/v1/im/" + o.Slot,
-		header:   http.Header{"Authorization": {"Bearer " + o.GatewaySecret}},
 		secret:   func() string { return o.GatewaySecret },
 		patience: usualLimits.silence,
 	}, closeIdle, nil
@@ -224,13 +222,12 @@ func (s *slot) url(path string, query url.Values) *url.URL {
 // call makes one call of the slot. What is not a snapshot is an error, and a
 // *problem where the gateway says why.
 func (s *slot) call(ctx context.Context, method, rest string, query url.Values, body any, patience time.Duration, secrets ...string) (snapshot, error) {
-	r := call.Request{Method: method, URL: s.url(s.path+rest, query), Header: s.header, Secrets: secrets}
+	r := call.Request{Method: method, URL: s.url(s.path+rest, query), Header: http.Header{"Authorization": {"Bearer " + s.secret()}}, Secrets: secrets}
 	if body != nil {
 		var err error
 		if r.Body, err = json.Marshal(body); err != nil {
 			return snapshot{}, err
 		}
-		r.Header = r.Header.Clone()
 		r.Header.Set("Content-Type", "application/json")
 	}
 	status, reply, err := s.send(ctx, r, patience)

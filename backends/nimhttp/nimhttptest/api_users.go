@@ -46,7 +46,10 @@ type profile struct {
 func (s *Server) profileOf(user, accid string) profile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.profiles[user]
+	var p profile
+	if kept := s.profiles[user]; kept != nil {
+		p = *kept
+	}
 	if p.accid != accid { // the world has bound the user anew
 		p.accid, p.imToken = accid, ""
 	}
@@ -59,7 +62,7 @@ func (s *Server) keepProfile(accid string, u roomUser) {
 	p.imToken, p.name, p.icon = cmp.Or(u.IMToken, p.imToken), cmp.Or(u.Name, p.name), cmp.Or(u.Icon, p.icon)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.profiles[u.UserUUID] = p
+	s.profiles[u.UserUUID] = &p
 }
 
 func (s *Server) createRoomUser(c apiCall) (any, error) {

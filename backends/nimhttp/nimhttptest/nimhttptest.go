@@ -156,8 +156,8 @@ type Options struct {
 // safe for concurrent use.
 type Server struct {
 	world     *mockim.Service
-	appKey    string // "": any
-	appSecret string // "": none
+	appKey    string        // "": any
+	appSecret func() string // "": none; fmt does not look into functions
 	now       func() time.Time
 	url       string
 	listener  *loopback.Server
@@ -168,13 +168,15 @@ type Server struct {
 
 	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
 
-	mu       sync.Mutex         // protects the following fields; held across no call of the world
-	profiles map[string]profile // by user
+	// What has tokens in it is behind pointers, which fmt does not follow here.
+
+	mu       sync.Mutex          // protects the following fields; held across no call of the world
+	profiles map[string]*profile // by user
 	sessions map[sessionKey]*session
 	opened   uint64
 	expired  map[string][]*session // by user: sessions whose tokens have expired
 	faults   []*Fault
-	requests []Request
+	requests []*Request
 }
 
 const (
@@ -211,13 +213,13 @@ func Start(o Options) (*Server, error) {
 	s := &Server{
 		world:     o.World,
 		appKey:    o.AppKey,
-		appSecret: o.AppSecret,
+		appSecret: func() string { return o.AppSecret },
 		now:       o.Now,
 		guests:    guests{most: o.MaxGuests},
 		url:       "http://" + listener.Addr(),
 		listener:  listener,
 		stop:      stop,
-		profiles:  map[string]profile{},
+		profiles:  map[string]*profile{},
 		sessions:  map[sessionKey]*session{},
 		expired:   map[string][]*session{},
 	}

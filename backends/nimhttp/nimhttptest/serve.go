@@ -62,7 +62,7 @@ func (s *Server) note(r *http.Request) {
 	if len(s.requests) == maxRequests {
 		s.requests = slices.Delete(s.requests, 0, 1)
 	}
-	s.requests = append(s.requests, Request{r.Method, r.URL.EscapedPath(), r.Header.Clone()})
+	s.requests = append(s.requests, &Request{r.Method, r.URL.EscapedPath(), r.Header.Clone()})
 }
 
 // preflight lets a page of any origin send the kit's headers.

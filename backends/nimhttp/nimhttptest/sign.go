@@ -27,7 +27,7 @@ func (s *Server) checkSignature(d *dialect, h http.Header) (appKey string, err e
 	switch {
 	case s.appKey != "" && appKey != s.appKey:
 		return "", refuseCall(d.unknownApp, "AppKey does not exist")
-	case s.appSecret == "":
+	case s.appSecret() == "":
 		return "", refuseCall(d.signature, "this server has no AppSecret, so nobody can sign for it")
 	}
 	return appKey, s.checkSum(d, h.Get("Nonce"), h.Get("CurTime"), h.Get("CheckSum"))
@@ -44,7 +44,7 @@ func (s *Server) checkSum(d *dialect, nonce, curTime, sum string) error {
 	if utf8.RuneCountInString(nonce) > maxNonce {
 		return refuseCall(d.signature, "Nonce has more than %d characters", maxNonce)
 	}
-	want := sha1.Sum([]byte(s.appSecret + nonce + curTime))
+	want := sha1.Sum([]byte(s.appSecret() + nonce + curTime))
 	if !same(sum, hex.EncodeToString(want[:])) {
 		return refuseCall(d.signature, "CheckSum is wrong")
 	}

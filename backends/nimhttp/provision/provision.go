@@ -24,6 +24,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -66,10 +67,14 @@ type Options struct {
 	Now        func() time.Time // what to sign with; default time.Now
 }
 
+func (o Options) text() string { return fmt.Sprintf("provision.Options{AppKey:%q}", o.AppKey) }
+
 // Format implements fmt.Formatter. It prints the AppKey.
-func (o Options) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "provision.Options{AppKey:%q}", o.AppKey)
-}
+func (o Options) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, o.text()) }
+
+// MarshalText returns what Format prints, so that JSON and text logs have
+// nothing else.
+func (o Options) MarshalText() ([]byte, error) { return []byte(o.text()), nil }
 
 // A Client makes accounts. It is safe for concurrent use, if Options.Sign and
 // Options.Now are.
@@ -79,6 +84,11 @@ type Client struct {
 	sign              func(*http.Request) error
 	secret            func() string // the AppSecret, or ""; fmt does not look into functions
 	im, room, meeting *server
+}
+
+// Format implements fmt.Formatter. It prints the AppKey.
+func (c *Client) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "provision.Client{AppKey:%q}", c.appKey)
 }
 
 // New makes a Client. It sends nothing. It fails with engine.ErrArgument, naming

@@ -3,6 +3,7 @@ package call
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,6 +145,17 @@ func tells(err error, secrets []string) bool {
 		return slices.ContainsFunc(wrapper.Unwrap(), func(inner error) bool { return tells(inner, secrets) })
 	}
 	return false
+}
+
+// ShowURL is a URL without what may be a secret in it: user info, a query,
+// a fragment; "" of what is no URL.
+func ShowURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Opaque != "" {
+		return ""
+	}
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return shown.String()
 }
 
 // shorten keeps a server from filling our logs.
