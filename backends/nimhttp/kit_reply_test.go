@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -261,5 +262,27 @@ func TestErrorsStayUseful(t *testing.T) {
 	_, err = k.Authenticate(t.Context(), engine.KitAccount{UserUUID: "user1", Token: "1"}) // which is in the address
 	if dial := (*net.OpError)(nil); !errors.As(err, &dial) || !bytes.Contains([]byte(err.Error()), []byte("127.0.0.1")) {
 		t.Errorf("got %v, want the dial's error", err)
+	}
+}
+
+// The gateway's secret and the IM token are in no error of a login there.
+func TestGatewaySecretSentBack(t *testing.T) {
+	server := nimhttptest.New(t, nimhttptest.Options{})
+	secret := server.GatewaySecret()
+	im, err := nimhttp.NewIM(nimhttp.Options{AppKey: nimhttptest.AppKey, GatewayURL: server.GatewayURL(), GatewaySecret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { im.Close() })
+	wantWell(t, im.InitIM(t.Context(), nimhttptest.AppKey))
+	for _, told := range []string{secret, nimhttptest.IMToken} {
+		for spelling, text := range spellings(told) {
+			server.Fault(nimhttptest.Fault{Path: "/login", Status: 200, Header: http.Header{"Content-Type": {"text/" + text}}, Body: "no"})
+			err := im.LoginIM(t.Context(), engine.IMAccount{Accid: nimhttptest.Accid, Token: nimhttptest.IMToken}, engine.Notify{})
+			if err == nil {
+				t.Fatal("got no error")
+			}
+			wantUntold(t, spelling, err, text)
+		}
 	}
 }

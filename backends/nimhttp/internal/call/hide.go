@@ -47,7 +47,8 @@ func Hide(text string, secrets ...string) string {
 	return text
 }
 
-// Tells reports whether a secret is in a text, as it is or in escapes.
+// Tells reports whether a secret is in a text, as it is or in escapes, in either
+// case: net/http spells header names in its own.
 func Tells(text, secret string) bool {
 	if secret == "" {
 		return false
@@ -55,7 +56,7 @@ func Tells(text, secret string) bool {
 	spellings := unescapings(secret)
 	for _, plain := range unescapings(text) {
 		for _, spelling := range spellings {
-			if strings.Contains(plain, spelling) {
+			if strings.Contains(strings.ToLower(plain), strings.ToLower(spelling)) {
 				return true
 			}
 		}

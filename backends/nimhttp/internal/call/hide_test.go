@@ -11,6 +11,7 @@ func TestHide(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"nothing of it", "nothing of it"},
 		{`it is tok"en-1%, twice: tok"en-1%`, "it is ***, twice: ***"},
+		{`in another case: Tok"En-1%`, ""},
 		{`in Go: tok\"en-1%`, ""},
 		{`in JSON: tok\u0022en-1\u0025`, ""},
 		{`in a URL: tok%22en-1%25`, ""},
