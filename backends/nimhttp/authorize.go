@@ -15,9 +15,9 @@ import (
 // Authorize puts the headers of the session onto a request of the host's own
 // to the kit server, the token among them. It fails, and changes nothing, with
 // engine.ErrArgument where the request would take them anywhere else: another
-// host, Host header, scheme or path prefix, an opaque URL, or a path that leaves
-// the prefix once a server has cleaned it; and with engine.ErrState where nobody
-// is logged in.
+// host, Host header, scheme or path prefix, an opaque URL, or a path that is not
+// the same after cleaning (dots, double slashes, backslashes, escapes of them);
+// and with engine.ErrState where nobody is logged in.
 //
 // Send the request with a client that follows no redirects: net/http takes the
 // token along to wherever one points.

@@ -143,10 +143,10 @@ func HTTPClient(own *http.Client) (*http.Client, func()) {
 	return &c, closeIdle
 }
 
-// Direct is HTTPClient for a server that is never to be asked through a proxy
-// where it is on this machine, such as an IM gateway: what the host's Proxy does
-// with the rest of the world is no reason to show a proxy the gateway's secret.
-// A host's transport that has a proxy for base is copied, and loses that.
+// Direct is HTTPClient for an IM gateway. On this machine it is never asked
+// through a proxy: one that the host uses for the rest of the world has no
+// business with the gateway's secret. A host's transport that names a proxy for
+// base is copied, and the copy has none.
 func Direct(own *http.Client, base *url.URL) (*http.Client, func()) {
 	c, closeIdle := HTTPClient(own)
 	transport := c.Transport

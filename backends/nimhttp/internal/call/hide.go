@@ -47,8 +47,8 @@ func Hide(text string, secrets ...string) string {
 	return text
 }
 
-// Tells reports whether a secret is in a text, as it is or in escapes, in either
-// case: net/http spells header names in its own.
+// Tells reports whether a secret is in a text, as it is or in escapes. Case
+// makes no difference: net/http spells header names in its own.
 func Tells(text, secret string) bool {
 	if secret == "" {
 		return false
