@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -50,21 +49,23 @@ type Engine struct {
 	appKey        string
 	mode          Mode
 	log           *slog.Logger
-	trace         func(context.Context, string) (context.Context, func(error))
+	trace         traceFunc
 	requireOnline bool
 	secondary     bool
 
 	// op has one slot. Its holder alone calls the backend and touches the
 	// following fields and Status.Floor. A channel, so that waiting for it
 	// honours ctx.
-	op      chan struct{}
-	machine machine
-	im, kit *login // nil: nobody is logged in
+	op            chan struct{}
+	machine       machine
+	im, kit       *login // nil: nobody is logged in
+	backendClosed bool   // Close was called
 
 	status   atomic.Pointer[Status] // stored under mu
 	applying sync.WaitGroup         // the goroutine that applies a loss
 
-	// mu protects the following fields. It is taken after op, and is held
+	// mu protects the following fields. It is taken after op, except that
+	// applyLossesLocked tries op under mu, and never waits for it. It is held
 	// across no call out of this package.
 	mu         sync.Mutex
 	watchers   []chan *Status
@@ -75,6 +76,8 @@ type Engine struct {
 	closing    chan struct{} // not nil: nothing climbs any more; closed when Close is done
 	closed     bool          // nothing changes any more
 }
+
+type traceFunc = func(ctx context.Context, call string) (context.Context, func(error))
 
 // New makes an engine over b, for the app that appKey names. It calls nothing of b but
 // finds out whether b is an IMAdopter. The engine owns b from here on, and
@@ -120,7 +123,7 @@ func checkNew(b Backend, appKey string, o *Options) error {
 // in the middle fails the call, but IM may stay initialised: that is never
 // undone, except by Close.
 func (e *Engine) InitIM(ctx context.Context) error {
-	return e.climb(ctx, "InitIM", IMInitialized, nil, func(o *operation) error {
+	return e.climb(ctx, "InitIM", IMInitialized, "", nil, func(o *operation) error {
 		if e.state() >= IMInitialized {
 			return nil
 		}
@@ -137,7 +140,7 @@ func (e *Engine) InitIM(ctx context.Context) error {
 // over an IM login that the engine made; ErrState before InitIM;
 // ErrAppKeyMismatch; and what the backend's LoginIM fails with.
 func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
-	return e.climb(ctx, "LoginIM", IMLoggedIn, a.check(), func(o *operation) error {
+	return e.climb(ctx, "LoginIM", IMLoggedIn, a.Token, a.check(), func(o *operation) error {
 		if k := e.appKeyOf(a); k != e.appKey {
 			return fmt.Errorf("%w: the engine is for %q, the account of %q", ErrAppKeyMismatch, e.appKey, k)
 		}
@@ -169,7 +172,7 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 // Close; the cause of the loss, where IM is lost meanwhile; and what
 // the backend fails with.
 func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
-	return e.climb(ctx, "LoginKit", KitLoggedIn, a.check(), func(o *operation) error {
+	return e.climb(ctx, "LoginKit", KitLoggedIn, a.Token, a.check(), func(o *operation) error {
 		if s := e.Status(); s.State == KitLoggedIn {
 			if s.Anonymous || s.UserUUID != fold(a.UserUUID) {
 				return ErrKitInUse
@@ -193,7 +196,7 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 // errors.ErrUnsupported where the backend has no temporary accounts; and those
 // of LoginKit.
 func (e *Engine) LoginAnonymous(ctx context.Context) error {
-	return e.climb(ctx, "LoginAnonymous", KitLoggedIn, nil, func(o *operation) error {
+	return e.climb(ctx, "LoginAnonymous", KitLoggedIn, "", nil, func(o *operation) error {
 		if s := e.Status(); s.State == KitLoggedIn {
 			if !s.Anonymous {
 				return ErrKitInUse
@@ -207,11 +210,12 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 			return err
 		}
 		var a KitAccount
-		err := o.ask("Anonymous", func(ctx context.Context) (err error) {
+		err := o.try("Anonymous", func(ctx context.Context) (err error) {
 			a, err = e.backend.Anonymous(ctx)
 			return err
 		})
-		if err != nil {
+		o.keepSecret(a.Token)
+		if err := o.outcome("Anonymous", err); err != nil {
 			return err
 		}
 		if a.UserUUID == "" {
@@ -254,33 +258,18 @@ func (e *Engine) Close() error {
 	climbing := slices.Clone(e.climbing)
 	e.mu.Unlock()
 	interrupt(climbing, IMInitialized)
-	defer close(done)
-	defer e.applying.Wait()
-	e.op <- struct{}{}
-	defer e.release()
-	o := &operation{e: e, name: "Close", began: e.state()}
-	return o.shutDown(context.Background())
+	o := e.newOperation(context.Background(), "Close", Uninitialized)
+	err := o.close(done)
+	o.guard.raise()
+	return err
 }
 
-func (o *operation) shutDown(ctx context.Context) error {
-	e := o.e
-	var b bound
-	defer b.end()
-	errs := []error{e.settle(ctx)}
-	if e.state() == KitLoggedIn {
-		errs = append(errs, o.step(ctx, &b, "LogoutKit", e.backend.LogoutKit))
-		e.mu.Lock()
-		e.kit = e.kit.endLocked()
-		e.mu.Unlock()
-		errs = append(errs, e.settle(ctx)) // IM may be lost by now
-	}
-	if e.im != nil && !e.im.adopted {
-		errs = append(errs, o.step(ctx, &b, "LogoutIM", e.backend.LogoutIM))
-	}
-	if e.state() != Uninitialized {
-		errs = append(errs, e.take(ctx, TriggerClose, nil, nil))
-	}
-	e.endWatches()
-	errs = append(errs, o.call(ctx, "Close", func(context.Context) error { return e.backend.Close() }))
-	return o.result(ctx, errors.Join(errs...))
+func (o *operation) close(done chan<- struct{}) error {
+	defer close(done)
+	defer o.e.applying.Wait()
+	o.e.op <- struct{}{}
+	return o.hold(func() error {
+		o.began = o.e.state()
+		return o.shutDown()
+	}, func() { _ = o.shutDown() })
 }

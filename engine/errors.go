@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -150,9 +151,10 @@ func (c Code) row() int {
 	return -1
 }
 
-// CodeOf returns the first Code in err's chain, or 0 for none.
-func CodeOf(err error) Code {
-	var c Code
+// CodeOf returns the first Code in err's chain, or 0 for none. It also returns
+// 0 if a method of an error in the chain panics, as those of a nil pointer do.
+func CodeOf(err error) (c Code) {
+	defer func() { _ = recover() }()
 	errors.As(err, &c)
 	return c
 }
@@ -168,13 +170,65 @@ type Error struct {
 
 // Error names the operation, the call that failed and the reason, never a token.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	if e.Call != "" && e.Call != e.Op {
 		return fmt.Sprintf("imreuse: %s in %v: %s: %v", e.Op, e.State, e.Call, e.Err)
 	}
 	return fmt.Sprintf("imreuse: %s in %v: %v", e.Op, e.State, e.Err)
 }
 
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns e.Err, or nil if e is nil.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
+
+// A deadlineError is what an operation fails with when the deadline of its ctx
+// ends it. It has the Code ErrUnavailable, beside context.DeadlineExceeded and
+// the cause that the host gave its ctx.
+type deadlineError struct {
+	waitedFor string // "" for nothing
+	cause     error
+}
+
+// waits names what the caller of an operation waits for during a call of the
+// backend.
+var waits = map[string]string{
+	"AdoptIM":      "the host's IM login that is in flight",
+	"InitIM":       "IM to be initialised",
+	"LoginIM":      "the IM login",
+	"LogoutIM":     "the IM logout",
+	"Authenticate": "the kit server to check the account",
+	"Anonymous":    "the kit server to make a temporary account",
+	"LoginKit":     "the kit login",
+	"LogoutKit":    "the kit logout",
+}
+
+const turnToCome = "another operation"
+
+// whyOver returns the error of an operation whose ctx ended with err, because of
+// cause. A logout or a loss that ends an operation cancels its ctx.
+func whyOver(err, cause error, waitedFor string) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return cause
+	}
+	return &deadlineError{waitedFor, cause}
+}
+
+func (e *deadlineError) Error() string {
+	if e.waitedFor == "" {
+		return fmt.Sprintf("the deadline had passed before the operation began: %v", e.cause)
+	}
+	return fmt.Sprintf("the deadline passed while waiting for %s: %v", e.waitedFor, e.cause)
+}
+
+func (e *deadlineError) Unwrap() []error {
+	return []error{ErrUnavailable, context.DeadlineExceeded, e.cause}
+}
 
 // A MismatchError says which account was wanted and which is there. It unwraps
 // to ErrAppKeyMismatch where the AppKeys differ, else to ErrIMAccountMismatch.
@@ -185,6 +239,9 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	if e.Unwrap() == ErrAppKeyMismatch {
 		return fmt.Sprintf("%v: the kit account is bound to an IM account of AppKey %q, but IM uses %q",
 			ErrAppKeyMismatch, e.Bound.AppKey, e.LoggedIn.AppKey)
@@ -193,6 +250,9 @@ func (e *MismatchError) Error() string {
 }
 
 func (e *MismatchError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
 	if e.Bound.AppKey != e.LoggedIn.AppKey {
 		return ErrAppKeyMismatch
 	}
@@ -229,6 +289,9 @@ type KickError struct {
 }
 
 func (e *KickError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	s := fmt.Sprintf("%v: it was kicked %v", ErrKicked, e.Reason)
 	if e.ClientType != 0 {
 		s += fmt.Sprintf(" (client type %d)", e.ClientType)
@@ -239,4 +302,9 @@ func (e *KickError) Error() string {
 	return s
 }
 
-func (e *KickError) Unwrap() error { return ErrKicked }
+func (e *KickError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return ErrKicked
+}

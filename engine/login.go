@@ -66,16 +66,26 @@ func (e *Engine) lose(l *login, cause error) {
 	}
 	e.mu.Unlock()
 	under.end(l.cause)
-	e.applyLosses()
 }
 
-// lostLocked queues the loss, and returns the operation that climbs on l.
+// lostLocked queues the loss, and returns the operation that climbs on l. If op
+// is free, it also starts the one goroutine that the engine may have, which
+// applies the losses and ends; Close waits for it.
 func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
+	if e.tryAcquire() {
+		e.applying.Go(e.applyLosses)
+	}
 	if e.running != nil && e.running.top >= l.rung() {
 		return e.running
 	}
 	return nil
+}
+
+func (e *Engine) applyLosses() {
+	o := e.newOperation(context.Background(), "release", Uninitialized)
+	_ = o.hold(func() error { return nil }, o.toFloor)
+	o.guard.report(e.log)
 }
 
 // end ends an operation whose login was lost; nil: there is none. It is called
@@ -88,9 +98,10 @@ func (o *operation) end(cause error) {
 
 // asCause makes the cause of a loss fit for Status, which is compared with ==.
 func asCause(lost Trigger, at State, cause error) error {
-	switch cause := cause.(type) {
-	case nil:
+	if cause == nil || isNilPointer(cause) {
 		return ErrUnavailable
+	}
+	switch cause := cause.(type) {
 	case Code, *Error, *KickError, *MismatchError:
 		return cause
 	default:
@@ -133,46 +144,33 @@ func (e *Engine) found(l *login, a IMAccount) {
 	under.end(cause)
 }
 
-// applyLosses starts the one goroutine that the engine may have: nobody holds
-// op, and a loss was reported. It ends when the loss is dealt with; Close waits
-// for it.
-func (e *Engine) applyLosses() {
-	for e.hasLosses() && e.tryAcquire() {
-		if e.hasLosses() {
-			e.applying.Go(e.release)
-			return
-		}
-		<-e.op // another holder was faster
-	}
-}
-
-func (e *Engine) hasLosses() bool {
+// nextLoss takes the first loss from the queue; nil: there is none.
+func (e *Engine) nextLoss() *login {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.losses) > 0
+	if len(e.losses) == 0 {
+		return nil
+	}
+	l := e.losses[0]
+	e.losses = e.losses[1:]
+	return l
 }
 
-// settle takes the edges of the losses that were reported. Those of logins that
-// have ended, or never came to be, have none.
-func (e *Engine) settle(ctx context.Context) error {
-	for {
-		e.mu.Lock()
-		if len(e.losses) == 0 {
-			e.mu.Unlock()
-			return nil
-		}
-		l := e.losses[0]
-		e.losses = e.losses[1:]
-		e.mu.Unlock()
+// settle takes the edges of the losses that were reported. There is none for
+// a login that has ended, or was never published.
+func (o *operation) settle() error {
+	e := o.e
+	for l := e.nextLoss(); l != nil; l = e.nextLoss() {
 		if l != e.im && l != e.kit {
 			continue
 		}
-		if err := e.take(ctx, l.lost, l.cause, nil); err != nil {
+		if err := o.take(l.lost, l.cause, nil); err != nil {
 			return err
 		}
-		o := &operation{e: e, name: string(l.lost), began: e.state()}
-		if err := o.descend(ctx, e.Status().Floor, l.cause); err != nil {
-			e.warn(ctx, o.failure(err))
+		loss := &operation{e: e, name: string(l.lost), began: e.state(), guard: o.guard, ctx: o.ctx, secrets: o.secrets}
+		if err := loss.descend(e.Status().Floor, l.cause); err != nil {
+			loss.warn(loss.failure(err))
 		}
 	}
+	return nil
 }

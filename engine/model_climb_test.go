@@ -63,7 +63,7 @@ func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 		target = imInitialized
 	}
 	if m.mutant == keepSlot {
-		then = atLook
+		then = atKept
 	}
 	a.over, a.losing, a.atKit = false, false, false
 	a.stepDown(target, then)

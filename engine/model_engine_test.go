@@ -138,8 +138,9 @@ func (m *model) turn(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 	case atLeave:
 		m.leave(s, who, v)
-	case atLook:
-		m.look(s, who, v)
+	case atKept:
+		v.what = "returns with the slot"
+		m.answer(s, who, v)
 	}
 }
 
@@ -177,40 +178,25 @@ func (m *model) begin(s *modelState, who modelWho, v *modelMove) {
 	a.settle(next)
 }
 
-// leave gives the slot back.
+// leave gives the slot back, unless a loss was reported: it looks and gives back
+// in the same moment. Whoever reports a loss later looks for the slot himself.
 func (m *model) leave(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
-	v.what = "gives the slot back"
-	switch late := s.losses[0] != 0; {
-	case late && who == applier:
-		a.settle(atLeave) // it looks again in the same moment
-		m.emit(s, v)
-	case who == applier:
-		*a = modelActor{}
-		s.giveSlot()
-		m.emit(s, v)
-	case late && m.mutant != noLastLook, m.mutant == lookForEver:
-		a.at = atLook
-		s.giveSlot()
-		m.emit(s, v)
-	default:
-		v.what = "gives the slot back, and returns"
-		s.giveSlot()
-		m.answer(s, who, v)
-	}
-}
-
-// look is the last look, after the slot was given back, of a caller who has
-// overlooked a loss so far. Whoever reports one later looks for the slot himself.
-func (m *model) look(s modelState, who modelWho, v modelMove) {
-	if s.slot == nobody && (s.losses[0] != 0 || m.mutant == lookForEver) {
-		v.what = "sees a loss, and takes the slot once more"
-		s.slot = who
-		s.actor(who).settle(atLeave)
+	late := s.losses[0] != 0 && m.mutant != noLastLook
+	if late || m.mutant == lookForEver {
+		v.what = "sees a loss, and keeps the slot"
+		a.settle(atLeave)
 		m.emit(s, v)
 		return
 	}
-	v.what = "returns"
+	s.giveSlot()
+	if who == applier {
+		v.what = "gives the slot back"
+		*a = modelActor{}
+		m.emit(s, v)
+		return
+	}
+	v.what = "gives the slot back, and returns"
 	m.answer(s, who, v)
 }
 

@@ -173,7 +173,7 @@ const (
 	atSecondClose
 
 	atLeave
-	atLook
+	atKept // of the mutant keepSlot
 )
 
 // climbing reports whether it is on the way up, so that the end of its ctx

@@ -14,19 +14,6 @@ import (
 
 // What the state-machine tests have found.
 
-// A hookedContext calls hook when what was made of it is cancelled.
-type hookedContext struct {
-	context.Context
-	done chan struct{}
-	hook func()
-}
-
-func (c hookedContext) Done() <-chan struct{} { return c.done }
-
-func (c hookedContext) AfterFunc(func()) (stop func() bool) {
-	return func() bool { c.hook(); return true }
-}
-
 // A login that begins in the instant between the two things that a logout does,
 // to end the logins and to wait for its turn, gets ahead of it. The logout must
 // end that login too, and not wait for it.
@@ -36,7 +23,12 @@ func TestFoundLogoutOvertakenByLogin(t *testing.T) {
 		e := open(t, device, &engine.Options{Mode: engine.AutoLogin})
 		release := device.Block("LoginIM")
 		var second *pending
-		hooked := hookedContext{t.Context(), make(chan struct{}), func() {
+		armed := false
+		hooked := curious{t.Context(), func() {
+			if !armed {
+				return
+			}
+			armed = false
 			second = &pending{done: make(chan struct{})}
 			go func() {
 				defer close(second.done)
@@ -45,6 +37,7 @@ func TestFoundLogoutOvertakenByLogin(t *testing.T) {
 			<-time.After(time.Second)
 		}}
 		first := begin(func() error { return e.LoginKit(hooked, kitAccount) })
+		armed = true
 		logout := begin(func() error { return e.LogoutIM(t.Context()) })
 		<-time.After(time.Minute)
 		if logout.waits() {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"iter"
-	"log/slog"
 	"slices"
 
 	"github.com/google/uuid"
@@ -53,14 +52,20 @@ func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 		if ctx == nil {
 			return
 		}
-		w := e.subscribe()
-		defer e.unsubscribe(w)
-		// A receive costs less than a select, so the end of ctx closes w.
-		defer context.AfterFunc(ctx, func() { e.unsubscribe(w) })()
-		for s := range w {
-			if ctx.Err() != nil || !yield(*s) {
-				return
-			}
+		g := &guard{host: ctx}
+		e.watch(g, yield)
+		g.raise()
+	}
+}
+
+func (e *Engine) watch(ctx context.Context, yield func(Status) bool) {
+	w := e.subscribe()
+	defer e.unsubscribe(w)
+	// A receive costs less than a select, so the end of ctx closes w.
+	defer context.AfterFunc(ctx, func() { e.unsubscribe(w) })()
+	for s := range w {
+		if ctx.Err() != nil || !yield(*s) {
+			return
 		}
 	}
 }
@@ -128,8 +133,10 @@ func offer(w chan *Status, s *Status) {
 
 // take takes the edge that t has from here, and publishes where it leads. The
 // fields that the new state does not have are cleared; set sets those that it
-// brings. The logins that it ends are told nothing, and have no say any more.
-func (e *Engine) take(ctx context.Context, t Trigger, cause error, set func(*Status)) error {
+// brings. Logins that end here get no notification, and their later reports
+// are ignored.
+func (o *operation) take(t Trigger, cause error, set func(*Status)) error {
+	e := o.e
 	if err := e.machine.take(t); err != nil {
 		return err
 	}
@@ -151,27 +158,6 @@ func (e *Engine) take(ctx context.Context, t Trigger, cause error, set func(*Sta
 		}
 	})
 	e.mu.Unlock()
-	e.logTransition(ctx, from, now)
+	o.guard.transition(o.ctx, e.log, from, now)
 	return nil
-}
-
-func (e *Engine) logTransition(ctx context.Context, from, to *Status) {
-	if !e.log.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	login := to
-	if to.State < IMLoggedIn {
-		login = from // a transition that ends a login says which
-	}
-	attrs := append(make([]slog.Attr, 0, 8),
-		slog.String("session", login.Session.String()),
-		slog.Uint64("seq", to.Seq),
-		slog.String("trigger", string(to.Via)),
-		slog.String("from", from.State.String()),
-		slog.String("to", to.State.String()),
-		slog.String("accid", login.Accid))
-	if to.Cause != nil {
-		attrs = append(attrs, slog.String("cause", to.Cause.Error()), slog.Int("code", int(CodeOf(to.Cause))))
-	}
-	e.log.LogAttrs(ctx, slog.LevelInfo, "transition", attrs...)
 }

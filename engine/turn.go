@@ -2,45 +2,55 @@ package engine
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 )
 
-// climb runs an operation that climbs to the rung top.
-func (e *Engine) climb(ctx context.Context, name string, top State, bad error, run func(*operation) error) error {
-	o := &operation{e: e, name: name, top: top, began: e.Status().State}
+func (e *Engine) newOperation(ctx context.Context, name string, top State) *operation {
+	o := &operation{e: e, name: name, top: top, began: e.state()}
+	o.own.host = ctx
+	o.guard = &o.own
+	o.ctx = o.guard
+	return o
+}
+
+// climb runs an operation that climbs to the rung top. token is the one that
+// the host gave it; bad is what is wrong with its arguments.
+func (e *Engine) climb(ctx context.Context, name string, top State, token string, bad error, run func(*operation) error) error {
 	if ctx == nil {
 		bad = argument("ctx is nil")
 		ctx = context.Background()
 	}
+	o := e.newOperation(ctx, name, top)
+	o.keepSecret(token)
 	if bad != nil {
-		return o.result(ctx, bad)
+		bad = o.result(bad)
+	} else {
+		bad = o.climb(run)
 	}
-	o.ctx, o.cancel = context.WithCancelCause(ctx)
+	o.guard.raise()
+	return bad
+}
+
+func (o *operation) climb(run func(*operation) error) error {
+	o.ctx, o.cancel = context.WithCancelCause(o.guard)
 	defer o.cancel(nil)
-	if !e.enlist(o) {
-		return o.result(ctx, ErrClosed)
+	if !o.e.enlist(o) {
+		return o.result(ErrClosed)
 	}
-	defer e.delist(o)
-	if err := e.acquire(o.ctx); err != nil {
-		return o.result(ctx, err)
+	defer o.e.delist(o)
+	if err := o.acquire(); err != nil {
+		return o.result(err)
 	}
-	defer e.release()
-	returned := false
-	defer func() {
-		if !returned { // a Trace or Logger panicked
-			_ = o.descend(ctx, e.Status().Floor, nil)
+	return o.hold(func() error {
+		err := o.begin()
+		if err == nil {
+			err = run(o)
 		}
-	}()
-	err := o.begin()
-	if err == nil {
-		err = run(o)
-	}
-	returned = true
-	if err == nil || o.began == KitLoggedIn {
-		return o.result(ctx, err)
-	}
-	return o.undo(ctx, err)
+		if err == nil || o.began == KitLoggedIn {
+			return o.result(err)
+		}
+		return o.undo(err)
+	}, o.toFloor)
 }
 
 // begin is what every operation that climbs does first when its turn comes.
@@ -54,12 +64,9 @@ func (o *operation) begin() error {
 	if slices.ContainsFunc(descending, waits) { // a logout was first, and waits for no login
 		o.cancel(ErrInterrupted)
 	}
-	err := e.settle(o.ctx)
-	if s := e.Status(); err == nil && s.State == IMLoggedIn && s.Floor < IMLoggedIn {
-		_ = o.descend(o.ctx, s.Floor, nil) // the engine's own: a Logger panicked before it was undone
-	}
+	err := o.settle()
 	o.began = e.state()
-	switch over := o.over(); {
+	switch over := o.over(""); {
 	case err != nil:
 		return err
 	case over == ErrInterrupted:
@@ -72,12 +79,12 @@ func (o *operation) begin() error {
 }
 
 // undo descends to the floor after the operation failed.
-func (o *operation) undo(ctx context.Context, err error) error {
+func (o *operation) undo(err error) error {
 	failure := o.failure(err)
-	if undone := o.descend(ctx, o.e.Status().Floor, failure); undone != nil {
+	if undone := o.descend(o.e.Status().Floor, failure); undone != nil {
 		failure = o.failure(withUndo(err, undone))
 	}
-	o.e.warn(ctx, failure)
+	o.warn(failure)
 	return failure
 }
 
@@ -86,80 +93,88 @@ func (o *operation) failure(err error) *Error {
 }
 
 // result is what the host gets: nil, or an *Error, which is logged.
-func (o *operation) result(ctx context.Context, err error) error {
+func (o *operation) result(err error) error {
 	if err == nil {
 		return nil
 	}
 	failure := o.failure(err)
-	o.e.warn(ctx, failure)
+	o.warn(failure)
 	return failure
 }
 
-func (e *Engine) warn(ctx context.Context, err *Error) {
-	if e.log.Enabled(ctx, slog.LevelWarn) {
-		e.log.LogAttrs(ctx, slog.LevelWarn, "operation failed", slog.String("op", err.Op),
-			slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
-	}
-}
+func (o *operation) warn(err *Error) { o.guard.failure(o.ctx, o.e.log, err) }
 
 // logout runs an operation that descends. Logins that climb to the rung top or
 // above it are ended first, those that only wait for their turn too.
 func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
-	o := &operation{e: e, name: name, top: top, began: e.Status().State}
+	var bad error
 	if ctx == nil {
-		return o.result(context.Background(), argument("ctx is nil"))
+		bad = argument("ctx is nil")
+		ctx = context.Background()
 	}
-	o.ctx = ctx
-	closed, err := e.acquireToDescend(ctx, o)
-	if err == nil {
-		defer e.release()
+	o := e.newOperation(ctx, name, top)
+	if bad != nil {
+		bad = o.result(bad)
+	} else {
+		bad = o.logout(to)
 	}
-	if closed {
-		err = ErrClosed
-	}
-	if err != nil {
-		return o.result(ctx, err)
-	}
-	if err := e.settle(ctx); err != nil {
-		return o.result(ctx, err)
-	}
-	o.began = e.state()
-	return o.result(ctx, o.descend(ctx, to(), nil))
+	o.guard.raise()
+	return bad
 }
 
-// acquireToDescend ends the logins that o is to end, and takes op. One that gets
-// op in the instant between the two finds o waiting, and ends itself. It also reports
-// whether the engine is closed.
-func (e *Engine) acquireToDescend(ctx context.Context, o *operation) (closed bool, err error) {
+func (o *operation) logout(to func() State) error {
+	if err := o.acquireToDescend(); err != nil {
+		return o.result(err)
+	}
+	return o.hold(func() error {
+		if o.e.isClosed() {
+			return o.result(ErrClosed)
+		}
+		err := o.settle()
+		if err == nil {
+			o.began = o.e.state()
+			err = o.descend(to(), nil)
+		}
+		return o.result(err)
+	}, o.toFloor)
+}
+
+// acquireToDescend ends the logins that o is to end, and takes op. A login that
+// acquires op between those two steps sees o in the list, and stops.
+func (o *operation) acquireToDescend() error {
+	e := o.e
 	e.mu.Lock()
 	e.descending = append(e.descending, o)
 	climbing := slices.Clone(e.climbing)
 	e.mu.Unlock()
-	defer func() { // also where a method of the host's ctx panics
+	defer func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		i := slices.Index(e.descending, o)
 		e.descending = slices.Delete(e.descending, i, i+1)
-		closed = e.closed
 	}()
 	interrupt(climbing, o.top)
-	return false, e.acquire(ctx)
+	err := o.acquire()
+	if err != nil && e.isClosed() {
+		return ErrClosed
+	}
+	return err
 }
 
-// acquire takes op, or fails when ctx ends first. A free slot comes before an
-// ended ctx: which of two ready cases a select takes is chance.
-func (e *Engine) acquire(ctx context.Context) error {
-	if e.tryAcquire() {
+// acquire takes op, or fails when the ctx ends first. A free slot wins over an
+// ended ctx; select would pick one of them at random.
+func (o *operation) acquire() error {
+	if o.e.tryAcquire() {
 		return nil
 	}
 	select {
-	case e.op <- struct{}{}:
+	case o.e.op <- struct{}{}:
 		return nil
-	case <-ctx.Done():
-		if e.tryAcquire() {
+	case <-o.ctx.Done():
+		if o.e.tryAcquire() {
 			return nil
 		}
-		return context.Cause(ctx)
+		return o.over(turnToCome)
 	}
 }
 
@@ -172,27 +187,84 @@ func (e *Engine) tryAcquire() bool {
 	}
 }
 
-// release gives op back, after the losses that were reported meanwhile; those
-// that come in the instant between are seen by the last look.
-func (e *Engine) release() {
-	for {
-		e.settleAndGiveBack()
-		if !e.hasLosses() || !e.tryAcquire() {
-			return
+// hold runs f while o holds op, and then gives op back. If f does not return,
+// because a hook or the backend has called runtime.Goexit, putInOrder does
+// what is left to do, and calls no hook.
+func (o *operation) hold(f func() error, putInOrder func()) error {
+	o.holds = true
+	defer func() {
+		if o.holds {
+			o.unwind(putInOrder)
+		}
+	}()
+	err := f()
+	o.release()
+	return err
+}
+
+func (o *operation) unwind(putInOrder func()) {
+	defer func() {
+		if o.holds { // the backend does it again
+			o.giveBack()
+		}
+	}()
+	o.guard.mute = true
+	putInOrder()
+	o.release()
+}
+
+// toFloor undoes whatever the operation did, also in the backend's call that it
+// was in.
+func (o *operation) toFloor() {
+	if l := o.asked; l != nil && !o.e.end(l) && !l.adopted {
+		undo := logoutIM
+		if l.lost == TriggerKitLost {
+			undo = logoutKit
+		}
+		var b bound
+		defer b.end()
+		_ = o.step(&b, undo)
+	}
+	_ = o.descend(o.e.Status().Floor, nil)
+}
+
+// release gives op back, after the losses that were reported meanwhile.
+func (o *operation) release() {
+	for !o.giveBackSettled() {
+		if err := o.settle(); err != nil {
+			o.warn(o.failure(err))
 		}
 	}
 }
 
-func (e *Engine) settleAndGiveBack() {
-	defer func() { // also where a Logger panics
-		e.mu.Lock()
-		e.running = nil
-		e.mu.Unlock()
-		<-e.op
-	}()
-	if err := e.settle(context.Background()); err != nil {
-		e.warn(context.Background(), &Error{Op: "release", State: e.state(), Err: err})
+// giveBackSettled gives op back, unless a loss is waiting. It looks and gives
+// back in one step: whoever reports a loss later finds op free.
+func (o *operation) giveBackSettled() bool {
+	o.e.mu.Lock()
+	defer o.e.mu.Unlock()
+	if len(o.e.losses) > 0 {
+		return false
 	}
+	o.giveBackLocked()
+	return true
+}
+
+func (o *operation) giveBack() {
+	o.e.mu.Lock()
+	defer o.e.mu.Unlock()
+	o.giveBackLocked()
+}
+
+func (o *operation) giveBackLocked() {
+	o.e.running = nil
+	o.holds = false
+	<-o.e.op
+}
+
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
 }
 
 // enlist makes o one that can be interrupted, unless the engine is closed.
@@ -213,7 +285,7 @@ func (e *Engine) delist(o *operation) {
 }
 
 // interrupt ends those operations that climb to the rung top or above it. It is
-// called without mu: to cancel a ctx can call methods of the host's own type of ctx.
+// called without mu: to cancel a ctx can call methods of the host's own ctx.
 func interrupt(climbing []*operation, top State) {
 	for _, o := range climbing {
 		if o.top >= top {

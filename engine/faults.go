@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// A backendFault is the error of a call that the backend did not end properly:
+// it panicked, or returned an error whose methods panic. Nobody can know what
+// the call did. A backendFault has no Code: all that is known is that the
+// backend is broken.
+type backendFault struct{ text string }
+
+func (f *backendFault) Error() string { return f.text }
+
+func faulty(err error) bool {
+	_, ok := err.(*backendFault)
+	return ok
+}
+
+// ask makes one call of the backend, without Trace.
+func (o *operation) ask(ctx context.Context, call string, f func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &backendFault{fmt.Sprintf("the backend panicked in %s: %s", call, o.describe(v))}
+		}
+		if err != nil && o.failed == "" {
+			o.failed = call
+		}
+	}()
+	if err = f(ctx); err == nil {
+		return nil
+	}
+	if isNilPointer(err) {
+		return &backendFault{fmt.Sprintf("the backend returned a nil %T as the error of %s", err, call)}
+	}
+	tryMethods(err)
+	return err
+}
+
+// isNilPointer reports whether err is a nil pointer of an error type, such as
+// (*KickError)(nil). The methods of most such types panic.
+func isNilPointer(err error) bool {
+	v := reflect.ValueOf(err)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// tryMethods calls what the engine and its host will call of err later, where
+// a panic would be theirs.
+func tryMethods(err error) {
+	_ = err.Error()
+	_ = errors.Is(err, (*backendFault)(nil)) // walks the whole chain
+}
+
+// describe returns a text for a value that the backend panicked with: one short
+// line, which has no token that o knows. Values that are no text may have
+// a token anywhere, so only their type is shown.
+func (o *operation) describe(v any) string {
+	text := strings.TrimSpace(textOf(v))
+	if text == "" || o.knowsTokenIn(text) {
+		return fmt.Sprintf("a value of type %T", v)
+	}
+	return oneLine(text)
+}
+
+func textOf(v any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = "" // its own method panicked
+		}
+	}()
+	switch v := v.(type) {
+	case string:
+		return v
+	case error:
+		return v.Error()
+	case fmt.Stringer:
+		return v.String()
+	}
+	if k := reflect.ValueOf(v).Kind(); k >= reflect.Bool && k <= reflect.Complex128 {
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+// keepSecret lets describe know a token, so that it can leave it out.
+func (o *operation) keepSecret(token string) {
+	for i := range o.secrets {
+		if o.secrets[i] == "" {
+			o.secrets[i] = token
+			return
+		}
+	}
+}
+
+func (o *operation) knowsTokenIn(text string) bool {
+	for _, token := range o.secrets {
+		if token == "" {
+			continue
+		}
+		quoted := strconv.Quote(token)
+		if strings.Contains(text, token) || strings.Contains(text, quoted[1:len(quoted)-1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneLine returns the first line of text, up to 200 bytes of it.
+func oneLine(text string) string {
+	const most = 200
+	isBreak := func(r rune) bool { return strings.ContainsRune("\n\r\v\f\u0085\u2028\u2029", r) }
+	line, cut := text, false
+	if i := strings.IndexFunc(line, isBreak); i >= 0 {
+		line, cut = line[:i], true
+	}
+	if len(line) > most {
+		line, cut = line[:most], true
+	}
+	line = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(line, ""))
+	if cut {
+		line += " …"
+	}
+	return line
+}

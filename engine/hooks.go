@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// This file is where the engine calls the host's hooks: Logger, Trace, the
+// function that Trace returned, and the methods of a ctx.
+//
+// A hook that panics costs the engine nothing. The panic is caught at the call
+// and kept, the operation goes on as if the hook had returned, and its caller
+// gets the panic when everything is in order: the slot is free, the losses are
+// applied, and the login is there or undone, as the operation decided. On the
+// engine's own goroutine there is no caller, so the panic is logged instead.
+//
+// A hook that leaves by runtime.Goexit, as t.FailNow does, cannot be stopped.
+// Engine.hold then undoes the operation, without calling any hook again.
+
+// A guard keeps the panics of one operation's hooks. It is also the ctx of that
+// operation, in front of the host's own: package context calls the methods of
+// a foreign ctx on a goroutine of its own, where a panic would end the process.
+// Values pass through, so a ctx of package context needs no such goroutine.
+type guard struct {
+	host   context.Context
+	outer  *guard // keeps the panics instead; only for a ctx that Trace returned
+	first  atomic.Pointer[any]
+	broken atomic.Bool // Done or Err has panicked: the ctx counts as canceled
+	mute   bool        // call neither Logger nor Trace any more
+}
+
+// caught must be deferred around each call of a hook.
+func (g *guard) caught() {
+	if v := recover(); v != nil {
+		g.keep(v)
+	}
+}
+
+func (g *guard) keep(v any) {
+	if g.outer != nil {
+		g = g.outer
+	}
+	g.first.CompareAndSwap(nil, &v)
+}
+
+// raise panics if a hook did, with the value of the first. It comes last: there
+// must be nothing left to do.
+func (g *guard) raise() {
+	if v := g.first.Load(); v != nil {
+		panic(*v)
+	}
+}
+
+// Done implements context.Context.
+func (g *guard) Done() (done <-chan struct{}) {
+	done = closedChan
+	if !g.broken.Load() {
+		defer g.caughtInCtx()
+		done = g.host.Done()
+	}
+	return done
+}
+
+// Err implements context.Context.
+func (g *guard) Err() (err error) {
+	err = context.Canceled
+	if !g.broken.Load() {
+		defer g.caughtInCtx()
+		err = g.host.Err()
+	}
+	return err
+}
+
+// Value implements context.Context.
+func (g *guard) Value(key any) any {
+	defer g.caught()
+	return g.host.Value(key)
+}
+
+// Deadline implements context.Context.
+func (g *guard) Deadline() (deadline time.Time, ok bool) {
+	defer g.caught()
+	return g.host.Deadline()
+}
+
+func (g *guard) caughtInCtx() {
+	if v := recover(); v != nil {
+		g.broken.Store(true)
+		g.keep(v)
+	}
+}
+
+var closedChan = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// trace calls Trace. If it panics, the call of the backend goes on without it.
+func (g *guard) trace(trace traceFunc, ctx context.Context, call string) (traced context.Context, done func(error)) {
+	traced = ctx
+	if g.mute {
+		return traced, nil
+	}
+	defer g.caught()
+	t, done := trace(ctx, call)
+	if t != nil && t != ctx {
+		traced = &guard{host: t, outer: g}
+	}
+	return traced, done
+}
+
+func (g *guard) traced(done func(error), err error) {
+	if done != nil && !g.mute {
+		defer g.caught()
+		done(err)
+	}
+}
+
+// transition writes the log line of one transition.
+func (g *guard) transition(ctx context.Context, log *slog.Logger, from, to *Status) {
+	defer g.caught()
+	if g.mute || !log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	login := to
+	if to.State < IMLoggedIn {
+		login = from // a transition that ends a login says which one
+	}
+	attrs := append(make([]slog.Attr, 0, 8),
+		slog.String("session", login.Session.String()),
+		slog.Uint64("seq", to.Seq),
+		slog.String("trigger", string(to.Via)),
+		slog.String("from", from.State.String()),
+		slog.String("to", to.State.String()),
+		slog.String("accid", login.Accid))
+	if to.Cause != nil {
+		attrs = append(attrs, slog.String("cause", to.Cause.Error()), slog.Int("code", int(CodeOf(to.Cause))))
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "transition", attrs...)
+}
+
+// failure writes the log line of a failed operation.
+func (g *guard) failure(ctx context.Context, log *slog.Logger, err *Error) {
+	defer g.caught()
+	if g.mute || !log.Enabled(ctx, slog.LevelWarn) {
+		return
+	}
+	log.LogAttrs(ctx, slog.LevelWarn, "operation failed", slog.String("op", err.Op),
+		slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
+}
+
+// report logs the panic of a hook that nobody can be given. The logger may be
+// what panicked, and do so again.
+func (g *guard) report(log *slog.Logger) {
+	v := g.first.Load()
+	if v == nil {
+		return
+	}
+	defer g.caught()
+	log.LogAttrs(g, slog.LevelError, "a Logger or Trace panicked", slog.String("panic", fmt.Sprint(*v)))
+}
