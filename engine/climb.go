@@ -87,9 +87,9 @@ func (o *operation) adopt() error {
 		return nil
 	}
 	l := &login{lost: TriggerIMLost, phase: sought, adopted: true}
-	o.asked = l
 	var a IMAccount
 	err := o.try("AdoptIM", func(ctx context.Context) (err error) {
+		o.asked = l
 		a, err = e.adopter.AdoptIM(ctx, e.notify(l))
 		return err
 	})
@@ -123,12 +123,14 @@ func (o *operation) initIM() error {
 func (o *operation) loginIM(a IMAccount) error {
 	l := &login{lost: TriggerIMLost, appKey: o.e.appKeyOf(a), accid: fold(a.Accid), phase: opening}
 	b := o.e.backend
-	o.asked = l
-	err := o.try("LoginIM", func(ctx context.Context) error { return b.LoginIM(ctx, a, o.e.notify(l)) })
-	o.asked = nil
+	err := o.try("LoginIM", func(ctx context.Context) error {
+		o.asked = l
+		return b.LoginIM(ctx, a, o.e.notify(l))
+	})
 	if over := o.outcome("LoginIM", err); over != nil {
 		return o.abandon(l, err, over, logoutIM)
 	}
+	o.asked = nil
 	return o.openIM(l, o.host())
 }
 
@@ -143,12 +145,14 @@ func (o *operation) openIM(l *login, host bool) error {
 func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 	l := &login{lost: TriggerKitLost, phase: opening}
 	b := o.e.backend
-	o.asked = l
-	err := o.try("LoginKit", func(ctx context.Context) error { return b.LoginKit(ctx, a, o.e.notify(l)) })
-	o.asked = nil
+	err := o.try("LoginKit", func(ctx context.Context) error {
+		o.asked = l
+		return b.LoginKit(ctx, a, o.e.notify(l))
+	})
 	if over := o.outcome("LoginKit", err); over != nil {
 		return o.abandon(l, err, over, logoutKit)
 	}
+	o.asked = nil
 	return o.rise(TriggerLoginKit, false, func(s *Status) {
 		l.phase = open
 		o.e.kit = l
@@ -161,12 +165,13 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 // nobody can know what that did. There is nothing to undo for a login that was
 // already lost, and logging out could end someone else's newer login.
 func (o *operation) abandon(l *login, err, why error, s stepDown) error {
-	if lost := o.e.end(l); lost || err != nil && !faulty(err) {
-		return why
+	if lost := o.e.end(l); !lost && (err == nil || faulty(err)) {
+		var b bound
+		defer b.end()
+		why = withUndo(why, o.step(&b, s))
 	}
-	var b bound
-	defer b.end()
-	return withUndo(why, o.step(&b, s))
+	o.asked = nil
+	return why
 }
 
 func withUndo(why, undo error) error {

@@ -49,7 +49,10 @@ func (b *bound) end() {
 // way for ever.
 func (o *operation) step(b *bound, s stepDown) error {
 	ctx := b.next(o.ctx)
-	logout := func(ctx context.Context) error { return s.run(o.e.backend, ctx) }
+	logout := func(ctx context.Context) error {
+		o.asked = nil
+		return s.run(o.e.backend, ctx)
+	}
 	err := o.call(ctx, s.name, logout)
 	if faulty(err) {
 		return errors.Join(err, o.call(ctx, s.name, logout))

@@ -50,3 +50,19 @@ func Codes() []Code {
 	}
 	return list
 }
+
+// Busy says what an engine that should be at rest still has in hand; "" for
+// nothing.
+func (e *Engine) Busy() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case len(e.op) > 0:
+		return "the slot is taken"
+	case e.running != nil || len(e.climbing)+len(e.descending) > 0:
+		return "an operation has not ended"
+	case len(e.losses) > 0:
+		return "a loss is not applied"
+	}
+	return ""
+}

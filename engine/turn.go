@@ -136,7 +136,7 @@ func (o *operation) logout(to func() State) error {
 			err = o.descend(to(), nil)
 		}
 		return o.result(err)
-	}, o.toFloor)
+	}, func() { _ = o.descend(to(), nil) })
 }
 
 // acquireToDescend ends the logins that o is to end, and takes op. A login that

@@ -1,0 +1,187 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A hookScenario is what a host, its service and its faults do. Close follows.
+type hookScenario struct {
+	name string
+	mode engine.Mode
+	run  func(w *hookWorld)
+}
+
+var hookScenarios = []hookScenario{
+	{"nothing", engine.AutoDetect, func(*hookWorld) {}},
+	{"IM is initialised", engine.AutoDetect, func(w *hookWorld) { w.call(w.e.InitIM) }},
+	{"the engine's login stays", engine.AutoLogin, func(w *hookWorld) { w.call(w.loginKit) }},
+	{"two cycles", engine.AutoLogin, func(w *hookWorld) {
+		w.call(w.loginKit)
+		w.call(w.e.LogoutKit)
+		w.call(w.loginKit)
+		w.call(w.e.LogoutIM)
+	}},
+	{"anonymous", engine.AutoDetect, func(w *hookWorld) {
+		w.call(w.e.LoginAnonymous)
+		w.call(w.e.LogoutKit)
+		w.call(w.e.LoginAnonymous)
+	}},
+	{"reuse of what the host made", engine.ReuseIM, func(w *hookWorld) {
+		w.hostLogsIn()
+		w.call(w.loginKit)
+		w.call(w.e.LogoutKit)
+		w.call(w.loginKit)
+	}},
+	{"reuse of LoginIM", engine.ReuseIM, func(w *hookWorld) {
+		w.call(w.e.InitIM)
+		w.call(w.loginIM)
+		w.call(w.loginKit)
+		w.call(w.e.LogoutKit)
+		w.call(w.e.LogoutIM)
+	}},
+	{"IM login stays", engine.ReuseIM, func(w *hookWorld) {
+		w.call(w.e.InitIM)
+		w.call(w.loginIM)
+	}},
+	{"login without IM", engine.ReuseIM, func(w *hookWorld) {
+		w.call(w.loginKit)
+		w.call(func(ctx context.Context) error { return w.e.LoginKit(ctx, engine.KitAccount{}) })
+	}},
+	{"kit login fails", engine.AutoLogin, func(w *hookWorld) {
+		w.fail("LoginKit", engine.ErrUnavailable)
+		w.fail("LogoutIM", errStuck)
+		w.call(w.loginKit)
+	}},
+	{"kit is lost", engine.AutoLogin, func(w *hookWorld) {
+		w.call(w.loginKit)
+		w.fail("LogoutIM", errStuck)
+		w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired)
+		synctest.Wait()
+		w.call(w.loginKit)
+	}},
+	{"IM is lost", engine.AutoDetect, func(w *hookWorld) {
+		w.call(w.loginKit)
+		w.cloud.Kick(imAccount.Accid, engine.KickedByServer)
+		synctest.Wait()
+		w.call(w.loginKit)
+	}},
+	{"IM is lost in a login", engine.AutoLogin, func(w *hookWorld) {
+		release := w.device.Block("LoginKit")
+		login := w.begin(context.Background(), w.loginKit)
+		w.cloud.Kick(imAccount.Accid, engine.KickedByServer)
+		release()
+		_ = login.wait()
+	}},
+	{"kit is lost as the login ends", engine.AutoLogin, func(w *hookWorld) {
+		w.on["login_kit"] = func() { w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired) }
+		w.call(w.loginKit)
+		clear(w.on)
+	}},
+	{"loss upon loss as a login ends", engine.AutoLogin, func(w *hookWorld) {
+		w.on["login_kit"] = func() { w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired) }
+		w.on["kit_lost"] = func() { w.cloud.Kick(imAccount.Accid, engine.KickedByServer) }
+		w.call(w.loginKit)
+		clear(w.on)
+	}},
+	{"loss before a login", engine.AutoLogin, func(w *hookWorld) {
+		w.call(w.loginKit)
+		release := w.e.Hold()
+		w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired)
+		login := w.begin(context.Background(), w.loginKit)
+		release()
+		_ = login.wait()
+		w.call(w.e.LogoutKit)
+	}},
+	{"logout ends a login", engine.AutoLogin, func(w *hookWorld) {
+		release := w.device.Block("LoginIM")
+		login := w.begin(context.Background(), w.loginKit)
+		queued := w.begin(context.Background(), w.loginIM)
+		w.call(w.e.LogoutIM)
+		release()
+		_ = login.wait()
+		_ = queued.wait()
+	}},
+	{"Close ends a login", engine.AutoLogin, func(w *hookWorld) {
+		release := w.device.Block("LoginKit")
+		login := w.begin(context.Background(), w.loginKit)
+		w.call(func(context.Context) error { return w.e.Close() })
+		release()
+		_ = login.wait()
+	}},
+	{"callers give up", engine.AutoLogin, func(w *hookWorld) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		release := w.device.Block("LoginKit")
+		login := w.begin(ctx, w.loginKit)
+		short, end := context.WithTimeout(context.Background(), time.Second)
+		defer end()
+		waits := w.begin(short, w.e.InitIM)
+		_ = waits.wait()
+		_ = login.wait()
+		release()
+	}},
+	{"a login comes too late", engine.AutoLogin, func(w *hookWorld) {
+		ctx, cancel := context.WithCancel(context.Background())
+		w.gate.linger()
+		login := w.begin(ctx, w.loginKit)
+		cancel()
+		w.gate.release()
+		_ = login.wait()
+	}},
+}
+
+// A panic in a hook loses nothing, whichever hook it is and whenever it panics:
+// each scenario is run again for each call of each hook in it.
+func TestHookPanics(t *testing.T) { testHooks(t, false) }
+
+// Nor does runtime.Goexit, which t.FailNow is, in a Logger or a Trace.
+func TestHookGoexits(t *testing.T) { testHooks(t, true) }
+
+func testHooks(t *testing.T, goexit bool) {
+	places := 0
+	for _, s := range hookScenarios {
+		for _, foreign := range []bool{false, true} {
+			count := &bomb{}
+			synctest.Test(t, func(t *testing.T) { s.play(t, foreign, count) })
+			for _, hook := range slices.Sorted(maps.Keys(count.calls)) {
+				if goexit && !slices.Contains([]string{"Logger.Enabled", "Logger.Handle", "Trace", "done"}, hook) {
+					continue
+				}
+				for at := range count.calls[hook] {
+					places++
+					t.Run(fmt.Sprintf("%s, foreign %v, call %d of %s", s.name, foreign, at+1, hook), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) {
+							s.play(t, foreign, &bomb{goexit: goexit, hook: hook, at: at + 1}).reached()
+						})
+					})
+				}
+			}
+		}
+	}
+	if places < 500 {
+		t.Errorf("only %d places: the hooks are not called", places)
+	}
+	t.Logf("%d places", places)
+}
+
+func (s hookScenario) play(t *testing.T, foreign bool, b *bomb) *hookWorld {
+	w := newHookWorld(t, s.mode, foreign, b)
+	s.run(w)
+	b.pause(true)
+	w.settled()
+	if w.closed.Load() == 0 {
+		w.oldReports()
+		w.settled()
+	}
+	b.pause(false)
+	w.ends()
+	return w
+}

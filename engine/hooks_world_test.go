@@ -1,0 +1,318 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A bomb is in every hook of a host. It counts the calls of each hook, and goes
+// off in one of them.
+type bomb struct {
+	goexit bool // goes off by runtime.Goexit, not by a panic
+
+	mu     sync.Mutex // protects the following fields
+	off    bool       // neither counts nor goes off
+	calls  map[string]int
+	hook   string // the hook in which it goes off
+	at     int    // and in which call of that hook, from 1; 0: in none
+	wentIn string // the stack
+}
+
+var errBomb = errors.New("a hook panicked on purpose")
+
+func (b *bomb) called(hook string) {
+	b.mu.Lock()
+	if b.off {
+		b.mu.Unlock()
+		return
+	}
+	b.calls[hook]++
+	goesOff := hook == b.hook && b.calls[hook] == b.at
+	if goesOff {
+		stack := make([]byte, 1<<14)
+		b.wentIn = string(stack[:runtime.Stack(stack, false)])
+	}
+	b.mu.Unlock()
+	switch {
+	case goesOff && b.goexit:
+		runtime.Goexit()
+	case goesOff:
+		panic(errBomb)
+	}
+}
+
+func (b *bomb) pause(off bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.off = off
+}
+
+// stack returns the stack on which the bomb went off; "": it has not.
+func (b *bomb) stack() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wentIn
+}
+
+// A bombCtx is a ctx with a bomb in each method. A foreign one hides that there
+// is a ctx of package context below.
+type bombCtx struct {
+	context.Context
+	b       *bomb
+	whose   string
+	foreign bool
+}
+
+func (c *bombCtx) Done() <-chan struct{} {
+	c.b.called(c.whose + ".Done")
+	return c.Context.Done()
+}
+
+func (c *bombCtx) Err() error {
+	c.b.called(c.whose + ".Err")
+	return c.Context.Err()
+}
+
+func (c *bombCtx) Value(key any) any {
+	c.b.called(c.whose + ".Value")
+	if c.foreign {
+		return nil
+	}
+	return c.Context.Value(key)
+}
+
+func (c *bombCtx) Deadline() (time.Time, bool) {
+	c.b.called(c.whose + ".Deadline")
+	return c.Context.Deadline()
+}
+
+// A bombHandler can also act in the line of a transition.
+type bombHandler struct {
+	b  *bomb
+	on onTrigger
+}
+
+func (h bombHandler) Enabled(context.Context, slog.Level) bool {
+	h.b.called("Logger.Enabled")
+	return true
+}
+
+func (h bombHandler) Handle(ctx context.Context, r slog.Record) error {
+	_ = h.on.Handle(ctx, r)
+	h.b.called("Logger.Handle")
+	return nil
+}
+func (h bombHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h bombHandler) WithGroup(string) slog.Handler      { return h }
+
+// fail lets the next such call of the backend fail.
+func (w *hookWorld) fail(call string, err error) {
+	w.faults++
+	w.device.Fail(call, err)
+}
+
+// A hookWorld is an engine whose hooks all have a bomb in them.
+type hookWorld struct {
+	t       *testing.T
+	b       *bomb
+	on      onTrigger
+	cloud   *mockim.Service
+	device  *mockim.Device
+	gate    *rapidGate
+	e       *engine.Engine
+	foreign bool
+	hosts   string // the accid that the host itself has logged in
+	faults  int    // of the device, that it may not have met yet
+
+	raised  atomic.Int32 // the bombs that reached a caller
+	closed  atomic.Int32 // calls of the backend's Close
+	watched chan struct{}
+}
+
+func newHookWorld(t *testing.T, mode engine.Mode, foreign bool, b *bomb) *hookWorld {
+	w := &hookWorld{t: t, b: b, on: onTrigger{}, foreign: foreign, watched: make(chan struct{})}
+	w.cloud = cloudOfTwo(mockim.ServiceOptions{})
+	w.device = w.cloud.Device()
+	w.gate = newRapidGate(w.device)
+	b.calls = map[string]int{}
+	var err error
+	w.e, err = engine.New(closing{w.gate, &w.closed}, appKey, &engine.Options{
+		Mode:   mode,
+		Logger: slog.New(bombHandler{b, w.on}),
+		Trace: func(ctx context.Context, _ string) (context.Context, func(error)) {
+			b.called("Trace")
+			return &bombCtx{ctx, b, "traced", foreign}, func(error) { b.called("done") }
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.gate.reopen(w.e)
+	go func() {
+		defer close(w.watched)
+		defer w.recovers()
+		for range w.e.Watch(w.ctx("watcher", context.Background())) {
+		}
+	}()
+	synctest.Wait()
+	return w
+}
+
+// closing counts the calls of Close.
+type closing struct {
+	*rapidGate
+	n *atomic.Int32
+}
+
+func (c closing) Close() error {
+	c.n.Add(1)
+	return c.rapidGate.Close()
+}
+
+func (w *hookWorld) ctx(whose string, ctx context.Context) context.Context {
+	return &bombCtx{ctx, w.b, whose, w.foreign}
+}
+
+func (w *hookWorld) recovers() {
+	if v := recover(); v != nil {
+		if v != errBomb {
+			panic(v)
+		}
+		w.raised.Add(1)
+	}
+}
+
+// begin calls an operation on a goroutine of its own, until it waits or is done.
+func (w *hookWorld) begin(ctx context.Context, f func(context.Context) error) *pending {
+	return begin(func() error {
+		defer w.recovers()
+		return f(w.ctx("caller", ctx))
+	})
+}
+
+func (w *hookWorld) call(f func(context.Context) error) {
+	_ = w.begin(context.Background(), f).wait()
+}
+
+func (w *hookWorld) loginKit(ctx context.Context) error { return w.e.LoginKit(ctx, kitAccount) }
+func (w *hookWorld) loginIM(ctx context.Context) error  { return w.e.LoginIM(ctx, imAccount) }
+
+func (w *hookWorld) hostLogsIn() {
+	if err := errors.Join(w.device.HostInit(w.t.Context()), w.device.HostLogin(w.t.Context(), imAccount)); err != nil {
+		w.t.Error(err)
+	}
+	w.hosts = imAccount.Accid
+}
+
+// settled checks what must hold when nothing is going on: the engine holds
+// nothing, and says what is so.
+func (w *hookWorld) settled() {
+	w.t.Helper()
+	synctest.Wait()
+	if busy := w.e.Busy(); busy != "" {
+		w.t.Errorf("at rest, but %s", busy)
+	}
+	s, on := w.e.Status(), w.device.LoggedIn()
+	checkStatus(w.t, s)
+	switch {
+	case s.State >= imLoggedIn && s.Accid != on:
+		w.t.Errorf("%q is logged in to IM, but the status is %+v", on, s)
+	case s.State < imLoggedIn && on != "" && on != w.hosts:
+		w.t.Errorf("%q is logged in to IM, left behind: %+v", on, s)
+	case s.State == imLoggedIn && s.Floor < imLoggedIn:
+		w.t.Errorf("the engine has not undone its own IM login: %+v", s)
+	}
+	for _, finding := range w.gate.broken() {
+		w.t.Error(finding)
+	}
+}
+
+// oldReports delivers the loss of every login that is over, in the middle of
+// a new one.
+func (w *hookWorld) oldReports() {
+	w.t.Helper()
+	before := w.e.Status()
+	w.reportOld(before.State)
+	if now := w.e.Status(); now != before {
+		w.t.Errorf("reports of logins that are over made of %+v: %+v", before, now)
+	}
+	if before.State == kitLoggedIn {
+		return
+	}
+	var err error
+	for range 1 + w.faults {
+		release := w.device.Block("LoginKit")
+		login := begin(func() error { return w.loginKit(context.Background()) })
+		w.reportOld(w.e.Status().State)
+		release()
+		if err = login.wait(); err == nil || errors.Is(err, engine.ErrIMNotLoggedIn) {
+			return
+		}
+	}
+	w.t.Errorf("a new login, beside reports of old ones: %v", err)
+}
+
+func (w *hookWorld) reportOld(at engine.State) {
+	old, _, _ := w.gate.notices(at)
+	if _, inside, _ := w.gate.now(); inside != nil && len(old) > 0 {
+		old = old[:len(old)-1] // the kit login that is in flight
+	}
+	for _, n := range old {
+		n.Lost(engine.ErrKicked)
+	}
+	synctest.Wait()
+}
+
+// ends closes the engine, and checks that it is closed.
+func (w *hookWorld) ends() {
+	w.t.Helper()
+	adopted := w.hosts != "" && w.device.LoggedIn() == w.hosts
+	w.call(func(context.Context) error { return w.e.Close() })
+	if err := w.e.Close(); err != nil {
+		w.t.Errorf("the second Close: %v", err)
+	}
+	<-w.watched
+	if n := w.closed.Load(); n != 1 {
+		w.t.Errorf("the backend was closed %d times, want once", n)
+	}
+	if s := w.e.Status(); s.State != uninitialized {
+		w.t.Errorf("closed, but %+v", s)
+	}
+	if on := w.device.LoggedIn(); on != "" && !adopted {
+		w.t.Errorf("%q is logged in to IM after Close", on)
+	}
+	if busy := w.e.Busy(); busy != "" {
+		w.t.Errorf("closed, but %s", busy)
+	}
+}
+
+// reached checks that a panic came to its caller. There is none on the engine's
+// own goroutine; one on a goroutine of package context may be too late for it.
+func (w *hookWorld) reached() {
+	w.t.Helper()
+	stack := w.b.stack()
+	if stack == "" {
+		w.t.Error("the bomb did not go off")
+	}
+	if w.b.goexit || strings.Contains(stack, "propagateCancel.func") {
+		return
+	}
+	want := int32(1)
+	if strings.Contains(stack, "applyLosses") {
+		want = 0
+	}
+	if got := w.raised.Load(); got != want {
+		w.t.Errorf("%d callers got the panic, want %d", got, want)
+	}
+}
