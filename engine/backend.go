@@ -15,10 +15,13 @@ import (
 //
 // It prints as its accid, never with the token: as a value, behind a pointer,
 // in exported fields, slices and maps, with the verbs of package fmt that print
-// values, with log/slog and as JSON. There are two things that no type can
-// help: fmt calls no methods on what is in an unexported field, so do not keep
-// an account in one of a type that is printed; nor after a verb that does not
-// fit, such as %p or %w here, which go vet refuses.
+// values, with log/slog and as JSON. JSON drops the token on purpose, so an
+// account cannot be stored as JSON and read back: keep the fields yourself.
+//
+// Two cases are beyond any type's control. fmt does not call methods on
+// unexported fields, so do not keep an account in an unexported field of a type
+// that you print; nor does it after a verb that does not fit, such as %p or %w,
+// which go vet reports.
 type IMAccount struct {
 	AppKey string // "": the engine's own
 	Accid  string // at most 32 of a-z 0-9 _ @ . -, in either case: the service folds it to lower case
@@ -53,10 +56,12 @@ func formatID(f fmt.State, verb rune, goSyntax, id string) {
 	}
 }
 
-// MarshalText returns the accid, so that JSON and text logs have nothing else.
+// MarshalText returns the accid alone, and so does JSON: the token is dropped on
+// purpose.
 func (a IMAccount) MarshalText() ([]byte, error) { return []byte(a.Accid), nil }
 
-// MarshalText returns the UserUUID, so that JSON and text logs have nothing else.
+// MarshalText returns the UserUUID alone, and so does JSON: the token is dropped
+// on purpose.
 func (a KitAccount) MarshalText() ([]byte, error) { return []byte(a.UserUUID), nil }
 
 // LogValue implements slog.LogValuer. It is the accid.
@@ -117,6 +122,11 @@ func (a KitAccount) check() error {
 // Its methods return when ctx ends, at the latest. A failed login leaves
 // nothing logged in, and whatever LogoutIM returns, nobody is logged in
 // afterwards. Errors carry a [Code] where one fits, and never a token.
+//
+// If a method panics, or returns an error that is a nil pointer or whose methods
+// panic, the operation fails without a Code and undoes what the call may have
+// done. The error has at most one line of the panic's value, and only if that is
+// a text without a token.
 type IM interface {
 	// InitIM initialises the SDK for an AppKey. Where the host has done so,
 	// with the same AppKey, it does nothing and succeeds; with another it
@@ -164,7 +174,10 @@ type Backend interface {
 
 // IMAdopter is optional: New finds out once whether a backend has it. It
 // is for an IM that can be logged in behind the engine's back, as it is when
-// the host drives its IM SDK itself.
+// the host drives its IM SDK itself. The engine asks only in an operation, so it
+// does not know of a new login before; InitIM asks and needs no account. When
+// the host logs out itself, the backend reports that with Notify.Lost, like any
+// other loss, and the engine takes TriggerIMLost.
 //
 // A wrapper that embeds the [Backend] interface hides it. Embed the concrete
 // type, or forward the method.
@@ -184,7 +197,7 @@ type IMAdopter interface {
 // into the backend, and do nothing once that login has ended. A kit's Link is
 // ignored.
 type Notify struct {
-	Lost func(cause error) // this login ended unasked: at most once; nil counts as ErrUnavailable
+	Lost func(cause error) // this login ended unasked: at most once; nil, or a nil pointer of an error type, counts as ErrUnavailable
 	Link func(online bool) // the connection under it went down, or came back
 }
 

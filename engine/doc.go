@@ -25,6 +25,6 @@
 // their ctx lives. A logout does not wait for a login that it is to end:
 // LogoutKit ends a kit login, LogoutIM an IM login too, Close any.
 //
-// The engine has no goroutine, but one that applies a loss which was reported
-// while nothing ran; Close waits for it.
+// The engine runs no goroutine of its own, except a short one that applies
+// a loss reported while no operation is running. Close waits for it.
 package engine

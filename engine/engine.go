@@ -20,6 +20,16 @@ type Options struct {
 	//
 	// Trace and Logger are called in the middle of operations: they may call
 	// Status, but no operation, which would wait for itself.
+	//
+	// If Trace, the function that it returned, Logger, or a method of the ctx
+	// of an operation panics, the engine goes on as if it had returned: a call
+	// whose Trace panicked is made without it, a login stands or is undone by
+	// its own result, and Close closes everything. (A ctx whose Done or Err
+	// panics counts as canceled.) The operation then panics with the first such
+	// value, as its last act. A loss that is applied while no operation runs
+	// has no caller, so the panic is logged as an Error and goes no further.
+	// After runtime.Goexit in Trace or Logger, a login is undone, and a logout
+	// or Close is completed, without calling them again.
 	Trace func(ctx context.Context, call string) (context.Context, func(error))
 
 	// RequireOnline refuses to reuse an IM login whose link is down, with
@@ -42,6 +52,17 @@ type Options struct {
 // Every error of an operation is an *Error. Operations name the state that the
 // host wants: what is so already succeeds and does nothing. A bad argument is
 // ErrArgument, before anything was sent.
+//
+// An operation ends with its ctx; undoing what it did may then take 5 s more for
+// each step. If a deadline ended it, the error is ErrUnavailable as well as
+// context.DeadlineExceeded, and says what it was waiting for. A cancellation has
+// no Code. In both cases the cause of the ctx is in the chain.
+//
+// The host may also log its IM SDK in and out itself, behind the engine's back,
+// if the backend is an IMAdopter. The engine does not see such a login until an
+// operation looks for one: InitIM, LoginIM, LoginKit and LoginAnonymous do,
+// while no IM login is known. Until then Status does not show it. From then on,
+// the host's own logout arrives at once, as TriggerIMLost.
 type Engine struct {
 	// Constant after New.
 	backend       Backend
@@ -118,8 +139,9 @@ func checkNew(b Backend, appKey string, o *Options) error {
 	return nil
 }
 
-// InitIM initialises IM. Where the host has logged IM in behind the engine's
-// back, that login is taken over, and the state is IMLoggedIn. A ctx that ends
+// InitIM initialises IM. If the host has logged IM in behind the engine's back,
+// InitIM takes that login over, and the state is IMLoggedIn: call it to let
+// Status and Watch show a login that the host has just made. A ctx that ends
 // in the middle fails the call, but IM may stay initialised: that is never
 // undone, except by Close.
 func (e *Engine) InitIM(ctx context.Context) error {

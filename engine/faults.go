@@ -50,16 +50,16 @@ func isNilPointer(err error) bool {
 	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// tryMethods calls what the engine and its host will call of err later, where
-// a panic would be theirs.
+// tryMethods calls the methods of err that the engine and its host will call
+// later. A panic then would be theirs; here it is a fault of the backend.
 func tryMethods(err error) {
 	_ = err.Error()
 	_ = errors.Is(err, (*backendFault)(nil)) // walks the whole chain
 }
 
-// describe returns a text for a value that the backend panicked with: one short
-// line, which has no token that o knows. Values that are no text may have
-// a token anywhere, so only their type is shown.
+// describe returns a text for the value of a panic: one short line without any
+// token that o knows. A value that is not a text could hide a token anywhere, so
+// only its type is shown.
 func (o *operation) describe(v any) string {
 	text := strings.TrimSpace(textOf(v))
 	if text == "" || o.knowsTokenIn(text) {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -153,13 +152,11 @@ func (g *guard) failure(ctx context.Context, log *slog.Logger, err *Error) {
 		slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
 }
 
-// report logs the panic of a hook that nobody can be given. The logger may be
-// what panicked, and do so again.
-func (g *guard) report(log *slog.Logger) {
-	v := g.first.Load()
-	if v == nil {
-		return
+// report logs the panic of a hook if there is no caller to give it to. The
+// Logger may be what panicked, and may do so again.
+func (o *operation) report() {
+	if v := o.guard.first.Load(); v != nil {
+		defer o.guard.caught()
+		o.e.log.LogAttrs(o.ctx, slog.LevelError, "a Logger or Trace panicked", slog.String("panic", o.describe(*v)))
 	}
-	defer g.caught()
-	log.LogAttrs(g, slog.LevelError, "a Logger or Trace panicked", slog.String("panic", fmt.Sprint(*v)))
 }

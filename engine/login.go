@@ -85,7 +85,7 @@ func (e *Engine) lostLocked(l *login) *operation {
 func (e *Engine) applyLosses() {
 	o := e.newOperation(context.Background(), "release", Uninitialized)
 	_ = o.hold(func() error { return nil }, o.toFloor)
-	o.guard.report(e.log)
+	o.report()
 }
 
 // end ends an operation whose login was lost; nil: there is none. It is called

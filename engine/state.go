@@ -41,7 +41,7 @@ const (
 	TriggerLogoutKit Trigger = "logout_kit"
 	TriggerLogoutIM  Trigger = "logout_im"
 	TriggerKitLost   Trigger = "kit_lost" // the service ended the kit login
-	TriggerIMLost    Trigger = "im_lost"  // the IM login ended, and the kit login on it
+	TriggerIMLost    Trigger = "im_lost"  // the IM login ended, and the kit login on it; also when the host logs out its own SDK
 	TriggerClose     Trigger = "close"
 )
 

@@ -1,0 +1,164 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// An onTrigger is a slog.Handler that acts in the line of a transition.
+type onTrigger map[string]func()
+
+func (onTrigger) Enabled(context.Context, slog.Level) bool { return true }
+func (o onTrigger) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if act := o[a.Value.String()]; a.Key == "trigger" && act != nil {
+			act()
+		}
+		return true
+	})
+	return nil
+}
+func (o onTrigger) WithAttrs([]slog.Attr) slog.Handler { return o }
+func (o onTrigger) WithGroup(string) slog.Handler      { return o }
+
+func wantPanic(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic was swallowed")
+		}
+	}()
+	f()
+}
+
+// A Logger that panics while a loss is applied does not keep the engine from
+// logging its own IM login out: the next kit account does not ride on it.
+func TestLoggerPanicsInLossBeforeLogin(t *testing.T) {
+	cloud := cloudOfTwo(mockim.ServiceOptions{})
+	on := onTrigger{}
+	e := open(t, cloud.Device(), &engine.Options{Mode: engine.AutoLogin, Logger: slog.New(on)})
+	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+		t.Fatal(err)
+	}
+	release := e.Hold()
+	cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired)
+	release()
+	on["kit_lost"] = func() { panic("broken") }
+	wantPanic(t, func() { _ = e.LoginKit(t.Context(), otherKit) })
+	if s := e.Status(); s.State != engine.KitLoggedIn || s.Accid != otherIM.Accid || s.UserUUID != otherKit.UserUUID {
+		t.Errorf("got %+v, want the login that the panic came after", s)
+	}
+}
+
+// A Logger that panics holds up no loss: not the one whose line it is, and not
+// one that is reported at that very moment.
+func TestLossIsNeverPutOff(t *testing.T) {
+	for name, kick := range map[string]bool{"one": false, "another in its line": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cloud := cloudOfTwo(mockim.ServiceOptions{})
+				device := cloud.Device()
+				on := onTrigger{
+					"login_kit": func() { cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired) },
+					"kit_lost": func() {
+						if kick {
+							cloud.Kick(imAccount.Accid, engine.KickedByServer)
+						}
+						panic("broken")
+					},
+				}
+				e := open(t, device, &engine.Options{Mode: engine.AutoLogin, Logger: slog.New(on)})
+				wantPanic(t, func() { _ = e.LoginKit(t.Context(), kitAccount) })
+				want := engine.TriggerLogoutIM
+				if kick {
+					want = engine.TriggerIMLost
+				}
+				if s := e.Status(); s.State != imInitialized || s.Via != want || e.Busy() != "" {
+					t.Errorf("got %+v (%s), want %s", s, e.Busy(), want)
+				}
+				if on := device.LoggedIn(); on != "" {
+					t.Errorf("%q is logged in to IM", on)
+				}
+			})
+		})
+	}
+}
+
+// A Logger that panics in a logout does not keep it from going all the way.
+func TestLoggerPanicsInLogout(t *testing.T) {
+	device, on := cloudOfTwo(mockim.ServiceOptions{}).Device(), onTrigger{}
+	e := open(t, device, &engine.Options{Mode: engine.AutoLogin, Logger: slog.New(on)})
+	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+		t.Fatal(err)
+	}
+	on["logout_kit"] = func() { panic("broken") }
+	wantPanic(t, func() { _ = e.LogoutKit(t.Context()) })
+	if s := e.Status(); s.State != imInitialized || device.LoggedIn() != "" {
+		t.Errorf("got %+v with %q in IM, want both logged out", s, device.LoggedIn())
+	}
+}
+
+// The function that Trace returned panics after LoginIM has succeeded. The login
+// stands, it is the engine's, and its loss is the loss of no other.
+func TestTracesFunctionPanicsAfterLogin(t *testing.T) {
+	f, armed := newFake(), true
+	e := open(t, f, &engine.Options{Trace: func(ctx context.Context, call string) (context.Context, func(error)) {
+		return ctx, func(error) {
+			if armed && call == "LoginIM" {
+				panic("broken")
+			}
+		}
+	}})
+	climb(t, e, imInitialized)
+	wantPanic(t, func() { _ = e.LoginIM(t.Context(), imAccount) })
+	armed = false
+	first, s := f.imNotify(), e.Status()
+	if s.State != imLoggedIn || s.Floor != imLoggedIn {
+		t.Fatalf("got %+v, want the login", s)
+	}
+	if err := errors.Join(e.LogoutIM(t.Context()), e.LoginIM(t.Context(), imAccount)); err != nil {
+		t.Fatal(err)
+	}
+	s = e.Status()
+	first.Lost(engine.ErrKicked)
+	if now := e.Status(); now != s {
+		t.Errorf("got %+v, want %+v", now, s)
+	}
+}
+
+// A Logger that panics on the engine's own goroutine has nobody to panic to. It
+// is told, in case it can log that.
+func TestLoggerPanicsOnEnginesGoroutine(t *testing.T) {
+	inLoggedWorld(t, autoLogin, func(w *world, r *recorder) {
+		climbsAlone(w)
+		r.on("kit_lost", func() { panic("broken") })
+		w.cloud.EndKit("user1", engine.ErrTokenExpired)
+		w.stands(imInitialized, uninitialized, "")
+		lines := r.taken()
+		if last := lines[len(lines)-1]; last.level != slog.LevelError || last.attrs["panic"] != "broken" {
+			t.Errorf("got %+v last, want the panic", last)
+		}
+	})
+}
+
+// A doneless ctx is one that is broken.
+type donelessContext struct{ context.Context }
+
+func (donelessContext) Done() <-chan struct{} { panic("broken") }
+
+// A logout whose ctx panics gives up waiting, and ends no later login.
+func TestLogoutOfBrokenContext(t *testing.T) {
+	e := open(t, newFake(), &engine.Options{Mode: engine.AutoLogin})
+	release := e.Hold()
+	wantPanic(t, func() { _ = e.LogoutKit(donelessContext{t.Context()}) })
+	release()
+	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
+		t.Error(err)
+	}
+}
