@@ -32,6 +32,9 @@ func (w *fuzzWorld) completed(a *attempt, s engine.Status, contested bool) {
 		return
 	}
 	w.closed = w.closed || a.name == "Close"
+	if a.panicked {
+		return // and nobody knows what it would have returned
+	}
 	if a.err != nil {
 		w.checkError(a)
 	}

@@ -84,6 +84,7 @@ var fuzzCauses = []error{engine.ErrTokenExpired, errors.New("a foreign cause"), 
 const (
 	multiDevice   byte = 3
 	requireOnline byte = 6
+	hookPanics    byte = 12
 )
 
 // FuzzEngine lets hosts, the service and faults do whatever the script says,
@@ -91,6 +92,7 @@ const (
 func FuzzEngine(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)
+		f.Add(append([]byte{seed[0] + hookPanics}, seed[1:]...))
 	}
 	for _, script := range fuzzCorpus(f) {
 		f.Add(script)
@@ -174,6 +176,10 @@ func playScript(t *testing.T, script []byte) {
 	w.cloud.Bind(fuzzKit[5], imAccount.Accid)
 	w.device, w.second = w.cloud.Device(), w.cloud.Device()
 	w.broken = &brokenDevice{Device: w.device}
+	w.bomb = &bomb{calls: map[string]int{}}
+	if options&(hookPanics/3) != 0 {
+		w.bomb.every = 11
+	}
 	w.open()
 	defer w.tell(script)
 	for script = script[1:]; len(script) >= 2; script = script[2:] {

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type fuzzWorld struct {
 	device, second *mockim.Device // the engine is on the first
 	broken         *brokenDevice  // the first
 	options        engine.Options
+	bomb           *bomb // in the host's hooks
 
 	e        *engine.Engine
 	calls    *callOrder
@@ -37,7 +39,14 @@ type fuzzWorld struct {
 // open makes an engine on the device, which may have had one before.
 func (w *fuzzWorld) open() {
 	w.calls = &callOrder{t: w.t}
-	w.options.Trace = w.calls.trace
+	w.options.Logger = slog.New(bombHandler{b: w.bomb})
+	w.options.Trace = func(ctx context.Context, call string) (context.Context, func(error)) {
+		ctx, done := w.calls.trace(ctx, call)
+		return ctx, func(err error) {
+			done(err)
+			w.bomb.called("done")
+		}
+	}
 	w.e = open(w.t, w.broken, &w.options)
 	w.calls.e = w.e
 	w.watch = &watchOrder{t: w.t}
@@ -103,6 +112,7 @@ type attempt struct {
 	done   chan struct{}
 	err    error // after done
 
+	panicked  bool                     // a hook did; after done
 	began     engine.Status            // when it began
 	idle      bool                     // nothing was going on when it began
 	closed    bool                     // the engine was closed when it began
@@ -126,9 +136,19 @@ func (w *fuzzWorld) begin(a *attempt, whom byte, f func(context.Context) error) 
 		cancel()
 	}
 	go func() {
+		defer close(a.done)
+		defer a.recovers()
 		a.err = f(ctx)
-		close(a.done)
 	}()
+}
+
+func (a *attempt) recovers() {
+	if v := recover(); v != nil {
+		if v != errBomb {
+			panic(v)
+		}
+		a.panicked = true
+	}
 }
 
 // cancel ends the ctx of a, which may have come to its end just before.
@@ -138,7 +158,9 @@ func (w *fuzzWorld) cancel(a *attempt) {
 }
 
 func (w *fuzzWorld) operate(name string, whom byte, f func(context.Context) error, succeeded func(engine.Status) bool) {
-	w.begin(&attempt{name: name, succeeded: succeeded}, whom, f)
+	w.begin(&attempt{name: name, succeeded: succeeded}, whom, func(ctx context.Context) error {
+		return f(&bombCtx{Context: ctx, b: w.bomb, whose: "caller"})
+	})
 }
 
 func (w *fuzzWorld) hostLogin(whom byte, to engine.IMAccount) {
@@ -194,6 +216,7 @@ func (w *fuzzWorld) pending(name string) (n int) {
 // finish lets everything come to its end, and then logs in as if nothing had
 // been. Each fault that is left costs one attempt, at most.
 func (w *fuzzWorld) finish() {
+	w.bomb.pause(true)
 	for _, release := range w.blocks {
 		release()
 	}

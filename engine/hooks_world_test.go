@@ -20,10 +20,12 @@ import (
 // off in one of them.
 type bomb struct {
 	goexit bool // goes off by runtime.Goexit, not by a panic
+	every  int  // goes off in each so many-th call of any hook; 0: in one only
 
 	mu     sync.Mutex // protects the following fields
 	off    bool       // neither counts nor goes off
 	calls  map[string]int
+	all    int    // calls
 	hook   string // the hook in which it goes off
 	at     int    // and in which call of that hook, from 1; 0: in none
 	wentIn string // the stack
@@ -38,8 +40,9 @@ func (b *bomb) called(hook string) {
 		return
 	}
 	b.calls[hook]++
-	goesOff := hook == b.hook && b.calls[hook] == b.at
-	if goesOff {
+	b.all++
+	goesOff := hook == b.hook && b.calls[hook] == b.at || b.every > 0 && b.all%b.every == 0
+	if goesOff && b.every == 0 {
 		stack := make([]byte, 1<<14)
 		b.wentIn = string(stack[:runtime.Stack(stack, false)])
 	}
