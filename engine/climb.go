@@ -135,10 +135,11 @@ func (o *operation) loginIM(a IMAccount) error {
 }
 
 func (o *operation) openIM(l *login, host bool) error {
+	session := uuid.New() // not under mu: it can panic
 	return o.rise(TriggerLoginIM, host, func(s *Status) {
 		l.phase = open
 		o.e.im = l
-		s.Session, s.Accid, s.Online = uuid.New(), l.accid, !l.offline
+		s.Session, s.Accid, s.Online = session, l.accid, !l.offline
 	})
 }
 

@@ -281,9 +281,7 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	interrupt(climbing, IMInitialized)
 	o := e.newOperation(context.Background(), "Close", Uninitialized)
-	err := o.close(done)
-	o.guard.raise()
-	return err
+	return o.start(nil, func() error { return o.close(done) })
 }
 
 func (o *operation) close(done chan<- struct{}) error {

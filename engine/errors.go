@@ -174,9 +174,9 @@ func (e *Error) Error() string {
 		return "<nil>"
 	}
 	if e.Call != "" && e.Call != e.Op {
-		return fmt.Sprintf("imreuse: %s in %v: %s: %v", e.Op, e.State, e.Call, e.Err)
+		return fmt.Sprintf("imreuse: %s in %v: %s: %s", e.Op, e.State, e.Call, errorText(e.Err))
 	}
-	return fmt.Sprintf("imreuse: %s in %v: %v", e.Op, e.State, e.Err)
+	return fmt.Sprintf("imreuse: %s in %v: %s", e.Op, e.State, errorText(e.Err))
 }
 
 // Unwrap returns e.Err, or nil if e is nil.

@@ -68,6 +68,20 @@ func (o *operation) describe(v any) string {
 	return oneLine(text)
 }
 
+// errorText returns err.Error(). The cause of a loss can have a method that
+// panics; package fmt would print the value of that panic in full.
+func errorText(err error) (text string) {
+	if err == nil {
+		return "<nil>"
+	}
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("an error of type %T", err)
+		}
+	}()
+	return err.Error()
+}
+
 func textOf(v any) (text string) {
 	defer func() {
 		if recover() != nil {

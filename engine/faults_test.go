@@ -71,7 +71,10 @@ func TestBrokenCause(t *testing.T) {
 		synctest.Wait()
 		s := w.engine.Status()
 		if s.State != imInitialized || s.Cause == nil || engine.CodeOf(s.Cause) != 0 {
-			t.Errorf("got %v because of %v", s.State, s.Cause)
+			t.Fatalf("got %v because of %v", s.State, s.Cause)
+		}
+		if text := s.Cause.Error(); strings.Contains(text, "method is broken") {
+			t.Errorf("the value of a panic is in %q", text)
 		}
 		w.must(w.engine.LogoutIM(w.ctx))
 	})

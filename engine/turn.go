@@ -5,7 +5,11 @@ import (
 	"slices"
 )
 
+// newOperation makes an operation; a nil ctx counts as none.
 func (e *Engine) newOperation(ctx context.Context, name string, top State) *operation {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	o := &operation{e: e, name: name, top: top, began: e.state()}
 	o.own.host = ctx
 	o.guard = &o.own
@@ -13,22 +17,34 @@ func (e *Engine) newOperation(ctx context.Context, name string, top State) *oper
 	return o
 }
 
-// climb runs an operation that climbs to the rung top. token is the one that
-// the host gave it; bad is what is wrong with its arguments.
-func (e *Engine) climb(ctx context.Context, name string, top State, token string, bad error, run func(*operation) error) error {
+// start runs f, or fails if an argument is bad. The panic of a hook comes last.
+func (o *operation) start(bad error, f func() error) error {
+	var err error
+	if bad != nil {
+		err = o.result(bad)
+	} else {
+		err = f()
+	}
+	o.guard.raise()
+	return err
+}
+
+func checkCtx(ctx context.Context) error {
 	if ctx == nil {
-		bad = argument("ctx is nil")
-		ctx = context.Background()
+		return argument("ctx is nil")
+	}
+	return nil
+}
+
+// climb runs an operation that climbs to the rung top. token is the one that
+// the host gave it; bad is what is wrong with its account.
+func (e *Engine) climb(ctx context.Context, name string, top State, token string, bad error, run func(*operation) error) error {
+	if err := checkCtx(ctx); err != nil {
+		bad = err
 	}
 	o := e.newOperation(ctx, name, top)
 	o.keepSecret(token)
-	if bad != nil {
-		bad = o.result(bad)
-	} else {
-		bad = o.climb(run)
-	}
-	o.guard.raise()
-	return bad
+	return o.start(bad, func() error { return o.climb(run) })
 }
 
 func (o *operation) climb(run func(*operation) error) error {
@@ -60,8 +76,8 @@ func (o *operation) begin() error {
 	e.running = o
 	descending := slices.Clone(e.descending)
 	e.mu.Unlock()
-	waits := func(d *operation) bool { return o.top >= d.top && d.ctx.Err() == nil }
-	if slices.ContainsFunc(descending, waits) { // a logout was first, and waits for no login
+	endsThis := func(d *operation) bool { return o.top >= d.top && d.ctx.Err() == nil }
+	if slices.ContainsFunc(descending, endsThis) { // a logout was first, and waits for no login
 		o.cancel(ErrInterrupted)
 	}
 	err := o.settle()
@@ -107,19 +123,8 @@ func (o *operation) warn(err *Error) { o.guard.failure(o.ctx, o.e.log, err) }
 // logout runs an operation that descends. Logins that climb to the rung top or
 // above it are ended first, those that only wait for their turn too.
 func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
-	var bad error
-	if ctx == nil {
-		bad = argument("ctx is nil")
-		ctx = context.Background()
-	}
 	o := e.newOperation(ctx, name, top)
-	if bad != nil {
-		bad = o.result(bad)
-	} else {
-		bad = o.logout(to)
-	}
-	o.guard.raise()
-	return bad
+	return o.start(checkCtx(ctx), func() error { return o.logout(to) })
 }
 
 func (o *operation) logout(to func() State) error {
