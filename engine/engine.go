@@ -85,9 +85,9 @@ type Engine struct {
 	status   atomic.Pointer[Status] // stored under mu
 	applying sync.WaitGroup         // the goroutine that applies a loss
 
-	// mu protects the following fields. It is taken after op, except that
-	// applyLossesLocked tries op under mu, and never waits for it. It is held
-	// across no call out of this package.
+	// mu protects the following fields. It is taken after op; lostLocked only
+	// tries to take op under mu, and does not wait for it. It is held across no
+	// call out of this package.
 	mu         sync.Mutex
 	watchers   []chan *Status
 	losses     []*login      // reported, and not dealt with

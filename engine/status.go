@@ -46,7 +46,8 @@ const watchQueue = 64
 // A watcher slows nobody. Up to 64 changes wait for it; of more, the oldest are
 // dropped, and the gap in Status.Seq shows it. The loop body may call every
 // operation of the engine, Close included. The sequence may be ranged over
-// more than once, each time from the present on.
+// more than once, each time from the present on. If a method of ctx panics, the
+// loop ends, and then panics with that value.
 func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		if ctx == nil {
