@@ -19,6 +19,8 @@ type command uint16
 const (
 	cmdHeartbeat    command = 1<<8 | 2
 	cmdServerTime   command = 6<<8 | 23
+	cmdCDNHost      command = 6<<8 | 26 // the SDK's getNosCdnHost
+	cmdUploadConfig command = 6<<8 | 27 // the SDK's getGrayscaleConfig
 	cmdLogin        command = 26<<8 | 3
 	cmdLogout       command = 26<<8 | 5
 	cmdKickOthers   command = 26<<8 | 8

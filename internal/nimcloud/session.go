@@ -40,6 +40,19 @@ const (
 	recordLoginType  = 12
 )
 
+// The SDK asks for these right after each login, for its file uploads, which
+// this cloud does not have: no store but the default one, and no CDN.
+var (
+	noUploads = properties{uploadConfig: "{}", uploadConfigTTL: "86400"}
+	noCDN     = properties{cdnExpire: "0"} // seconds; 0: there is none
+)
+
+const (
+	uploadConfig    = 0 // JSON
+	uploadConfigTTL = 1 // seconds
+	cdnExpire       = 3
+)
+
 // What a clientChange is about.
 const (
 	changeLogin  = 2
@@ -74,6 +87,10 @@ func (s *session) serve(ctx context.Context, b []byte) bool {
 	case p.command == cmdSync, p.command == cmdServerTime:
 		now := binary.LittleEndian.AppendUint64(nil, uint64(time.Now().UnixMilli()))
 		return s.answer(ctx, p, codeOK, now)
+	case p.command == cmdUploadConfig:
+		return s.answer(ctx, p, codeOK, appendProperties(nil, noUploads))
+	case p.command == cmdCDNHost:
+		return s.answer(ctx, p, codeOK, appendProperties(nil, noCDN))
 	}
 	return s.answer(ctx, p, codeUnknown, nil)
 }
