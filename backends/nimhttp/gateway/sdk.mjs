@@ -2,7 +2,10 @@
 // client with three methods (login, logout, destroy), a listener with four
 // (login, link, failed, kicked), and words for the SDK's numbers.
 
-import { isAbsolute, resolve } from 'node:path';
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { hide, redact } from './log.mjs';
 
@@ -33,11 +36,38 @@ export class SDKError extends Error {
 export async function loadSDK({ path = OFFICIAL, level = 'error' } = {}) {
   if (!LOG_LEVELS.includes(level)) throw new Error(`the log level is none of ${LOG_LEVELS.join(', ')}`);
   const file = isAbsolute(path) || path.startsWith('.');
-  const { default: NIM } = await import(file ? pathToFileURL(resolve(path)) : path);
+  const { default: NIM } = await importModule(file ? resolve(path) : createRequire(import.meta.url).resolve(path));
   return {
     version: String(NIM.sdkVersionFormat ?? 'unknown'),
     connect: (configuration, listener) => new Client(NIM, level, configuration, listener),
   };
+}
+
+// The official build is an ES module in a file named .js, in a package that
+// does not say so. Node detects that since 20.19, and since 22.7; older versions
+// read the file as CommonJS and fail with a SyntaxError.
+async function importModule(file) {
+  try {
+    return await import(pathToFileURL(file));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return importAsModule(file);
+  }
+}
+
+// importAsModule imports a copy of the file that is named .mjs. The copy finds
+// the one package that the SDK needs, ws, and is not needed once it is loaded.
+async function importAsModule(file) {
+  const folder = mkdtempSync(join(tmpdir(), 'imreuse-sdk-'));
+  try {
+    const packages = dirname(dirname(createRequire(file).resolve('ws/package.json')));
+    symlinkSync(packages, join(folder, 'node_modules'), 'junction'); // needs no privilege on Windows
+    const copy = join(folder, 'nim.mjs');
+    copyFileSync(file, copy);
+    return await import(pathToFileURL(copy));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 class Client {

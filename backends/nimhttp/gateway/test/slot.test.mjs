@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Run } from '../state.mjs';
+import { fakeClock } from '../testing/clock.mjs';
 import { CONFIGURATION, LOGIN, makeSlot, never, turn, watch } from '../testing/harness.mjs';
 
 const rejects = (promise, kind, code) =>
@@ -249,7 +250,7 @@ test('a reply that is lost on its way is logged out, and a later session is not'
 });
 
 test('the deadline is ours: it logs out, and counts the time in the queue', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot, service } = await makeSlot();
   const first = slot.login({ ...LOGIN, timeoutMs: 3000 }, never());
   const second = slot.login({ ...LOGIN, timeoutMs: 2000 }, never());
@@ -257,10 +258,10 @@ test('the deadline is ours: it logs out, and counts the time in the queue', asyn
   const used = service();
   used.connect();
   assert.ok(used.calls[0][3].timeout > 3000);
-  t.mock.timers.tick(2999);
+  clock.tick(2999);
   await turn();
   assert.equal(used.status, 2);
-  t.mock.timers.tick(1);
+  clock.tick(1);
   await rejects(first, 'login-failed', 191005);
   await rejects(second, 'login-failed', 191005);
   assert.deepEqual(used.calls.map(([name]) => name), ['login', 'logout']);
@@ -270,13 +271,13 @@ test('the deadline is ours: it logs out, and counts the time in the queue', asyn
 });
 
 test('an SDK that does not let go is given up for a new one', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot, service, nim } = await loggedIn();
   const stuck = nim();
   service().logoutWaits = new Promise(() => {});
   const out = slot.logout();
   await turn();
-  t.mock.timers.tick(5000);
+  clock.tick(5000);
   assert.deepEqual((await out).ended, { session: 1 });
   assert.notEqual(nim(), stuck);
   stuck.V2NIMLoginService.drop(); // and is not heard any more
@@ -284,12 +285,12 @@ test('an SDK that does not let go is given up for a new one', async (t) => {
 });
 
 test('a reader is answered at the end of its wait', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot } = await makeSlot();
   const { seq } = slot.snapshot;
   const reply = slot.read({ after: seq, waitMs: 30_000 }, never());
   await turn();
-  t.mock.timers.tick(30_000);
+  clock.tick(30_000);
   assert.equal((await reply).seq, seq);
 });
 
@@ -299,20 +300,20 @@ test('a reader with a number of another run is answered at once', async () => {
 });
 
 test('the lease runs while nobody asks', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot, service, nim, emptied } = await loggedIn({ lease: 1000 });
   const { seq } = slot.snapshot;
   const reader = slot.read({ after: seq, waitMs: 30_000 }, never());
   await turn();
-  t.mock.timers.tick(29_999);
+  clock.tick(29_999);
   await turn();
   assert.equal(slot.snapshot.session, 1); // it was being asked all the time
-  t.mock.timers.tick(1);
+  clock.tick(1);
   await reader;
-  t.mock.timers.tick(999);
+  clock.tick(999);
   await turn();
   assert.equal(slot.snapshot.session, 1);
-  t.mock.timers.tick(1);
+  clock.tick(1);
   for (let turns = 0; turns < 10; turns++) await turn();
   assert.equal(slot.snapshot, null);
   assert.equal(service().status, 0);
@@ -321,22 +322,22 @@ test('the lease runs while nobody asks', async (t) => {
 });
 
 test('a reader that has gone does not ask', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot } = await makeSlot({ lease: 1000 });
   const gone = new AbortController();
   const reply = slot.read({ after: slot.snapshot.seq, waitMs: 30_000 }, gone.signal);
   await turn();
   gone.abort();
   await reply;
-  t.mock.timers.tick(1000);
+  clock.tick(1000);
   for (let turns = 0; turns < 10; turns++) await turn();
   assert.equal(slot.snapshot, null);
 });
 
 test('a lease of 0 is never over', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot } = await loggedIn();
-  t.mock.timers.tick(2 ** 31);
+  clock.tick(2 ** 31);
   await turn();
   assert.equal(slot.snapshot.session, 1);
 });
@@ -378,7 +379,7 @@ test('a kick while logging out is told', async () => {
 });
 
 test('a lease that runs out while the slot is busy spares who asked meanwhile', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = fakeClock(t);
   const { slot, service } = await makeSlot({ lease: 1000 });
   const gone = new AbortController();
   const reply = slot.login(LOGIN, gone.signal);
@@ -389,7 +390,7 @@ test('a lease that runs out while the slot is busy spares who asked meanwhile', 
   service().logoutWaits = new Promise((resolve) => (go = resolve));
   gone.abort(); // logs out, which nobody asked for
   await turn();
-  t.mock.timers.tick(1000);
+  clock.tick(1000);
   const reader = slot.read({ after: slot.snapshot.seq, waitMs: 30_000 }, never());
   go();
   assert.deepEqual((await reader).ended, { session: 1 });
