@@ -1,7 +1,7 @@
 package nimhttp
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,15 +9,18 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/child"
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/loopback"
 )
@@ -27,7 +30,7 @@ type GatewayOptions struct {
 	Dir    string    // the gateway's folder with its node_modules; default: where "imreuse gateway install" put it
 	Addr   string    // where to listen, on loopback; default 127.0.0.1:0, which takes a free port
 	Secret string    // what callers have to show, 16 characters at least; default: a new one
-	Node   string    // default "node"; older than 20 is an error
+	Node   string    // default "node"; older than gateway.OldestNode is an error
 	Stderr io.Writer // what the gateway and the SDK say, without tokens; nil: discarded
 }
 
@@ -43,16 +46,23 @@ type Gateway struct {
 	stop    func() bool   // lets go of ctx
 }
 
+// What a gateway gets: less than 5 s to end, all in all.
 const (
-	gatewayStart = 20 * time.Second // to print its address
-	gatewayGrace = 10 * time.Second // to log its slots out
+	gatewayStart  = 20 * time.Second       // to print its address
+	gatewayLogout = 3 * time.Second        // to log its slots out when its stdin is closed
+	gatewayTerm   = 1 * time.Second        // to end on SIGTERM
+	gatewayKill   = 900 * time.Millisecond // for the system to end it
 )
 
-// StartGateway starts the IM gateway with Node, and stops it when ctx ends. It
-// installs nothing, and starts nothing again that ended. It fails with
-// engine.ErrArgument for an address that is not on loopback or a short secret, and with
-// engine.ErrState where Node is missing or old, or the gateway is not
-// installed.
+// StartGateway starts the IM gateway with Node, and stops it as Close does when
+// ctx ends. It installs nothing, and does not restart a gateway that has ended.
+// It fails with engine.ErrArgument for an address that is not on loopback or an
+// unusable secret, and with engine.ErrState if Node is missing or too old, or if
+// the gateway is not installed or others could have changed it (gateway.Check).
+//
+// Node gets little of this process's environment: package gateway lists what,
+// and has the gateway's own settings IMREUSE_GATEWAY_LOG and NIM_SDK. Node may be
+// a wrapper script, which must not put Node into the background.
 //
 // The gateway counts as a Web client of the IM service, and as a new device at
 // each start. Under a policy of one device, or of desktop clients that kick
@@ -73,32 +83,45 @@ func startGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 	if err := gateway.CheckNode(ctx, o.Node); err != nil {
 		return nil, err
 	}
-	if !gateway.Installed(o.Dir) && os.Getenv("NIM_SDK") == "" {
-		return nil, fmt.Errorf("%w: there is no gateway with its SDK in %s; run: imreuse gateway install", engine.ErrState, o.Dir)
+	if err := gateway.Check(o.Dir); err != nil {
+		return nil, err
 	}
 	g := &Gateway{secret: func() string { return o.Secret }, ended: make(chan struct{})}
-	g.process = exec.Command(o.Node, filepath.Join(o.Dir, "main.mjs"))
-	g.process.Env = append(os.Environ(), "IMREUSE_GATEWAY_SECRET="+o.Secret, "IMREUSE_GATEWAY_ADDR="+o.Addr)
-	g.process.Dir = o.Dir
-	said := &tail{next: o.Stderr}
-	g.process.Stderr = said
-	if g.stdin, err = g.process.StdinPipe(); err != nil {
+	first, said := &firstLine{line: make(chan []byte, 1)}, &tail{next: o.Stderr}
+	if err := g.start(o, first, said); err != nil {
 		return nil, err
 	}
-	stdout, err := g.process.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := g.process.Start(); err != nil {
-		return nil, err
-	}
-	g.process.Env = nil // it has the secret, which fmt would show
-	if err := g.awaitAddress(ctx, stdout); err != nil {
+	if err := g.awaitAddress(ctx, first.line); err != nil {
 		g.kill()
-		return nil, fmt.Errorf("%w%s", err, said.last())
+		return nil, fmt.Errorf("%w%s", err, said.last(o.Secret))
 	}
 	g.stop = context.AfterFunc(ctx, func() { _ = g.end() })
 	return g, nil
+}
+
+// start starts Node. One goroutine waits until it has ended, and ends what it
+// has left behind.
+func (g *Gateway) start(o GatewayOptions, stdout, stderr io.Writer) (err error) {
+	g.process = child.Node(context.Background(), o.Node, filepath.Join(o.Dir, "main.mjs"))
+	g.process.Env = append(g.process.Env, "IMREUSE_GATEWAY_SECRET="+o.Secret, "IMREUSE_GATEWAY_ADDR="+o.Addr)
+	g.process.Dir = o.Dir
+	g.process.Stdout, g.process.Stderr = stdout, stderr
+	if g.stdin, err = g.process.StdinPipe(); err != nil {
+		return err
+	}
+	if err := g.process.Start(); err != nil {
+		return err
+	}
+	g.process.Env = nil // it has the secret, which fmt would show
+	go func() {
+		err := g.process.Wait()
+		if !errors.Is(err, exec.ErrWaitDelay) { // a child of its own held the output open
+			g.err = err
+		}
+		_ = child.Kill(g.process)
+		close(g.ended)
+	}()
+	return nil
 }
 
 func (o GatewayOptions) complete() (GatewayOptions, error) {
@@ -123,31 +146,28 @@ func (o GatewayOptions) complete() (GatewayOptions, error) {
 	return o, nil
 }
 
-// awaitAddress reads the first line, and lets the rest go. One goroutine does
-// so; it ends with the process.
-func (g *Gateway) awaitAddress(ctx context.Context, stdout io.Reader) error {
+// awaitAddress waits for the first line, which has the address.
+func (g *Gateway) awaitAddress(ctx context.Context, line <-chan []byte) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, gatewayStart, fmt.Errorf("%w: the gateway did not start within %v", engine.ErrUnavailable, gatewayStart))
 	defer cancel()
-	line := make(chan []byte, 1)
-	go func() {
-		r := bufio.NewReader(stdout)
-		first, _ := r.ReadBytes('\n')
-		line <- first
-		_, _ = io.Copy(io.Discard, r)
-		g.err = g.process.Wait()
-		close(g.ended)
-	}()
+	var first []byte
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case first := <-line:
-		var address struct{ URL string }
-		if err := json.Unmarshal(first, &address); err != nil || address.URL == "" {
+	case first = <-line:
+	case <-g.ended:
+		select {
+		case first = <-line: // it printed its address, and ended
+		default:
 			return fmt.Errorf("%w: the gateway ended before it listened", engine.ErrUnavailable)
 		}
-		g.url = address.URL
-		return nil
 	}
+	var address struct{ URL string }
+	if err := json.Unmarshal(first, &address); err != nil || address.URL == "" {
+		return fmt.Errorf("%w: the gateway's first line is not its address", engine.ErrUnavailable)
+	}
+	g.url = address.URL
+	return nil
 }
 
 // URL is where the gateway listens, such as http://127.0.0.1:7788.
@@ -169,52 +189,96 @@ func (g *Gateway) Wait() error {
 	return nil
 }
 
-// Close lets the gateway log its slots out and end, and waits for that. After
-// 10 s it is killed, which is the error then. Once it has ended, Close does nothing.
+// Close ends the gateway and waits for that, 5 s at most. It closes the
+// gateway's stdin, upon which the gateway logs its slots out and ends. If it has
+// not done so after 3 s, Close sends SIGTERM to its process group, and after one
+// more second SIGKILL; then Close returns an error. The group includes a Node
+// that a wrapper script started. On Windows, where there are no such groups,
+// only the process that was started is killed. Once the gateway has ended, Close
+// does nothing.
 func (g *Gateway) Close() error {
 	g.stop()
 	return g.end()
 }
 
 func (g *Gateway) end() error {
-	_ = g.stdin.Close() // the gateway ends when its stdin does
-	timer := time.NewTimer(gatewayGrace)
+	_ = g.stdin.Close()
+	if g.endsWithin(gatewayLogout) {
+		return nil
+	}
+	_ = child.Terminate(g.process)
+	if g.endsWithin(gatewayTerm) {
+		return nil
+	}
+	g.kill()
+	return errors.New("nimhttp: the IM gateway did not end, and was killed")
+}
+
+func (g *Gateway) endsWithin(d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-g.ended:
-		return nil
+		return true
 	case <-timer.C:
-		g.kill()
-		return errors.New("nimhttp: the IM gateway did not end, and was killed")
+		return false
 	}
 }
 
+// kill leaves a gateway alone that is still there after all: then the host's
+// Stderr is what blocks.
 func (g *Gateway) kill() {
-	_ = g.process.Process.Kill()
+	_ = child.Kill(g.process)
 	_ = g.stdin.Close()
-	<-g.ended
+	g.endsWithin(gatewayKill)
+}
+
+// A firstLine sends the first line that is written, once, and drops the rest.
+type firstLine struct {
+	line chan []byte
+	got  []byte
+	sent bool
+}
+
+func (f *firstLine) Write(p []byte) (int, error) {
+	const most = 4096
+	if f.sent {
+		return len(p), nil
+	}
+	f.got = append(f.got, p...)
+	if end := bytes.IndexByte(f.got, '\n'); end >= 0 || len(f.got) > most {
+		f.line <- f.got[:max(end, 0)]
+		f.sent, f.got = true, nil
+	}
+	return len(p), nil
 }
 
 // A tail passes on what is written, and keeps the end of it for an error.
 type tail struct {
 	next io.Writer
+	mu   sync.Mutex
 	end  []byte
 }
 
 func (t *tail) Write(p []byte) (int, error) {
 	const most = 512
+	t.mu.Lock()
 	t.end = append(t.end, p...)
 	t.end = t.end[max(0, len(t.end)-most):]
+	t.mu.Unlock()
 	if t.next == nil {
 		return len(p), nil
 	}
 	return t.next.Write(p)
 }
 
-// last is what was written last; the process must have ended.
-func (t *tail) last() string {
-	if len(t.end) == 0 {
+// last is the end of what was written, on one line and without the secret.
+func (t *tail) last(secret string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := strings.Join(strings.FieldsFunc(string(t.end), unicode.IsControl), "; ")
+	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf(": it said %q", t.end)
+	return ": " + strings.ReplaceAll(text, secret, "[hidden]")
 }

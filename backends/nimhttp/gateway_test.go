@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -27,16 +29,30 @@ func fakeNode(t *testing.T, version, script string) string {
 	return file
 }
 
-// fakeInstall is a folder that looks like an install.
+// fakeInstall is an installation in which an empty file stands for the SDK.
 func fakeInstall(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	sdk := filepath.Join(dir, "node_modules", "nim-web-sdk-ng", "dist", "nodejs")
-	if err := errors.Join(os.MkdirAll(sdk, 0o700), os.WriteFile(filepath.Join(dir, "main.mjs"), nil, 0o600),
-		os.WriteFile(filepath.Join(sdk, "nim.js"), nil, 0o600)); err != nil {
+	fakePath(t, map[string]string{
+		"node": "echo v20.0.0",
+		"npm":  "mkdir -p node_modules/nim-web-sdk-ng/dist/nodejs && touch node_modules/nim-web-sdk-ng/dist/nodejs/nim.js",
+	})
+	dir := filepath.Join(t.TempDir(), "gateway")
+	if err := gateway.InstallIn(t.Context(), dir, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// fakePath puts these shell scripts before everything else in PATH.
+func fakePath(t *testing.T, scripts map[string]string) {
+	t.Helper()
+	bin := t.TempDir()
+	for name, script := range scripts {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 const (
@@ -129,7 +145,7 @@ func TestGatewayDoesNotStart(t *testing.T) {
 		{"short secret", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: "short"}, engine.ErrArgument, "Secret"},
 		{"secret with control", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: strings.Repeat("x", 20) + "\n"}, engine.ErrArgument, "Secret"},
 		{"ends at once", nimhttp.GatewayOptions{Dir: install, Node: fakeNode(t, "v20.0.0", "echo the port is taken >&2; exit 1")}, engine.ErrUnavailable, "the port is taken"},
-		{"says something else", nimhttp.GatewayOptions{Dir: install, Node: fakeNode(t, "v20.0.0", "echo hello; "+untilEnd)}, engine.ErrUnavailable, "gateway"},
+		{"says something else", nimhttp.GatewayOptions{Dir: install, Node: fakeNode(t, "v20.0.0", "echo hello; "+untilEnd)}, engine.ErrUnavailable, "first line"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,14 +1,32 @@
 // Package gateway has the files of the IM gateway, a small service in Node that
 // holds IM logins with the vendor's own SDK, and installs them. It is started
 // by nimhttp.StartGateway. What it serves is described by openapi.yaml.
+//
+// The gateway has two settings of its own, in the environment:
+//
+//   - IMREUSE_GATEWAY_LOG is what the SDK prints on stderr: off, error (the
+//     default), warn or log. Tokens are never printed.
+//   - NIM_SDK is another build of the vendor's SDK, which you have installed: its
+//     path, or the name of a package in the gateway's node_modules. Nothing
+//     checks who can write to it.
+//
+// Besides these, Node gets PATH, HOME, TMPDIR, TZ, LANG, LC_ALL, SSL_CERT_FILE,
+// SSL_CERT_DIR and NODE_EXTRA_CA_CERTS, and on Windows SystemRoot, ComSpec,
+// PATHEXT, TEMP, TMP and USERPROFILE. It gets nothing else from the host's
+// environment, neither NODE_OPTIONS nor the host's own secrets. A gateway that
+// needs more is started by a wrapper script, named as GatewayOptions.Node. npm
+// gets the same, without the gateway's settings, and the variables of its
+// proxies (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), its settings (npm_config_…) and
+// its registry's tokens (NPM_TOKEN, NODE_AUTH_TOKEN), with APPDATA and
+// LOCALAPPDATA on Windows.
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,10 +34,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/child"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -32,7 +50,6 @@ var files embed.FS
 const Version = "0.1.0"
 
 const (
-	oldestNode     = 20
 	sdkEntry       = "node_modules/nim-web-sdk-ng/dist/nodejs/nim.js"
 	installTimeout = 5 * time.Minute
 )
@@ -64,64 +81,133 @@ func filesHash() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil))[:16], err
 }
 
-// Installed reports whether dir has the gateway and its SDK.
-func Installed(dir string) bool {
-	for _, name := range []string{"main.mjs", sdkEntry} {
-		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// Install unpacks the files into Dir and lets npm fetch the SDK there, telling
-// progress what it does. It returns the folder. Where it is there already it
-// does nothing. The work is done in a folder of its own, which is renamed when
-// it is complete: two installs at once are safe, and one that is killed leaves
-// nothing that could be taken for an install. It fails with engine.ErrState
-// without Node 20 or npm, and with engine.ErrUnavailable without the registry.
+// Install unpacks the files into Dir and lets npm fetch the SDK there; see
+// InstallIn.
 func Install(ctx context.Context, progress io.Writer) (string, error) {
 	dir, err := Dir()
 	if err != nil {
 		return "", err
 	}
-	if Installed(dir) {
-		fmt.Fprintf(progress, "The gateway is installed already: %s\n", dir)
-		return dir, nil
-	}
-	if err := CheckNode(ctx, "node"); err != nil {
+	if err := InstallIn(ctx, dir, progress); err != nil {
 		return "", err
 	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		return "", fmt.Errorf("%w: npm, which comes with Node, is not there", engine.ErrState)
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return "", fmt.Errorf("the gateway's folder: %w", err)
-	}
-	work, err := os.MkdirTemp(filepath.Dir(dir), "install-")
-	if err != nil {
-		return "", fmt.Errorf("the gateway's folder: %w", err)
-	}
-	defer os.RemoveAll(work)
-	if err := os.CopyFS(work, files); err != nil {
-		return "", fmt.Errorf("unpacking the gateway: %w", err)
-	}
-	fmt.Fprintf(progress, "Fetching the vendor's IM SDK with npm …\n")
-	if err := npmInstall(ctx, work); err != nil {
-		return "", err
-	}
-	if !Installed(work) {
-		return "", fmt.Errorf("%w: npm ci left the SDK incomplete; try again", engine.ErrUnavailable)
-	}
-	if err := replace(work, dir); err != nil {
-		return "", fmt.Errorf("the gateway's folder: %w", err)
-	}
-	fmt.Fprintf(progress, "Installed: %s\n", dir)
 	return dir, nil
 }
 
-// replace renames work to dir, unless another install was faster. What is there
-// and is no install, somebody has damaged.
+// InstallIn unpacks the files into dir and lets npm fetch the SDK there, and
+// reports to progress what it does. If the gateway is installed there already,
+// it does nothing. The work is done in a folder next to dir, which is renamed
+// when it is complete: two installs at once are safe, and one that is killed
+// leaves nothing that could be taken for an installation. An older or damaged
+// installation is replaced, but no other folder is, unless it is empty.
+//
+// It fails with engine.ErrState if Node or npm is missing or too old, if others
+// can write to the folders above dir, or if dir holds something else; and with
+// engine.ErrUnavailable if npm's registry cannot be reached.
+func InstallIn(ctx context.Context, dir string, progress io.Writer) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("the gateway's folder: %w", err)
+	}
+	if Installed(dir) {
+		fmt.Fprintf(progress, "The gateway is installed already: %s\n", dir)
+		return nil
+	}
+	if err := ready(ctx, dir); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(dir), "install-")
+	if err != nil {
+		return fmt.Errorf("the gateway's folder: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := fill(ctx, work, progress); err != nil {
+		return err
+	}
+	if err := replace(work, dir); err != nil {
+		return fmt.Errorf("the gateway's folder: %w", err)
+	}
+	fmt.Fprintf(progress, "Installed: %s\n", dir)
+	return nil
+}
+
+// ready checks everything that an install needs, and makes the folder above dir.
+func ready(ctx context.Context, dir string) error {
+	if err := CheckNode(ctx, "node"); err != nil {
+		return err
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		return fmt.Errorf("%w: there is no npm in your PATH; it comes with Node", engine.ErrState)
+	}
+	if !replaceable(dir) {
+		return fmt.Errorf("%w: %s holds something other than an installation of the gateway; choose an empty folder", engine.ErrState, dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return fmt.Errorf("the gateway's folder: %w", err)
+	}
+	_, err := checkWay(filepath.Dir(dir))
+	return err
+}
+
+// replaceable reports whether dir is missing, empty, or ours.
+func replaceable(dir string) bool {
+	if standard, err := Dir(); err == nil && dir == standard {
+		return true
+	}
+	if _, err := os.Lstat(filepath.Join(dir, receiptFile)); err == nil {
+		return true
+	}
+	entries, err := os.ReadDir(dir)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0
+}
+
+// fill makes an installation in work.
+func fill(ctx context.Context, work string, progress io.Writer) error {
+	if err := os.CopyFS(work, files); err != nil {
+		return fmt.Errorf("unpacking the gateway: %w", err)
+	}
+	fmt.Fprintf(progress, "Fetching the vendor's IM SDK with npm …\n")
+	if err := npmInstall(ctx, work); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(work, filepath.FromSlash(sdkEntry))); err != nil {
+		return fmt.Errorf("%w: npm ci left the SDK incomplete; try again", engine.ErrUnavailable)
+	}
+	if err := seal(work); err != nil {
+		return fmt.Errorf("the gateway's folder: %w", err)
+	}
+	return check(work, true)
+}
+
+// seal takes the right to write from everybody else, whatever the umask was, and
+// notes what npm installed.
+func seal(work string) error {
+	err := filepath.WalkDir(work, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type() == fs.ModeSymlink {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || !othersCanWrite(info) {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm()&^0o022)
+	})
+	if err != nil {
+		return err
+	}
+	hash, err := hashPackages(work)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(receipt{Packages: hash})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(work, receiptFile), append(data, '\n'), 0o600)
+}
+
+// replace renames work to dir, unless another install was faster. If dir exists
+// but is not a valid installation, it is empty, damaged or of another version.
 func replace(work, dir string) error {
 	err := os.Rename(work, dir)
 	if err == nil || Installed(dir) {
@@ -130,14 +216,13 @@ func replace(work, dir string) error {
 	return errors.Join(os.RemoveAll(dir), os.Rename(work, dir))
 }
 
-// npmInstall fails soon where there is no registry, which npm would wait for.
+// npmInstall fails soon if there is no registry, which npm would wait for.
 func npmInstall(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, installTimeout, errors.New("npm took too long"))
 	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund",
+	npm := child.NPM(ctx, "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund",
 		"--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000", "--fetch-timeout=30000")
 	npm.Dir = dir
-	npm.WaitDelay = 5 * time.Second // its children may hold its output open
 	output, err := npm.CombinedOutput()
 	switch {
 	case err == nil:
@@ -146,21 +231,4 @@ func npmInstall(ctx context.Context, dir string) error {
 		return fmt.Errorf("npm ci: %w", context.Cause(ctx))
 	}
 	return fmt.Errorf("%w: npm ci: %w: %s; is npm's registry reachable?", engine.ErrUnavailable, err, npmReason(output))
-}
-
-// CheckNode fails with engine.ErrState where node is not there or too old.
-func CheckNode(ctx context.Context, node string) error {
-	output, err := exec.CommandContext(ctx, node, "--version").Output()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: the IM gateway needs Node %d or newer: %w", engine.ErrState, oldestNode, err)
-	}
-	version := strings.TrimPrefix(string(bytes.TrimSpace(output)), "v")
-	major, _, _ := strings.Cut(version, ".")
-	if n, err := strconv.Atoi(major); err != nil || n < oldestNode {
-		return fmt.Errorf("%w: the IM gateway needs Node %d or newer, %s is %q", engine.ErrState, oldestNode, node, version)
-	}
-	return nil
 }

@@ -8,7 +8,7 @@ import { Slot } from './slot.mjs';
 import { Run } from './state.mjs';
 
 // How long the slots have to log out at the end.
-const CLOSE_MS = 8000;
+const CLOSE_MS = 2000; // StartGateway waits 3 s before it sends a signal
 
 const PATH = /^\/v1\/im\/([^/]+)(\/login|\/logout)?$/;
 
