@@ -1,0 +1,159 @@
+//go:build unix
+
+package nimhttp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+)
+
+const forever = "while :; do sleep 1; done"
+
+// A wrapper script that starts Node as a child of its own, and what may go wrong
+// there. A family is what the script does once it listens.
+var families = []struct {
+	name, script string
+	killed       bool // Close says so
+}{
+	{"Node as a child", "(" + untilEnd + ")", false},
+	{"Node as a child, which ignores its stdin", "(" + forever + ")", false},
+	{"deaf to SIGTERM", "trap '' TERM; " + forever, true},
+	{"a wrapper that is deaf to SIGTERM", "(" + forever + ") & child=$!; trap '' TERM; wait $child; " + forever, true},
+	{"a wrapper that ends before its child", "(trap '' TERM; " + forever + ") & " + untilEnd, false},
+	{"a deaf wrapper, and a deaf child that holds its output open", "trap '' TERM; (" + forever + ") & " + untilEnd + "; " + forever, true},
+}
+
+func TestGatewayEndsWithItsFamily(t *testing.T) {
+	dir := fakeInstall(t)
+	for _, family := range families {
+		t.Run(family.name, func(t *testing.T) {
+			t.Parallel()
+			node, gone := fakeFamily(t, family.script)
+			g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: dir, Node: node})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Close(); (err != nil) != family.killed {
+				t.Errorf("Close: got %v, want an error: %t", err, family.killed)
+			}
+			wantGone(t, gone)
+		})
+	}
+}
+
+func TestGatewayEndsWithItsFamilyAndContext(t *testing.T) {
+	node, gone := fakeFamily(t, "trap '' TERM; ("+forever+") & "+forever)
+	ctx, cancel := context.WithCancel(t.Context())
+	g, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: fakeInstall(t), Node: node})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := g.Wait(); err == nil {
+		t.Error("got nil, want that it was killed")
+	}
+	wantGone(t, gone)
+}
+
+// A child that has left the group cannot be found, but keeps nobody waiting.
+func TestGatewayEndsWithoutAnEmigrant(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("there is no setsid")
+	}
+	node := fakeNode(t, "v20.0.0", "setsid sleep 20 & "+listens+"; "+untilEnd)
+	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: fakeInstall(t), Node: node})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(g.Close(), g.Wait()); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestGatewayThatDoesNotListenLeavesNobody(t *testing.T) {
+	fifo, gone := lifeline(t)
+	node := fakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; trap '' TERM; (%s) & %s", fifo, forever, forever))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: fakeInstall(t), Node: node}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the caller's deadline", err)
+	}
+	wantGone(t, gone)
+}
+
+// fakeFamily is a fake Node that listens and then runs script. When the last of
+// its processes has ended, gone is closed.
+func fakeFamily(t *testing.T, script string) (node string, gone <-chan struct{}) {
+	t.Helper()
+	fifo, gone := lifeline(t)
+	return fakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; %s; %s", fifo, listens, script)), gone
+}
+
+// lifeline is a pipe for processes to hold open. When the last of them has
+// ended, gone is closed. A process that is a zombie has ended.
+func lifeline(t *testing.T) (fifo string, gone <-chan struct{}) {
+	t.Helper()
+	fifo = filepath.Join(t.TempDir(), "lifeline")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		f, err := os.Open(fifo) // waits for a writer
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.Copy(io.Discard, f)
+		_ = f.Close()
+	}()
+	return fifo, end
+}
+
+func wantGone(t *testing.T, gone <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a process of the gateway's is still there")
+	}
+}
+
+// What a host has in its environment is not for the gateway.
+func TestGatewayEnvironment(t *testing.T) {
+	dir := fakeInstall(t)
+	for _, name := range []string{"NODE_OPTIONS", "HOST_SECRET", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "IMREUSE_APP_SECRET"} {
+		t.Setenv(name, "for the host alone")
+	}
+	t.Setenv("TZ", "Asia/Shanghai")
+	t.Setenv("IMREUSE_GATEWAY_LOG", "warn")
+	var said syncBuffer
+	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: dir, Node: fakeNode(t, "v20.0.0", "env >&2; "+listens+"; "+untilEnd), Stderr: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	env := said.String()
+	for _, want := range []string{"TZ=Asia/Shanghai", "IMREUSE_GATEWAY_LOG=warn", "IMREUSE_GATEWAY_ADDR=127.0.0.1:0", "IMREUSE_GATEWAY_SECRET=" + g.Secret(), "PATH="} {
+		if !strings.Contains(env, want) {
+			t.Errorf("the environment has no %s: %s", want, env)
+		}
+	}
+	if strings.Contains(env, "for the host alone") {
+		t.Errorf("the gateway gets the host's environment: %s", env)
+	}
+}
