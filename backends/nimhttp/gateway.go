@@ -99,6 +99,19 @@ func startGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 	return g, nil
 }
 
+// checkSecret refuses what callers could not send in a header as it is.
+func checkSecret(secret string) error {
+	switch {
+	case len(secret) < 16:
+		return call.Argument("Secret has less than 16 characters")
+	case len(secret) > call.MaxToken:
+		return call.Argument("Secret is longer than %d characters", call.MaxToken)
+	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return call.Argument("Secret has a space, a control character or one that is not ASCII")
+	}
+	return nil
+}
+
 // start starts Node. One goroutine waits until it has ended, and ends what it
 // has left behind.
 func (g *Gateway) start(o GatewayOptions, stdout, stderr io.Writer) (err error) {
@@ -132,10 +145,7 @@ func (o GatewayOptions) complete() (GatewayOptions, error) {
 	if err != nil || !loopback.Is(host) {
 		return o, call.Argument("Addr %q is not a loopback address and a port", o.Addr)
 	}
-	if len(o.Secret) < 16 {
-		return o, call.Argument("Secret has less than 16 characters")
-	}
-	if err := call.CheckHeader("Secret", o.Secret, call.MaxToken); err != nil {
+	if err := checkSecret(o.Secret); err != nil {
 		return o, err
 	}
 	if o.Dir == "" {

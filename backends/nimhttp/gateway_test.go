@@ -144,6 +144,9 @@ func TestGatewayDoesNotStart(t *testing.T) {
 		{"no port", nimhttp.GatewayOptions{Dir: install, Node: good, Addr: "127.0.0.1"}, engine.ErrArgument, "Addr"},
 		{"short secret", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: "short"}, engine.ErrArgument, "Secret"},
 		{"secret with control", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: strings.Repeat("x", 20) + "\n"}, engine.ErrArgument, "Secret"},
+		{"secret with space", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: "sixteen letters or more"}, engine.ErrArgument, "Secret"},
+		{"secret beyond ASCII", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: strings.Repeat("ü", 20)}, engine.ErrArgument, "Secret"},
+		{"secret without end", nimhttp.GatewayOptions{Dir: install, Node: good, Secret: strings.Repeat("x", 4097)}, engine.ErrArgument, "Secret"},
 		{"ends at once", nimhttp.GatewayOptions{Dir: install, Node: fakeNode(t, "v20.0.0", "echo the port is taken >&2; exit 1")}, engine.ErrUnavailable, "the port is taken"},
 		{"says something else", nimhttp.GatewayOptions{Dir: install, Node: fakeNode(t, "v20.0.0", "echo hello; "+untilEnd)}, engine.ErrUnavailable, "first line"},
 	}
