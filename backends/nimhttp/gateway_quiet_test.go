@@ -1,0 +1,77 @@
+package nimhttp_test
+
+import (
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// startQuietGateway starts the installed gateway at its default log level, with
+// a Node that may be a wrapper script.
+func startQuietGateway(t *testing.T, node string) (*nimhttp.Gateway, *syncBuffer) {
+	t.Helper()
+	skipWithoutVendor(t)
+	t.Setenv("NIM_SDK", "")
+	t.Setenv("IMREUSE_GATEWAY_LOG", "error")
+	dir, err := gateway.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said syncBuffer
+	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: dir, Node: node, Stderr: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close() })
+	return g, &said
+}
+
+// The IM cloud answers all that the SDK asks, in the words it expects: through a
+// login, a reconnect, a kick, another login and a logout the SDK has nothing to
+// print.
+func TestRealGatewayIsQuiet(t *testing.T) {
+	g, said := startQuietGateway(t, "node")
+	world, cloud := newRealWorld(t, false)
+	s := readySlot(t, g, cloud, "quiet")
+	held := s.loginOK("user-one", tokenOne)
+	cloud.Drop("user-one")
+	s.wantReturn(held, gatewayPatience, func() {})
+	world.Kick("user-one", engine.KickedByServer)
+	s.await(held, gatewayPatience, "the kick", func(now gatewaySnapshot) bool { return now.Session == 0 })
+	s.loginOK("user-one", tokenOne)
+	s.wants("logout", s.must("POST", "/logout", nil), "200")
+	if err := errors.Join(g.Close(), g.Wait()); err != nil {
+		t.Error(err)
+	}
+	if got, want := said.String(), "ends: stdin was closed\n"; got != want {
+		t.Errorf("the gateway printed %q, want %q", got, want)
+	}
+}
+
+// A wrapper script that runs Node as a child, without exec, ends as cleanly.
+func TestRealGatewayEndsInAWrapper(t *testing.T) {
+	skipWithoutVendor(t)
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if node, err = filepath.Abs(node); err != nil {
+		t.Fatal(err)
+	}
+	wrapper := fakeNode(t, "v20.0.0", `"`+node+`" "$@"; exit $?`)
+	g, _ := startQuietGateway(t, wrapper)
+	_, cloud := newRealWorld(t, false)
+	s := readySlot(t, g, cloud, "wrapped")
+	held := s.loginOK("user-one", tokenOne)
+	end := s.watchEnd(held)
+	s.wantHeld(held)
+	if err := errors.Join(g.Close(), g.Wait(), <-end); err != nil {
+		t.Error(err)
+	}
+	wantOnline(t, cloud)
+}
