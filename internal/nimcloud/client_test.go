@@ -25,6 +25,8 @@ type client struct {
 // the wire.
 var (
 	heartbeat    = [2]byte{1, 2}
+	cdnHost      = [2]byte{6, 26}
+	uploadConfig = [2]byte{6, 27}
 	login        = [2]byte{26, 3}
 	logout       = [2]byte{26, 5}
 	kickOthers   = [2]byte{26, 8}

@@ -119,6 +119,7 @@ type Client struct {
 	Type       int    // in the vendor's numbers: 16 is Web, which the Node build is too
 	Automatic  bool   // the SDK has come back by itself
 	Heartbeats int    // that have come, answered or not
+	Settled    bool   // the SDK has asked all that it asks after a login
 }
 
 // Clients are the links that are open, the oldest first, also those on which
@@ -131,7 +132,7 @@ func (c *Cloud) Clients() []Client {
 	for i, l := range links {
 		clients[i] = Client{
 			Account: l.device.account, AppKey: l.device.appKey, DeviceID: l.device.id,
-			Type: l.device.clientType, Automatic: l.device.automatic, Heartbeats: l.heartbeats,
+			Type: l.device.clientType, Automatic: l.device.automatic, Heartbeats: l.heartbeats, Settled: l.settled,
 		}
 		if l.in {
 			clients[i].Accid = l.accid

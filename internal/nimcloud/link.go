@@ -31,6 +31,7 @@ type link struct {
 	in         bool   // the login holds
 	over       bool   // it has ended, and there is no second one
 	heartbeats int
+	settled    bool // the last of the SDK's questions after a login was answered
 }
 
 type phase uint8

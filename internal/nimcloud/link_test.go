@@ -48,6 +48,14 @@ func TestLogin(t *testing.T) {
 	if b := c.want(sync, ok); len(b) != 8 {
 		t.Errorf("time % x, want 8 bytes", b)
 	}
+	c.send(uploadConfig, []byte{0})
+	if got, want := c.want(uploadConfig, ok), slices.Concat([]byte{2, 0}, text("{}"), []byte{1}, text("86400")); !bytes.Equal(got, want) {
+		t.Errorf("upload settings % x, want % x", got, want)
+	}
+	c.send(cdnHost, nil)
+	if got, want := c.want(cdnHost, ok), append([]byte{1, 3}, text("0")...); !bytes.Equal(got, want) {
+		t.Errorf("CDN % x, want % x", got, want)
+	}
 	c.send([2]byte{99, 99}, nil)
 	c.want([2]byte{99, 99}, 404)
 	if got := cloud.Clients()[0].Heartbeats; got != 1 {
@@ -62,7 +70,7 @@ func TestLogin(t *testing.T) {
 func TestLoginOnly(t *testing.T) {
 	cloud := start(t, newWorld(oneDevice))
 	c := dial(t, cloud, "d1")
-	for _, command := range [][2]byte{logout, kickOthers, sync} {
+	for _, command := range [][2]byte{logout, kickOthers, sync, uploadConfig, cdnHost} {
 		c.send(command, nil)
 		c.want(command, 403)
 	}

@@ -90,7 +90,7 @@ func (s *session) serve(ctx context.Context, b []byte) bool {
 	case p.command == cmdUploadConfig:
 		return s.answer(ctx, p, codeOK, appendProperties(nil, noUploads))
 	case p.command == cmdCDNHost:
-		return s.answer(ctx, p, codeOK, appendProperties(nil, noCDN))
+		return s.settle(ctx, p)
 	}
 	return s.answer(ctx, p, codeUnknown, nil)
 }
@@ -107,6 +107,15 @@ func (s *session) beat(ctx context.Context, p packet) bool {
 	mute := s.cloud.controls.muteHeartbeat
 	s.cloud.mu.Unlock()
 	return mute || s.answer(ctx, p, codeOK, nil)
+}
+
+// settle answers the last question that the SDK asks after a login.
+func (s *session) settle(ctx context.Context, p packet) bool {
+	ok := s.answer(ctx, p, codeOK, appendProperties(nil, noCDN))
+	s.cloud.mu.Lock()
+	defer s.cloud.mu.Unlock()
+	s.settled = true
+	return ok
 }
 
 // login logs the client in. A link that has had a login takes no second one.
