@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
@@ -21,6 +22,23 @@ func TestVersion(t *testing.T) {
 	contract := regexp.MustCompile(`(?m)^info:\n(?:  .*\n)*?  version: (.+)$`).FindSubmatch(read(t, "openapi.yaml"))
 	if contract == nil || string(contract[1]) != gateway.Version {
 		t.Errorf("got %q in openapi.yaml, want %q", contract, gateway.Version)
+	}
+}
+
+// The oldest Node has its home in package.json. What people read names it, too.
+func TestOldestNode(t *testing.T) {
+	if got := gateway.OldestNode(); got != 20 {
+		t.Errorf("got %d, want 20, on which CI runs the tests", got)
+	}
+	readme := string(read(t, "../../../README.md"))
+	named := regexp.MustCompile(`Node (\d+)`).FindAllStringSubmatch(readme, -1)
+	if len(named) == 0 {
+		t.Error("README.md names no version of Node")
+	}
+	for _, name := range named {
+		if name[1] != strconv.Itoa(gateway.OldestNode()) {
+			t.Errorf("README.md says %q, want Node %d", name[0], gateway.OldestNode())
+		}
 	}
 }
 

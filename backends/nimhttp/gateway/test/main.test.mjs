@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { client, LOGIN, SECRET, spawnGateway, until } from '../testing/harness.mjs';
+import { pathToFileURL } from 'node:url';
+import { client, FAKE, LOGIN, SECRET, spawnGateway, until } from '../testing/harness.mjs';
 
 const GOOD = { ...LOGIN, token: 'good-enough-a-token' };
 
@@ -91,6 +95,26 @@ test('a port that is taken', async (t) => {
   const { code, stdout, stderr } = await spawnGateway(t, { IMREUSE_GATEWAY_ADDR: `127.0.0.1:${other.address().port}` }).exit;
   assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
   assert.match(stderr, /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
+});
+
+// As on a Node that takes every .js file for CommonJS: 20.0 to 20.18, 22.0 to 22.6.
+test('an SDK that is an ES module by its contents alone', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'imreuse-test-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const ws = join(folder, 'node_modules', 'ws');
+  mkdirSync(ws, { recursive: true });
+  writeFileSync(join(ws, 'package.json'), '{"name": "ws", "main": "index.js"}');
+  writeFileSync(join(ws, 'index.js'), 'module.exports = class WebSocket {};');
+  const sdk = join(folder, 'nim.js');
+  writeFileSync(sdk, `import ws from 'ws'; import NIM from ${JSON.stringify(pathToFileURL(FAKE))};\nexport default new ws() && NIM;`);
+  const newer = ['detect-module', 'require-module'].filter((name) => process.allowedNodeEnvironmentFlags.has(`--experimental-${name}`));
+  const options = newer.map((name) => `--no-experimental-${name}`).join(' ');
+  const { url, exit, child } = spawnGateway(t, { NIM_SDK: sdk, NODE_OPTIONS: options, TMPDIR: folder });
+  const ended = exit.then(({ stderr }) => Promise.reject(new Error(stderr)));
+  ended.catch(() => {});
+  assert.equal((await client(await Promise.race([url, ended]))('GET', '/healthz')).body.sdk, '0.0.1-fake');
+  assert.deepEqual(readdirSync(folder).sort(), ['nim.js', 'node_modules']); // no copy is left
+  child.stdin.end();
 });
 
 test('localhost and v6 are loopback', async (t) => {
