@@ -28,7 +28,7 @@ import (
 // mostLinks of those that the address service names are tried.
 const mostLinks = 4
 
-const installGateway = "Run: imreuse gateway install"
+const runInstall = "Run: imreuse gateway install"
 
 // runsAlready is why Node and the SDK of this machine do not matter.
 func (d *doctor) runsAlready() error {
@@ -60,12 +60,12 @@ func (d *doctor) checkSDK(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !gateway.Installed(dir) {
-		return "", &failure{errors.New("the gateway and the vendor's IM SDK are not installed"), installGateway}
+	if err := gateway.Check(dir); err != nil {
+		return "", &failure{err, runInstall}
 	}
 	version, err := installedSDK(dir)
 	if err != nil || version != gateway.SDKVersion() {
-		return "", &failure{fmt.Errorf("the SDK in %s has the version %q, want %q", dir, version, gateway.SDKVersion()), "Remove that folder. " + installGateway}
+		return "", &failure{fmt.Errorf("the SDK in %s has the version %q, want %q", dir, version, gateway.SDKVersion()), "Remove that folder. " + runInstall}
 	}
 	return "the vendor's IM SDK " + version + " is installed", nil
 }

@@ -312,10 +312,11 @@ func TestDoctorInstalledGateway(t *testing.T) {
 	}
 }
 
-// Whatever a server makes of a secret, it is shown nowhere.
+// Whatever a server makes of a secret, it is shown nowhere. Its digits are more
+// than a port has.
 func TestDoctorShowsNoSecret(t *testing.T) {
-	const im = "im-s3cr3t-4711"
-	for _, token := range []string{"user-s3cr3t-4711", `s3cr3t"4711\`, "s3cr3t<4711>", "s3cr3t 4711%", "s3cr3té4711"} {
+	const im = "im-s3cr3t-471108"
+	for _, token := range []string{"user-s3cr3t-471108", `s3cr3t"471108\`, "s3cr3t<471108>", "s3cr3t 471108%", "s3cr3té471108"} {
 		quoted, err := json.Marshal(token)
 		if err != nil {
 			t.Fatal(err)
@@ -323,7 +324,7 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 		for name, fault := range map[string]nimhttptest.Fault{
 			"message":      {Body: `{"code": 402, "msg": ` + string(quoted) + `}`},
 			"message 500":  {Status: 500, Body: `{"code": 500, "msg": ` + string(quoted) + `}`},
-			"unknown code": {Body: `{"code": 4711, "msg": "the token ` + token + ` is unknown"}`},
+			"unknown code": {Body: `{"code": 471108, "msg": "the token ` + token + ` is unknown"}`},
 			"page":         {Body: "<html>" + token + "</html>"},
 			"content type": {Header: http.Header{"Content-Type": {"text/" + token}}, Body: "no"},
 			"redirect":     {Status: 302, Header: http.Header{"Location": {"https://example.com/?token=" + token}}},
@@ -334,7 +335,7 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				p := newPractice(t, nimhttptest.Options{})
 				t.Setenv("IMREUSE_USER_TOKEN", token)
-				t.Setenv("IMREUSE_GATEWAY_SECRET", "gateway-s3cr3t-4711")
+				t.Setenv("IMREUSE_GATEWAY_SECRET", "gateway-s3cr3t-471108")
 				fault.Path, fault.Times = "/v1/login", 99
 				if fault.Header == nil {
 					fault.Header = http.Header{"Content-Type": {"application/json"}}
@@ -345,7 +346,7 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 					if code != 1 || !strings.Contains(out, "im-login") {
 						t.Errorf("got exit status %d, %q and %q, want a report", code, out, errs)
 					}
-					if strings.Contains(out+errs, "s3cr3t") || name != "unknown code" && strings.Contains(out+errs, "4711") {
+					if strings.Contains(out+errs, "s3cr3t") || name != "unknown code" && strings.Contains(out+errs, "471108") {
 						t.Errorf("a secret is shown:\n%s%s", out, errs)
 					}
 				}
