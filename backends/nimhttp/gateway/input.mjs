@@ -51,6 +51,16 @@ const LOGIN = {
   timeoutMs: optional(integer(1, 120_000), 60_000),
 };
 
+// Without an owner, a call is for whoever is logged in.
+const OWNER = { owner: optional(text(128)) };
+
+// At least 128 bits in base64url, hex or base32.
+const nonce = (value) => {
+  if (!/^[A-Za-z0-9_-]{22,128}$/.test(value)) throw bad('nonce is not 22 to 128 of A-Z a-z 0-9 _ -');
+  return value;
+};
+const HEALTH = { nonce: optional(nonce) };
+
 const READ = {
   after: optional(decimal(0, Number.MAX_SAFE_INTEGER), -1),
   waitMs: optional(decimal(0, 30_000), 10_000),
@@ -72,10 +82,15 @@ export const loginBody = (given) => check(LOGIN, given);
 export const noBody = (given) => check({}, given);
 export const noQuery = (query) => check({}, Object.fromEntries(query));
 
-export function readQuery(query) {
+export const logoutBody = (given) => check(OWNER, given);
+export const ownerQuery = (query) => checkQuery(OWNER, query);
+export const healthQuery = (query) => checkQuery(HEALTH, query);
+export const readQuery = (query) => checkQuery(READ, query);
+
+function checkQuery(rules, query) {
   const names = [...query.keys()];
   if (new Set(names).size < names.length) throw bad('a parameter is there twice');
-  return check(READ, Object.fromEntries(query));
+  return check(rules, Object.fromEntries(query));
 }
 
 export function initBody(given) {

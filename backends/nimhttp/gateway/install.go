@@ -46,7 +46,7 @@ import (
 var files embed.FS
 
 // Version is that of the contract, openapi.yaml, which GET /healthz tells.
-const Version = "0.1.0"
+const Version = "0.2.0"
 
 const (
 	sdkEntry       = "node_modules/nim-web-sdk-ng/dist/nodejs/nim.js"

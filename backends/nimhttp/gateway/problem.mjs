@@ -11,6 +11,7 @@ const KINDS = {
   'other-configuration': [409, 'The slot is logged in under another configuration'],
   'too-large': [413, 'The body is too large'],
   'wrong-media-type': [415, 'The body is not application/json'],
+  'foreign-host': [421, 'The Host is not a name of this machine'],
   'login-failed': [422, 'The login was decided, and not in its favour'],
   internal: [500, 'The gateway has a fault'],
   closing: [503, 'The gateway is shutting down'],
@@ -23,6 +24,11 @@ export class Problem extends Error {
     this.kind = kind;
     this.extra = extra;
     [this.status, this.title] = KINDS[kind];
+  }
+
+  // Whoever has not shown the secret learns nothing about a slot.
+  get isForStranger() {
+    return this.kind === 'unauthorized' || this.kind === 'foreign-host';
   }
 
   body(snapshot) {

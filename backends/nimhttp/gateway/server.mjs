@@ -1,14 +1,28 @@
 // The HTTP side: who may ask, what may be asked, and the form of the answers.
 
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import http from 'node:http';
 import * as input from './input.mjs';
+import { isLoopback } from './loopback.mjs';
 import { Problem } from './problem.mjs';
 import { Slot } from './slot.mjs';
 import { Run } from './state.mjs';
 
 // How long the slots have to log out at the end.
 const CLOSE_MS = 2000; // StartGateway waits 3 s before it sends a signal
+
+// Node looks for late requests at an interval, and at 30 s by default.
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 60_000, // longer than our clients keep an idle connection, so that none is closed under a call
+};
+const MAX_CONNECTIONS = 256;
+
+// What the gateway signs to prove that it knows the secret. Part of the
+// contract: openapi.yaml, Health.
+const PROOF_LABEL = 'imreuse gateway proof 1\n';
 
 const PATH = /^\/v1\/im\/([^/]+)(\/login|\/logout)?$/;
 
@@ -17,7 +31,7 @@ const OPERATIONS = {
   '': {
     GET: { query: input.readQuery, run: (gateway, name, { query, gone }) => gateway.slot(name).read(query, gone) },
     PUT: { body: input.initBody, run: (gateway, name, { body }) => gateway.slot(name, { make: true }).init(body) },
-    DELETE: { run: (gateway, name) => gateway.slot(name).release() },
+    DELETE: { query: input.ownerQuery, run: (gateway, name, { query }) => gateway.slot(name).release(query) },
   },
   '/login': {
     POST: {
@@ -26,7 +40,7 @@ const OPERATIONS = {
     },
   },
   '/logout': {
-    POST: { run: (gateway, name) => gateway.slot(name).logout() },
+    POST: { body: input.logoutBody, run: (gateway, name, { body }) => gateway.slot(name).logout(body) },
   },
 };
 
@@ -41,9 +55,10 @@ export class Gateway {
 
   constructor({ sdk, secret, version }) {
     this.#sdk = sdk;
-    this.#secret = digest(secret);
+    this.#secret = Buffer.from(secret);
     this.#version = version;
-    this.#server = http.createServer({ requestTimeout: 30_000 }, (request, response) => this.#answer(request, response));
+    this.#server = http.createServer(LIMITS, (request, response) => this.#answer(request, response));
+    this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
   // listen resolves with the address that it got.
@@ -92,14 +107,15 @@ export class Gateway {
       this.#reply(response, 200, await this.#call(request, response, { path, search, sent }));
     } catch (error) {
       const problem = error instanceof Problem ? error : fault(error);
-      const snapshot = problem.status !== 401 && this.#slots.get(name)?.snapshot;
+      const snapshot = !problem.isForStranger && this.#slots.get(name)?.snapshot;
       if (!request.complete) response.setHeader('connection', 'close');
       this.#reply(response, problem.status, problem.body(snapshot));
     }
   }
 
   async #call(request, response, { path, search, sent }) {
-    if (path === '/healthz') return this.#health(request, response);
+    checkHost(request);
+    if (path === '/healthz') return this.#health(request, response, search);
     this.#authorize(request, response);
     const [, name, rest = ''] = PATH.exec(path) ?? notFound();
     input.slotName(name);
@@ -110,10 +126,16 @@ export class Gateway {
     return operation.run(this, name, { query, body, gone: whenClosed(response) });
   }
 
-  #health(request, response) {
+  #health(request, response, search) {
     pick({ GET: {} }, request, response);
+    const { nonce } = input.healthQuery(new URLSearchParams(search));
     const slots = [...this.#slots.values()].filter((slot) => slot.snapshot).length;
-    return { boot: this.#run.boot, sdk: this.#sdk.version, version: this.#version, slots };
+    const health = { boot: this.#run.boot, sdk: this.#sdk.version, version: this.#version, slots };
+    return nonce === undefined ? health : { ...health, proof: this.#prove(nonce) };
+  }
+
+  #prove(nonce) {
+    return createHmac('sha256', this.#secret).update(PROOF_LABEL).update(nonce).digest('hex');
   }
 
   #reply(response, status, body) {
@@ -125,7 +147,8 @@ export class Gateway {
 
   #authorize(request, response) {
     const [, given] = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    if (given !== undefined && timingSafeEqual(digest(given), this.#secret)) return;
+    // Node reads a header as latin1; the secret is UTF-8.
+    if (given !== undefined && timingSafeEqual(digest(Buffer.from(given, 'latin1')), digest(this.#secret))) return;
     response.setHeader('www-authenticate', 'Bearer');
     throw new Problem('unauthorized', 'send Authorization: Bearer and the secret');
   }
@@ -133,6 +156,14 @@ export class Gateway {
 
 // Of equal length whatever the secret is, which the comparison needs.
 const digest = (secret) => createHash('sha256').update(secret).digest();
+
+// A page of another site can have its own name lead to this machine, and then
+// read our answers as its own (DNS rebinding). The name stays in Host.
+function checkHost({ headers }) {
+  const [, v6, name] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(headers.host ?? '') ?? [];
+  if (isLoopback((v6 ?? name ?? '').toLowerCase())) return;
+  throw new Problem('foreign-host', 'ask for 127.0.0.1, [::1] or localhost');
+}
 
 // The path is taken as it was sent: a slot may be named "..".
 function split(url) {

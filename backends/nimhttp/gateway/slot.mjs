@@ -69,12 +69,15 @@ export class Slot {
     }
   }
 
-  logout() {
-    return this.#ask(() => this.#queue(() => this.#logOut()));
+  // With an owner, logout and release leave the login of another one alone: the
+  // snapshot that they resolve with shows it. It is looked at in the queue, so
+  // no login can come in between.
+  logout({ owner } = {}) {
+    return this.#ask(() => this.#queue(() => this.#unlessAnothers(owner, () => this.#logOut())));
   }
 
-  release() {
-    return this.#ask(() => this.#queue(() => this.#release()));
+  release({ owner } = {}) {
+    return this.#ask(() => this.#queue(() => this.#unlessAnothers(owner, () => this.#release())));
   }
 
   // close is release at the end of the run: a login under way is not waited for.
@@ -187,6 +190,12 @@ export class Slot {
     const lost = () => this.#state.session === session && this.#logOut();
     gone.addEventListener('abort', () => this.#queue(lost), { once: true }); // the reply may be lost on its way
     return this.#state.published;
+  }
+
+  #unlessAnothers(owner, work) {
+    this.#initialised();
+    const { session, owner: holder } = this.#state;
+    return owner !== undefined && session && holder !== owner ? this.#state.published : work();
   }
 
   async #logOut() {

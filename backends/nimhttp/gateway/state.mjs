@@ -43,6 +43,10 @@ export class State {
     return this.#holder.accid;
   }
 
+  get owner() {
+    return this.#holder.owner;
+  }
+
   // A new client is heard from now on, and the one before no more.
   listener(appKey) {
     const heard = (apply) => (value) => {

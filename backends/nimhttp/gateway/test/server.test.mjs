@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import net from 'node:net';
 import { test } from 'node:test';
 import { client, LOGIN, SECRET, startGateway, until } from '../testing/harness.mjs';
@@ -42,6 +43,112 @@ test('health needs no secret, and counts the slots', async (t) => {
   assert.deepEqual(body, { boot, sdk: '0.0.1-fake', version: 'test', slots: 1 });
 });
 
+const NONCE = '0123456789abcdef0123456789ABCDEF';
+
+test('a proof is of the nonce and of the secret', async (t) => {
+  const { url } = await startGateway(t);
+  const health = async (nonce) => (await client(url, { secret: null })('GET', `/healthz?nonce=${nonce}`)).body;
+  const want = createHmac('sha256', SECRET).update(`imreuse gateway proof 1\n${NONCE}`).digest('hex');
+  assert.equal((await health(NONCE)).proof, want);
+  assert.notEqual((await health(`${NONCE}x`)).proof, want);
+  assert.deepEqual(Object.keys(await health(NONCE)), ['boot', 'sdk', 'version', 'slots', 'proof']);
+});
+
+test('a secret that is not ASCII', async (t) => {
+  const secret = 'geheim-für-unsere-Prüfung';
+  const { url } = await startGateway(t, { secret });
+  const proof = createHmac('sha256', secret).update(`imreuse gateway proof 1\n${NONCE}`).digest('hex');
+  assert.equal((await client(url)('GET', `/healthz?nonce=${NONCE}`)).body.proof, proof);
+  const inBytes = Buffer.from(secret).toString('latin1'); // fetch sends each character as one byte
+  assert.equal((await client(url, { secret: inBytes })('PUT', '/v1/im/a', INIT)).status, 200);
+});
+
+// connect opens a socket and notes what comes.
+async function connect(t, url) {
+  const socket = net.connect(new URL(url).port, '127.0.0.1');
+  const heard = { socket, answer: '' };
+  socket.on('error', () => {});
+  socket.on('data', (chunk) => (heard.answer += chunk));
+  t.after(() => socket.destroy());
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return heard;
+}
+
+const ask = (path, host) => `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${SECRET}\r\nconnection: close\r\n\r\n`;
+const HOSTS = {
+  '127.0.0.1': 200, '127.0.0.1:7788': 200, '127.0.0.9:1': 200, localhost: 200, 'LocalHost:7788': 200, '[::1]': 200, '[::1]:7788': 200,
+  'example.com': 421, 'example.com:7788': 421, '10.0.0.1:7788': 421, '0.0.0.0': 421, '[::]:7788': 421, '[::ffff:10.0.0.1]': 421,
+  'localhost.example.com': 421, '127.0.0.1.example.com': 421, 'localhost:x': 421, '::1': 421, '': 421, 'evil@127.0.0.1': 421,
+};
+for (const [host, status] of Object.entries(HOSTS)) {
+  test(`the Host ${JSON.stringify(host)}`, async (t) => {
+    const { url, call } = await startGateway(t);
+    await call('PUT', '/v1/im/a', INIT);
+    for (const path of ['/healthz', `/healthz?nonce=${NONCE}`, '/v1/im/a', '/elsewhere']) {
+      const heard = await connect(t, url);
+      heard.socket.write(ask(path, host));
+      await until(() => heard.socket.closed, 'the answer');
+      const want = path === '/elsewhere' && status === 200 ? 404 : status;
+      assert.equal(Number(heard.answer.split(' ')[1]), want, heard.answer);
+      if (status === 421) assert.doesNotMatch(heard.answer, /boot|proof|snapshot/);
+    }
+  });
+}
+
+test('connection 257 is closed, and a place that is free again is taken', async (t) => {
+  const { url } = await startGateway(t);
+  const all = [];
+  for (let number = 0; number < 256; number++) all.push(await connect(t, url));
+  const late = await connect(t, url);
+  late.socket.write(ask('/healthz', 'localhost'));
+  await until(() => late.socket.closed, 'the end of connection 257');
+  assert.equal(late.answer, '');
+  all[0].socket.destroy();
+  await until(async () => {
+    const next = await connect(t, url);
+    next.socket.write(ask('/healthz', 'localhost'));
+    await until(() => next.socket.closed);
+    return next.answer.includes('200 OK');
+  }, 'the free place');
+});
+
+const SLOW = { nothing: '', 'half a header': `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ` };
+for (const [name, sent] of Object.entries(SLOW)) {
+  test(`headers that do not come are not waited for: ${name}`, { timeout: 30_000 }, async (t) => {
+    const { url } = await startGateway(t);
+    const heard = await connect(t, url);
+    heard.socket.write(sent);
+    await new Promise((resolve) => heard.socket.once('close', resolve));
+  });
+}
+
+test('logging out touches the login of that owner alone', async (t) => {
+  const { call } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const { body } = await call('POST', '/v1/im/a/login', GOOD);
+  assert.deepEqual((await call('POST', '/v1/im/a/logout', { owner: 'o2' })).body, body);
+  assert.deepEqual((await call('DELETE', '/v1/im/a?owner=o2')).body, body);
+  assert.deepEqual((await call('GET', '/v1/im/a')).body, body);
+  assert.deepEqual((await call('POST', '/v1/im/a/logout', { owner: 'o1' })).body.ended, { session: 1 });
+  assert.equal((await call('POST', '/v1/im/a/logout', { owner: 'o2' })).status, 200);
+  assert.equal((await call('DELETE', '/v1/im/a?owner=o2')).status, 200);
+  assert.equal(kind(await call('GET', '/v1/im/a')), 'no-such-slot');
+  assert.equal(kind(await call('POST', '/v1/im/a/logout', { owner: 'o1' })), 'no-such-slot');
+});
+
+test('the owner is looked at after a login that is under way', async (t) => {
+  const { call, service } = await startGateway(t);
+  await call('PUT', '/v1/im/a', INIT);
+  const login = call('POST', '/v1/im/a/login', { ...GOOD, token: 'hang', owner: 'o2' });
+  await until(() => service().status === 2, 'the login');
+  const [logout, release] = [call('POST', '/v1/im/a/logout', { owner: 'o1' }), call('DELETE', '/v1/im/a?owner=o1')];
+  await call('GET', '/v1/im/a'); // so that the others have arrived
+  service().succeed();
+  const { body } = await login;
+  assert.equal(body.owner, 'o2');
+  for (const answer of [await logout, await release, await call('GET', '/v1/im/a')]) assert.deepEqual(answer.body, body);
+});
+
 test('another run is another boot, and knows nothing of the slots', async (t) => {
   const [first, second] = [await startGateway(t), await startGateway(t)];
   await first.call('PUT', '/v1/im/a', INIT);
@@ -79,6 +186,18 @@ const REFUSED = {
   'a field named __proto__': [400, at('PUT', '/v1/im/a', '{"appKey":"app1","__proto__":{}}')],
   'an unknown field of login': [400, at('POST', '/v1/im/a/login', { ...GOOD, password: 'x' })],
   'a field of logout': [400, at('POST', '/v1/im/a/logout', { force: true })],
+  'an owner of logout that is empty': [400, at('POST', '/v1/im/a/logout', { owner: '' })],
+  'an owner of logout that is no text': [400, at('POST', '/v1/im/a/logout', { owner: 1 })],
+  'an owner of logout that is too long': [400, at('POST', '/v1/im/a/logout', { owner: 'o'.repeat(129) })],
+  'an owner of release that is empty': [400, at('DELETE', '/v1/im/a?owner=')],
+  'an owner of release that is too long': [400, at('DELETE', `/v1/im/a?owner=${'o'.repeat(129)}`)],
+  'an owner of release, twice': [400, at('DELETE', '/v1/im/a?owner=o1&owner=o1')],
+  'an unknown parameter of health': [400, at('GET', '/healthz?x=1')],
+  'a nonce that is empty': [400, at('GET', '/healthz?nonce=')],
+  'a nonce of 21 characters': [400, at('GET', `/healthz?nonce=${'n'.repeat(21)}`)],
+  'a nonce of 129 characters': [400, at('GET', `/healthz?nonce=${'n'.repeat(129)}`)],
+  'a nonce with a line feed': [400, at('GET', `/healthz?nonce=${NONCE}%0A`)],
+  'a nonce twice': [400, at('GET', `/healthz?nonce=${NONCE}&nonce=${NONCE}`)],
   'an unknown parameter': [400, at('GET', '/v1/im/a?before=3')],
   'a parameter twice': [400, at('GET', '/v1/im/a?after=1&after=2')],
   'a parameter of init': [400, at('PUT', '/v1/im/a?after=1', INIT)],
@@ -134,7 +253,7 @@ test('a body without an end is cut off', async (t) => {
   t.after(() => socket.destroy());
   let answer = '';
   socket.on('data', (chunk) => (answer += chunk));
-  socket.write(`PUT /v1/im/a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${SECRET}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`);
+  socket.write(`PUT /v1/im/a HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${SECRET}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`);
   const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
   for (let sent = 0; sent < 70; sent++) socket.write(chunk);
   await until(() => answer.includes('413') && socket.destroyed, 'the cut');
@@ -158,12 +277,13 @@ const BODIES = {
     ...[1000, 120_000, 120_001, 0, -1, 2.5, '5', null].map((timeoutMs) => ({ ...GOOD, timeoutMs })),
   ],
 };
+BODIES.Logout = [{}, ...['o', text(128), text(129), '', 1, null].map((owner) => ({ owner }))];
 for (const [schema, bodies] of Object.entries(BODIES)) {
   for (const [index, body] of bodies.entries()) {
     test(`the contract and the service agree on ${schema} ${index}`, async (t) => {
       const { call } = await startGateway(t);
-      if (schema === 'Login') await call('PUT', '/v1/im/a', INIT);
-      const [method, path] = schema === 'Init' ? ['PUT', '/v1/im/a'] : ['POST', '/v1/im/a/login'];
+      if (schema !== 'Init') await call('PUT', '/v1/im/a', INIT);
+      const [method, path] = schema === 'Init' ? ['PUT', '/v1/im/a'] : ['POST', `/v1/im/a/${schema.toLowerCase()}`];
       const sent = JSON.parse(JSON.stringify(body));
       const { status, text: answer } = await call(method, path, sent);
       assert.equal(status, validator('components', 'schemas', schema)(sent) ? 200 : 400, answer);
@@ -251,7 +371,7 @@ test('every answer that the contract has is given', async (t) => {
   const seen = new Set();
   const call = client(url, { seen });
   const stranger = client(url, { secret: 'a-stranger-s-secret', seen });
-  const paths = [['PUT', '/v1/im/a', INIT], ['GET', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout'], ['DELETE', '/v1/im/a']];
+  const paths = [['PUT', '/v1/im/a', INIT], ['GET', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout', { owner: 'o1' }], ['DELETE', '/v1/im/a']];
   for (const [method, path, body] of paths) {
     await stranger(method, path, body);
     await call(method, path.replace('/a', '/%20'), body);
@@ -260,6 +380,13 @@ test('every answer that the contract has is given', async (t) => {
     if (body) await call(method, path, 'x', { headers: { 'content-type': 'text/plain' } });
   }
   await call('POST', '/healthz');
+  await call('GET', '/healthz?nonce=short');
+  for (const [method, path] of [['GET', '/healthz'], ...paths]) {
+    const heard = await connect(t, url);
+    heard.socket.write(`${method} ${path} HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\n\r\n`);
+    await until(() => heard.socket.closed, 'the answer');
+    seen.add(judge(method, path, parseAnswer(heard.answer)));
+  }
   await call('POST', '/v1/im/a/login', GOOD);
   for (const [method, path, body] of paths) await call(method, path, body);
   await call('PUT', '/v1/im/a', INIT);
@@ -290,19 +417,23 @@ async function halfway(url, method, path, body) {
   let answer = '';
   socket.on('data', (chunk) => (answer += chunk));
   const sent = JSON.stringify(body ?? {});
-  const head = `${method} ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${SECRET}\r\ncontent-type: application/json\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${SECRET}\r\ncontent-type: application/json\r\n`;
   await new Promise((resolve) => socket.write(`${head}content-length: ${sent.length}\r\nexpect: 100-continue\r\n\r\n`, resolve));
   await until(() => answer.includes('100 Continue'), 'the start of the request');
   answer = '';
   return async () => {
     socket.write(sent);
     await until(() => socket.closed || socket.readableEnded, 'the answer');
-    const [top, ...rest] = answer.split('\r\n\r\n');
-    const chunks = rest.join('\r\n\r\n');
-    return {
-      status: Number(top.split(' ')[1]),
-      type: /content-type: (.+)/i.exec(top)[1].trim(),
-      body: JSON.parse(chunks.slice(chunks.indexOf('{'), chunks.lastIndexOf('}') + 1)),
-    };
+    return parseAnswer(answer);
+  };
+}
+
+function parseAnswer(answer) {
+  const [top, ...rest] = answer.split('\r\n\r\n');
+  const chunks = rest.join('\r\n\r\n');
+  return {
+    status: Number(top.split(' ')[1]),
+    type: /content-type: (.+)/i.exec(top)[1].trim(),
+    body: JSON.parse(chunks.slice(chunks.indexOf('{'), chunks.lastIndexOf('}') + 1)),
   };
 }

@@ -80,8 +80,8 @@ export function client(url, { secret = SECRET, seen = new Set() } = {}) {
   };
 }
 
-export async function startGateway(t) {
-  const gateway = new Gateway({ sdk: await loadSDK({ path: FAKE, level: 'off' }), secret: SECRET, version: 'test' });
+export async function startGateway(t, { secret = SECRET } = {}) {
+  const gateway = new Gateway({ sdk: await loadSDK({ path: FAKE, level: 'off' }), secret, version: 'test' });
   const { port } = await gateway.listen(0, '127.0.0.1');
   t.after(() => gateway.close());
   const url = `http://127.0.0.1:${port}`;
