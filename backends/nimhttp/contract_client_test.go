@@ -88,10 +88,7 @@ type gatewayReply struct {
 	kind     string // of the problem, without its prefix
 	code     int    // of the SDK
 	snapshot gatewaySnapshot
-	health   struct {
-		Boot, SDK, Version string
-		Slots              int
-	}
+	health   gatewayHealth
 }
 
 func (r gatewayReply) String() string {
@@ -107,6 +104,7 @@ type gatewayResult struct {
 type gatewayClient struct {
 	http        *http.Client
 	url, secret string
+	host        string // of the requests; "": that of url
 	judge       *judge
 }
 
@@ -114,7 +112,7 @@ func newGatewayClient(t *testing.T, url, secret string, j *judge) *gatewayClient
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 40 * time.Second}
 	t.Cleanup(client.CloseIdleConnections)
-	return &gatewayClient{client, url, secret, j}
+	return &gatewayClient{http: client, url: url, secret: secret, judge: j}
 }
 
 // send sends a body as it is, with that content type; "": none.
@@ -123,6 +121,7 @@ func (c *gatewayClient) send(ctx context.Context, method, target, contentType st
 	if err != nil {
 		return gatewayReply{}, err
 	}
+	request.Host = c.host
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
@@ -147,7 +146,7 @@ func (c *gatewayClient) read(method, target string, response *http.Response) (ga
 		return r, fmt.Errorf("%s %s: HTTP %d: %w", method, target, r.status, err)
 	}
 	switch {
-	case target == "/healthz" && r.status == http.StatusOK:
+	case strings.HasPrefix(target, "/healthz") && r.status == http.StatusOK:
 		return r, json.Unmarshal(body, &r.health)
 	case r.status == http.StatusOK:
 		return r, json.Unmarshal(body, &r.snapshot)

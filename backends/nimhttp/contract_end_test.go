@@ -79,7 +79,7 @@ func sendHalf(t *testing.T, w *contractWorld, method, target, body string) *half
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(gatewayPatience))
-	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
 		method, target, w.secret, len(body))
 	h := &halfway{conn, bufio.NewReader(conn), body}
 	line, err := h.in.ReadString('\n')

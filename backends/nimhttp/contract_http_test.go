@@ -15,6 +15,7 @@ import (
 type gatewayHealth struct {
 	Boot, SDK, Version string
 	Slots              int
+	Proof              string
 }
 
 func (w *contractWorld) health(t *testing.T) gatewayHealth {
@@ -100,6 +101,16 @@ func contractBadRequests(t *testing.T, w *contractWorld) {
 		{"field named __proto__", "PUT", path, anyJSON, `{"appKey":"app1","__proto__":{}}`, "bad-request"},
 		{"unknown field of login", "POST", login, anyJSON, `{` + good + `,"password":"x"}`, "bad-request"},
 		{"field of logout", "POST", path + "/logout", anyJSON, `{"force":true}`, "bad-request"},
+		{"owner of logout that is empty", "POST", path + "/logout", anyJSON, `{"owner":""}`, "bad-request"},
+		{"owner of logout that is a number", "POST", path + "/logout", anyJSON, `{"owner":1}`, "bad-request"},
+		{"owner of logout that is too long", "POST", path + "/logout", anyJSON, `{"owner":"` + strings.Repeat("o", 129) + `"}`, "bad-request"},
+		{"owner of logout as a parameter", "POST", path + "/logout?owner=o", "", "", "bad-request"},
+		{"logout as text", "POST", path + "/logout", "text/plain", `{"owner":"o"}`, "wrong-media-type"},
+		{"logout of 64 KiB and a byte", "POST", path + "/logout", anyJSON, `{"owner":"o"}` + strings.Repeat(" ", 64<<10), "too-large"},
+		{"owner of release that is empty", "DELETE", path + "?owner=", "", "", "bad-request"},
+		{"owner of release that is too long", "DELETE", path + "?owner=" + strings.Repeat("o", 129), "", "", "bad-request"},
+		{"owner of release, twice", "DELETE", path + "?owner=o&owner=o", "", "", "bad-request"},
+		{"owner of release in the body", "DELETE", path, anyJSON, `{"owner":"o"}`, "bad-request"},
 		{"field of release", "DELETE", path, anyJSON, `{"force":true}`, "bad-request"},
 		{"field of a read", "GET", path, anyJSON, `{"after":1}`, "bad-request"},
 		{"unknown parameter", "GET", path + "?before=3", "", "", "bad-request"},

@@ -210,3 +210,58 @@ func contractRelease(t *testing.T, w *contractWorld) {
 		t.Errorf("the reader got %v and %v, want no-such-slot", told, told.err)
 	}
 }
+
+// With an owner, a logout and a release are of that owner's login alone.
+func contractOwner(t *testing.T, w *contractWorld) {
+	s := w.ready("owner")
+	held := s.loginOK("user-one", tokenOne)
+	for what, r := range map[string]gatewayReply{
+		"logout":  s.must("POST", "/logout", map[string]any{"owner": "owner-two"}),
+		"release": s.must("DELETE", "?owner=owner-two", nil),
+	} {
+		if r.status != 200 || r.snapshot.Session != held.Session || r.snapshot.Owner != "owner-one" {
+			t.Errorf("%s by another: got %v, want session %d of owner-one, which stays", what, r, held.Session)
+		}
+	}
+	s.wantHeld(held)
+	w.online(t, "user-one")
+
+	r := s.must("POST", "/logout", map[string]any{"owner": "owner-one"})
+	if r.status != 200 || !r.snapshot.isOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
+		t.Errorf("logout by its owner: got %v, want session %d to have ended", r, held.Session)
+	}
+	s.wants("logout of nobody", s.must("POST", "/logout", map[string]any{"owner": "owner-two"}), "200")
+	w.online(t)
+
+	s.loginOK("user-one", tokenOne)
+	if r := s.must("DELETE", "?owner=owner-one", nil); r.status != 200 || !r.snapshot.isOut() {
+		t.Errorf("release by its owner: got %v, want it out", r)
+	}
+	w.online(t)
+	s.wants("GET after it", s.get(), "no-such-slot")
+	s = w.ready("owner")
+	s.wants("release of nobody", s.must("DELETE", "?owner=owner-two", nil), "200")
+	s.wants("GET after it", s.get(), "no-such-slot")
+}
+
+// A login that is under way when somebody else logs out is decided first, and
+// stays.
+func contractOwnerQueues(t *testing.T, w *contractWorld) {
+	s := w.ready("owner-queue")
+	w.outage("user-one", true)
+	login := s.startLogin(t.Context(), 30*time.Second)
+	logout := s.begin(t.Context(), "POST", "/logout", map[string]any{"owner": "owner-two"})
+	release := s.begin(t.Context(), "DELETE", "?owner=owner-two", nil)
+	s.get()
+	w.outage("user-one", false)
+	held := <-login
+	if held.err != nil || held.status != 200 {
+		t.Fatalf("login: got %v and %v", held, held.err)
+	}
+	for _, late := range []<-chan gatewayResult{logout, release} {
+		if r := <-late; r.err != nil || r.snapshot.Session != held.snapshot.Session {
+			t.Errorf("got %v and %v, want session %d, which stays", r, r.err, held.snapshot.Session)
+		}
+	}
+	s.wantHeld(held.snapshot)
+}

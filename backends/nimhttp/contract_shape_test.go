@@ -82,7 +82,7 @@ var (
 	anyNumber = integer(-math.MaxInt64)
 	anyText   = text(0, math.MaxInt)
 
-	healthShape = shape{"boot": text(1, math.MaxInt), "sdk": anyText, "version": anyText, "slots": integer(0)}
+	healthShape = shape{"boot": text(1, math.MaxInt), "sdk": anyText, "version": anyText, "slots": integer(0), "proof?": text(64, 64)}
 
 	snapshotShape = shape{
 		"boot": text(1, math.MaxInt), "seq": integer(1), "appKey": text(1, math.MaxInt), "accid": anyText, "owner": anyText, "session": integer(0),
@@ -137,6 +137,7 @@ var problems = map[string]struct {
 	"other-configuration": {409, "The slot is logged in under another configuration"},
 	"too-large":           {413, "The body is too large"},
 	"wrong-media-type":    {415, "The body is not application/json"},
+	"foreign-host":        {421, "The Host is not a name of this machine"},
 	"login-failed":        {422, "The login was decided, and not in its favour"},
 	"internal":            {500, "The gateway has a fault"},
 	"closing":             {503, "The gateway is shutting down"},
@@ -158,7 +159,7 @@ func checkProblem(status int, value any) error {
 		return fmt.Errorf("%s has HTTP status %d, status %v and title %q", kind, status, fields["status"], fields["title"])
 	case hasCode != (kind == "login-failed"):
 		return fmt.Errorf("%s has a code: %t", kind, hasCode)
-	case kind == "login-failed" && !hasSnapshot, kind == "unauthorized" && hasSnapshot:
+	case kind == "login-failed" && !hasSnapshot, (kind == "unauthorized" || kind == "foreign-host") && hasSnapshot:
 		return fmt.Errorf("%s has a snapshot: %t", kind, hasSnapshot)
 	}
 	return nil
@@ -205,7 +206,7 @@ func newJudge(t *testing.T) *judge {
 		}
 	}
 	if len(j.operations) < 30 || len(j.types) != len(problems) {
-		t.Fatalf("got %d replies and %d types of problems from openapi.yaml, want about 34 and %d", len(j.operations), len(j.types), len(problems))
+		t.Fatalf("got %d replies and %d types of problems from openapi.yaml, want about 44 and %d", len(j.operations), len(j.types), len(problems))
 	}
 	return j
 }
@@ -251,7 +252,7 @@ func (j *judge) note(method, path string, status int, problem any) error {
 		operation = fmt.Sprintf("X-OTHER-METHODS %s %d", path, status)
 	}
 	if kind != "no-such-path" && !j.operations[operation] {
-		if kind != "unauthorized" { // which comes before the path is looked at
+		if kind != "unauthorized" && kind != "foreign-host" { // which come before the path is looked at
 			return fmt.Errorf("the contract has no %s", operation)
 		}
 	}

@@ -40,6 +40,7 @@ type IM struct {
 
 	appKey   string // IM is initialised with; "": not yet
 	prepared bool   // by us: the slot is ours to release
+	asked    bool   // for a login, which a logout is to end; false: a logout is of whoever is logged in
 	closed   bool
 
 	watches sync.WaitGroup
@@ -51,7 +52,7 @@ type IM struct {
 // limits are how long IM waits. Tests shorten them.
 type limits struct {
 	silence time.Duration // of the gateway, before a login is lost
-	wait    time.Duration // of a blocking read
+	wait    time.Duration // of a blocking read; two fit into silence, for net/http repeats one whose connection is cut
 	retry   time.Duration // after a read that failed
 	login   time.Duration // where the caller has no deadline
 	giveUp  time.Duration // to log out a login whose outcome is not known
@@ -59,7 +60,7 @@ type limits struct {
 
 var usualLimits = limits{
 	silence: 15 * time.Second,
-	wait:    10 * time.Second,
+	wait:    7 * time.Second,
 	retry:   100 * time.Millisecond,
 	login:   time.Minute,
 	giveUp:  5 * time.Second,
@@ -116,30 +117,16 @@ func (im *IM) enter(ctx context.Context) (context.Context, func(), error) {
 		defer leave()
 		return nil, nil, context.Cause(ctx)
 	}
+	err := context.Cause(ctx)
 	if im.life.Err() != nil { // of which ctx may hear a moment later
+		err = engine.ErrClosed
+	}
+	if err != nil {
 		<-im.turn
 		leave()
-		return nil, nil, engine.ErrClosed
+		return nil, nil, err
 	}
 	return ctx, func() { <-im.turn; leave() }, nil
-}
-
-// begin is enter for a call that needs a gateway.
-func (im *IM) begin(ctx context.Context) (context.Context, func(), error) {
-	ctx, leave, err := im.enter(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	} else {
-		err = im.slot.greet(ctx)
-	}
-	if err != nil {
-		leave()
-		return nil, nil, err
-	}
-	return ctx, leave, nil
 }
 
 // InitIM implements engine.IM: it initialises the SDK in the slot. Where that is
@@ -149,7 +136,7 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if err := call.CheckHeader("appKey", appKey, call.MaxField); err != nil {
 		return err
 	}
-	ctx, leave, err := im.begin(ctx)
+	ctx, leave, err := im.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,7 +188,7 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	if err := call.CheckHeader("token", a.Token, call.MaxToken); err != nil {
 		return err
 	}
-	ctx, leave, err := im.begin(ctx)
+	ctx, leave, err := im.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -215,6 +202,7 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	if err := im.clear(ctx); err != nil {
 		return err
 	}
+	im.asked = true
 	now, err := im.login(ctx, a)
 	if err != nil {
 		return err
@@ -226,9 +214,6 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 // clear makes sure that nobody is logged in in the slot, which it initialises.
 func (im *IM) clear(ctx context.Context) error {
 	now, err := im.prepare(ctx, im.appKey)
-	if err == nil {
-		err = im.slot.greet(ctx) // anew, if this is another run: the token is next
-	}
 	switch {
 	case err != nil:
 		return err
@@ -239,8 +224,7 @@ func (im *IM) clear(ctx context.Context) error {
 	case im.holds(now):
 		return fmt.Errorf("%w: as %s", engine.ErrIMInUse, call.Clean(now.Accid))
 	}
-	_, err = im.slot.logout(ctx) // one that we gave up
-	return err
+	return im.slot.logout(ctx, im.owner) // one that we gave up
 }
 
 // login asks the gateway for a login, once: the SDK has already tried again
@@ -268,22 +252,21 @@ func (im *IM) login(ctx context.Context, a engine.IMAccount) (snapshot, error) {
 // was faster than that, it is logged out here. If neither succeeds, the next call
 // finds that login, and logs it out.
 func (im *IM) giveUp(ctx context.Context, err error) error {
-	if call.Refused(err) {
-		return err
+	if call.Refused(err) || isStranger(err) {
+		return err // nobody has seen the token
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.limits.giveUp)
 	defer cancel()
-	now, silent := im.slot.read(ctx)
-	if silent == nil && now.Session != 0 && now.Owner == im.owner {
-		_, _ = im.slot.logout(ctx)
-	}
+	_ = im.slot.logout(ctx, im.owner)
 	return err
 }
 
-// LogoutIM implements engine.IM. It does so even if ctx has ended. A gateway that
-// does not run, or does not know the slot, has nobody logged in. A login that
-// could not be logged out is logged out before the next one, or by the gateway when nobody
-// has asked it for a minute.
+// LogoutIM implements engine.IM. After a LoginIM it logs out the login that this
+// IM made, and if another client of the slot has logged in since, that login stays.
+// Otherwise, as after AdoptIM, it logs out whoever is logged in. It does so even if
+// ctx has ended. A gateway that does not run, or does not know the slot, has nobody logged
+// in. A login that could not be logged out is logged out before the next one, or by
+// the gateway when nobody has asked it for a minute.
 func (im *IM) LogoutIM(ctx context.Context) error {
 	if ctx.Err() != nil {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.limits.giveUp)
@@ -299,11 +282,16 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 	}
 	defer leave()
 	im.unwatch()
-	if err = im.slot.greet(ctx); err == nil {
-		_, err = im.slot.logout(ctx)
+	owner := ""
+	if im.asked {
+		owner = im.owner
 	}
+	err = im.slot.logout(ctx, owner)
 	if isProblem(err, noSuchSlot) || call.Refused(err) {
-		return nil
+		err = nil
+	}
+	if err == nil {
+		im.asked = false
 	}
 	return err
 }
@@ -312,7 +300,7 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 // of the gateway made in the slot, with an empty token, and waits for one in
 // flight. One that this IM made and gave up is logged out first.
 func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
-	ctx, leave, err := im.begin(ctx)
+	ctx, leave, err := im.enter(ctx)
 	if err != nil {
 		return engine.IMAccount{}, err
 	}
@@ -330,13 +318,14 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 		return engine.IMAccount{}, nil
 	case now.Owner == im.owner:
 		if !im.holds(now) {
-			_, err = im.slot.logout(ctx)
+			err = im.slot.logout(ctx, im.owner)
 		}
 		return engine.IMAccount{}, err
 	}
 	if im.appKey == "" {
 		im.appKey = im.ownAppKey // of the next login: that IM is initialised
 	}
+	im.asked = false
 	im.watch(now, n, "")
 	return engine.IMAccount{AppKey: now.AppKey, Accid: now.Accid}, nil
 }
@@ -368,10 +357,12 @@ func (im *IM) Close() error {
 	return err
 }
 
+// release leaves a slot alone in which another client's login holds or is being
+// made. Without the look at it, it would have to wait for that one.
 func (im *IM) release(ctx context.Context) error {
 	now, err := im.slot.read(ctx)
 	if err != nil || now.Owner != im.owner && !now.isFree() {
 		return err
 	}
-	return im.slot.release(ctx)
+	return im.slot.release(ctx, im.owner)
 }

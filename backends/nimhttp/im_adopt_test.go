@@ -48,7 +48,7 @@ func TestIMAdopt(t *testing.T) {
 				if _, links := n.told(); !slices.Equal(links, test.links) {
 					t.Errorf("got links %v when it returned, want %v", links, test.links)
 				}
-				if got := s.sent(); got != "health read" {
+				if got := s.sent(); got != "read" {
 					t.Errorf("got requests %s, want nothing that changes the slot", got)
 				}
 				s.change(func(now *stubSnapshot) { now.end(&stubEnd{now.Session, &stubKick{Reason: 2}, nil}) })

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -61,7 +62,6 @@ func badReplies() map[string]http.HandlerFunc {
 		"internal":                   stubProblem(500, "internal", ""),
 		"closing":                    stubProblem(503, "closing", ""),
 		"unknown problem":            stubProblem(418, "teapot", ""),
-		"another secret":             stubProblem(401, "unauthorized", ""),
 		"404 of another":             reply(404, "text/plain", "404 page not found"),
 	}
 	for field, without := range map[string]string{
@@ -132,22 +132,21 @@ func logTo(log *safeBuffer) func(*nimhttp.Options) {
 	}
 }
 
-// The secret is shown to nobody who has not said that he is a gateway of our
-// contract.
+// What does not prove that it is a gateway of our contract sees neither the
+// secret nor anything else that a client has to say.
 func TestNoGateway(t *testing.T) {
-	health := func(version string) http.HandlerFunc {
-		return stubReply(200, fmt.Sprintf(`{"boot":"boot-1","sdk":"10.0.0","version":%q,"slots":0}`, version))
-	}
+	health := func(boot, version string) http.HandlerFunc { return stubHealth(boot, version, stubSecret) }
 	answers := map[string]http.HandlerFunc{
-		"version 0.2.0":    health("0.2.0"),
-		"version 0.10.0":   health("0.10.0"),
-		"version 1.0.0":    health("1.0.0"),
-		"version 1.1.0":    health("1.1.0"),
-		"version unknown":  health("unknown"),
-		"version is empty": health(""),
-		"no boot":          stubReply(200, `{"sdk":"10.0.0","version":"0.1.0","slots":0}`),
-		"no version":       stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","slots":0}`),
-		"status":           stubReply(503, `{"boot":"boot-1","sdk":"10.0.0","version":"0.1.0","slots":0}`),
+		"version 0.1.0":    health("boot-1", "0.1.0"),
+		"version 0.20.0":   health("boot-1", "0.20.0"),
+		"version 1.0.0":    health("boot-1", "1.0.0"),
+		"version unknown":  health("boot-1", "unknown"),
+		"version is empty": health("boot-1", ""),
+		"no boot":          health("", gateway.Version),
+		"no proof":         stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","version":"0.2.0","slots":0}`),
+		"older, no proof":  stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","version":"0.1.0","slots":0}`),
+		"status":           stubReply(503, `{"boot":"boot-1","sdk":"10.0.0","version":"0.2.0","slots":0}`),
+		"foreign host":     stubProblem(421, "foreign-host", ""),
 	}
 	for name, answer := range badReplies() {
 		answers[name] = answer
@@ -158,16 +157,21 @@ func TestNoGateway(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newIMStub()
 					im := s.client(t)
-					s.answer(answer, "health")
+					if op == "LoginIM" {
+						wantWell(t, im.InitIM(t.Context(), "app1"))
+						s.cut()
+						s.sent()
+					}
+					s.answer(answer, "proof")
 					err := call(t, im)
 					if engine.CodeOf(err) != engine.ErrUnavailable {
 						t.Errorf("got %v, want ErrUnavailable", err)
 					}
 					noSecrets(t, "the error", fmt.Sprint(err))
-					if got := s.sent(); got != "health" {
-						t.Errorf("got requests %s, want health alone", got)
+					if got := s.sent(); got != "" {
+						t.Errorf("got requests %s, want none", got)
 					}
-					s.answer(nil, "health")
+					s.answer(nil, "proof")
 					wantWorks(t, im)
 				})
 			})
@@ -176,28 +180,60 @@ func TestNoGateway(t *testing.T) {
 }
 
 func TestGatewayVersions(t *testing.T) {
-	for _, version := range []string{"0.1.0", "0.1.9", "0.1.10-beta"} {
+	for _, version := range []string{"0.2.0", "0.2.9", "0.2.10-beta"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newIMStub()
-			s.answer(stubReply(200, fmt.Sprintf(`{"boot":"boot-1","sdk":"10.0.0","version":%q,"slots":0}`, version)), "health")
+			s.answer(stubHealth("boot-1", version, stubSecret), "proof")
 			wantWorks(t, s.client(t))
 		})
 	}
 }
 
+// A wrong secret is told at once, with what to do, and is not shown.
 func TestGatewaySecretIsWrong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newIMStub()
-		im := s.client(t, func(o *nimhttp.Options) { o.GatewaySecret = "another" })
-		for op, call := range imCalls {
-			if op == "LoginIM" { // which asks nobody before InitIM has worked
-				continue
+	for op, call := range imCalls {
+		t.Run(op, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newIMStub()
+				im := s.client(t)
+				if op == "LoginIM" {
+					wantWell(t, im.InitIM(t.Context(), "app1"))
+					s.cut()
+					s.sent()
+				}
+				s.answer(stubHealth("boot-1", gateway.Version, "another"), "proof")
+				before := len(s.seen("proof"))
+				began := time.Now()
+				err := call(t, im)
+				if engine.CodeOf(err) != engine.ErrArgument || errors.Is(err, engine.ErrUnavailable) {
+					t.Errorf("got %v, want ErrArgument", err)
+				}
+				for _, hint := range []string{"GatewaySecret", "IMREUSE_GATEWAY_SECRET", "imreuse gateway"} {
+					if !strings.Contains(fmt.Sprint(err), hint) {
+						t.Errorf("got %v, want the remedy: it names %s", err, hint)
+					}
+				}
+				if got, n := s.sent(), len(s.seen("proof"))-before; got != "" || !began.Equal(time.Now()) {
+					t.Errorf("got requests %q, %d proofs and %v, want no request and no wait", got, n, time.Since(began))
+				}
+				noSecrets(t, "the error", fmt.Sprint(err))
+			})
+		})
+	}
+}
+
+// So is one that the gateway itself refuses, behind whatever proved the secret.
+func TestGatewayRefusesSecret(t *testing.T) {
+	for op, call := range imCalls {
+		synctest.Test(t, func(t *testing.T) {
+			s, im := readyIM(t)
+			s.answer(stubProblem(401, "unauthorized", ""), everyCall...)
+			if err := call(t, im); engine.CodeOf(err) != engine.ErrArgument || !strings.Contains(fmt.Sprint(err), "IMREUSE_GATEWAY_SECRET") {
+				t.Errorf("%s: got %v, want ErrArgument and the remedy", op, err)
 			}
-			if err := call(t, im); !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "GatewaySecret") {
-				t.Errorf("%s: got %v, want ErrUnavailable that names the option", op, err)
-			}
-		}
-	})
+			s.answer(nil, everyCall...)
+		})
+	}
 }
 
 // No redirect is followed, wherever it points: the secret stays here.
@@ -207,12 +243,13 @@ func TestGatewayRedirects(t *testing.T) {
 			t.Run(fmt.Sprint(status, " ", op), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newIMStub()
-					watched := roundTripper(func(r *http.Request) (*http.Response, error) {
-						if r.URL.Host != "127.0.0.1:7788" {
-							t.Errorf("%s was sent to %s", r.Method, r.URL.Host)
+					watched := s.transport()
+					watched.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+						if addr != "127.0.0.1:7788" {
+							t.Errorf("it connected to %s", addr)
 						}
-						return s.RoundTrip(r)
-					})
+						return s.dial(ctx, network, addr)
+					}
 					im := s.client(t, func(o *nimhttp.Options) { o.HTTPClient = &http.Client{Transport: watched} })
 					wantWell(t, im.InitIM(t.Context(), "app1"))
 					s.answer(func(w http.ResponseWriter, r *http.Request) {
@@ -240,8 +277,12 @@ func TestNoGatewayListens(t *testing.T) {
 	l.Close()
 	for op, call := range imCalls {
 		im := newIMStub().client(t, func(o *nimhttp.Options) { o.GatewayURL, o.HTTPClient = "http://"+address, nil })
-		if err := call(t, im); engine.CodeOf(err) != engine.ErrUnavailable {
-			t.Errorf("%s: got %v, want ErrUnavailable", op, err)
+		want := engine.ErrUnavailable
+		if op == "LoginIM" {
+			want = engine.ErrState // InitIM has not succeeded
+		}
+		if err := call(t, im); engine.CodeOf(err) != want {
+			t.Errorf("%s: got %v, want %v", op, err, want)
 		}
 		if err := im.LogoutIM(t.Context()); err != nil {
 			t.Errorf("LogoutIM after %s: got %v, want nil: nobody is logged in there", op, err)
@@ -275,18 +316,18 @@ func TestGatewayCutsReply(t *testing.T) {
 // to wait.
 func TestGatewayIsSilent(t *testing.T) {
 	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	const patience = 15 * time.Second
+	const patience, proof = 15 * time.Second, 10 * time.Second
 	tests := []struct {
 		op, at string
 		want   time.Duration
 	}{
-		{"InitIM", "health", patience},
+		{"InitIM", "proof", proof},
 		{"InitIM", "read", patience},
 		{"InitIM", "init", patience},
-		{"LoginIM", "health", patience},
+		{"LoginIM", "proof", proof},
 		{"LoginIM", "init", patience},
 		{"LoginIM", "login", time.Minute + patience},
-		{"AdoptIM", "health", patience},
+		{"AdoptIM", "proof", proof},
 		{"AdoptIM", "read", patience},
 	}
 	for _, test := range tests {
@@ -294,8 +335,11 @@ func TestGatewayIsSilent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newIMStub()
 				im := s.client(t)
-				if test.op == "LoginIM" && test.at != "health" {
+				if test.op == "LoginIM" {
 					wantWell(t, im.InitIM(t.Context(), "app1"))
+				}
+				if test.at == "proof" {
+					s.cut()
 				}
 				s.answer(silent, test.at)
 				began := time.Now()

@@ -26,7 +26,7 @@ func TestIMOneCutRead(t *testing.T) {
 		var once atomic.Bool
 		s.answer(func(w http.ResponseWriter, r *http.Request) {
 			if once.CompareAndSwap(false, true) {
-				<-time.After(9 * time.Second)
+				<-time.After(6 * time.Second)
 				panic(http.ErrAbortHandler)
 			}
 			s.watch(w, r)
@@ -35,19 +35,6 @@ func TestIMOneCutRead(t *testing.T) {
 		pass(time.Minute)
 		n.wantNothing(t)
 	})
-}
-
-// A dialer fails as it is told to.
-type brokenDialer struct {
-	http.RoundTripper
-	err atomic.Pointer[error]
-}
-
-func (d *brokenDialer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if e := d.err.Load(); e != nil {
-		return nil, *e
-	}
-	return d.RoundTripper.RoundTrip(r)
 }
 
 // A dial that failed here says nothing of the gateway.
@@ -60,20 +47,27 @@ func TestIMDialFailsHere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newIMStub()
-				d := &brokenDialer{RoundTripper: s}
-				im := s.client(t, func(o *nimhttp.Options) { o.HTTPClient = &http.Client{Transport: d} })
+				var broken atomic.Bool
+				im := s.client(t, func(o *nimhttp.Options) {
+					o.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+						if broken.Load() {
+							return nil, e
+						}
+						return s.dial(ctx, network, addr)
+					}}}
+				})
+				breaks := func() { broken.Store(true); s.cut() }
 				n := new(notices)
 				logInAlice(t, im, n.notify())
-				d.err.Store(&e)
-				s.change(func(*stubSnapshot) {})
+				breaks()
 				pass(time.Second)
-				d.err.Store(nil)
+				broken.Store(false)
 				if lost, _ := n.told(); len(lost) != 0 {
 					t.Errorf("lost at once: %v", lost)
 				}
-				d.err.Store(&e)
+				breaks()
 				err := im.LogoutIM(t.Context())
-				d.err.Store(nil)
+				broken.Store(false)
 				if err == nil && s.shows().Session != 0 {
 					t.Errorf("LogoutIM: got nil, and %s is logged in still", s.shows().Accid)
 				}
@@ -92,14 +86,14 @@ func TestIMOtherVersionAfterRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.restart()
-		s.answer(stubReply(200, `{"boot":"boot-2","sdk":"10.0.0","version":"9.0.0","slots":0}`), "health")
+		s.answer(stubHealth("boot-2", "9.0.0", stubSecret), "proof")
 		s.sent()
 		err := im.LoginIM(t.Context(), stubAlice, engine.Notify{})
 		if engine.CodeOf(err) != engine.ErrUnavailable {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
-		if got := s.sent(); got != "init health" {
-			t.Errorf("got requests %s, want init health", got)
+		if got := s.sent(); got != "" {
+			t.Errorf("got requests %s, want none", got)
 		}
 	})
 }
@@ -110,18 +104,16 @@ func TestIMGiveUpLeavesAnothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
 		s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "login")
-		s.answer(func(w http.ResponseWriter, r *http.Request) {
-			before := s.shows()
-			s.change(func(n *stubSnapshot) { n.hold(7, "bob", "another") }) // right after the read
-			stubReply(200, before.json())(w, r)
-		}, "read")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
+		go func() {
+			<-ctx.Done()
+			s.change(func(n *stubSnapshot) { n.hold(7, "bob", "another") })
+		}()
 		_ = im.LoginIM(ctx, stubAlice, engine.Notify{})
 		if s.shows().Accid != "bob" {
 			t.Errorf("bob was logged out by a login that alice's client gave up: %s", s.sent())
 		}
-		s.answer(nil, "read")
 	})
 }
 

@@ -44,12 +44,12 @@ func TestIMGreetsTheNextGateway(t *testing.T) {
 		s.sent()
 		s.refuse(false)
 		s.restart()
-		s.answer(stubReply(200, `{"boot":"boot-2","sdk":"10.0.0","version":"0.2.0","slots":0}`), "health")
+		s.answer(stubHealth("boot-2", "0.3.0", stubSecret), "proof")
 		if err := im.LoginIM(t.Context(), stubAlice, engine.Notify{}); engine.CodeOf(err) != engine.ErrUnavailable {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
-		if got := s.sent(); got != "health" {
-			t.Errorf("got requests %s, want health alone", got)
+		if got := s.sent(); got != "" {
+			t.Errorf("got requests %s, want none", got)
 		}
 	})
 }

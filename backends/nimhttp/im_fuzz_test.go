@@ -37,7 +37,8 @@ func FuzzSnapshots(f *testing.F) {
 	} {
 		f.Add(uint8(1), status, `{"type":"urn:imreuse:gateway:`+kind+`","title":"","status":400,"detail":"no","code":417}`)
 	}
-	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.1.0"}`)
+	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.2.0"}`)
+	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.2.0","proof":"0123"}`)
 	f.Add(uint8(3), uint16(302), ``)
 	f.Add(uint8(0), uint16(200), `{"seq":18446744073709551615,"session":-1}`)
 	f.Fuzz(func(t *testing.T, which uint8, status uint16, body string) {
@@ -50,7 +51,7 @@ func FuzzSnapshots(f *testing.F) {
 
 // playReply has that reply given to some or all kinds of requests.
 func playReply(t *testing.T, which uint8, status int, body string) {
-	kinds := [][]string{everyCall, {"login", "logout", "watch"}, {"health"}, {"health", "watch", "init", "read", "login", "logout", "release"}, {"watch", "health"}, {"read"}}
+	kinds := [][]string{everyCall, {"login", "logout", "watch"}, {"proof"}, {"proof", "health", "watch", "init", "read", "login", "logout", "release"}, {"watch", "health", "proof"}, {"read"}}
 	names := kinds[int(which)%len(kinds)]
 	var log safeBuffer
 	s := newIMStub()

@@ -52,11 +52,11 @@ func TestIMGiveUp(t *testing.T) {
 		late          bool   // it does so after all that
 		atOnce, adopt string // what goes out then, and of AdoptIM
 	}{
-		{"not yet logged in", false, nil, false, "init login read", "read"},
-		{"logged in", true, nil, false, "init login read logout", "read"},
-		{"the logout fails", true, stubProblem(500, "internal", ""), false, "init login read logout", "read logout"},
-		{"the logout is cut", true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, "init login read logout", "read logout"},
-		{"logged in late", false, nil, true, "init login read", "read logout"},
+		{"not yet logged in", false, nil, false, "init login logout", "read"},
+		{"logged in", true, nil, false, "init login logout", "read"},
+		{"the logout fails", true, stubProblem(500, "internal", ""), false, "init login logout", "read logout"},
+		{"the logout is cut", true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, "init login logout", "read logout"},
+		{"logged in late", false, nil, true, "init login logout", "read logout"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

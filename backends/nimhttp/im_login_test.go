@@ -129,16 +129,16 @@ func TestIMLoginReplies(t *testing.T) {
 		want   engine.Code
 		sent   string // after the login
 	}{
-		{"nobody", snapshot, engine.ErrUnavailable, " read"},
-		{"another accid", then("bob", "ours", snapshot), engine.ErrUnavailable, " read logout"},
+		{"nobody", snapshot, engine.ErrUnavailable, " logout"},
+		{"another accid", then("bob", "ours", snapshot), engine.ErrUnavailable, " logout"},
 		{"another owner", then("alice", "another", snapshot), engine.ErrIMInUse, ""},
-		{"another owner and accid", then("bob", "another", snapshot), engine.ErrUnavailable, " read"},
-		{"cut", cut, engine.ErrUnavailable, " read"},
-		{"cut after the login", then("alice", "ours", cut), engine.ErrUnavailable, " read logout"},
-		{"cut, and another's login", then("alice", "another", cut), engine.ErrUnavailable, " read"},
-		{"internal", problem(500, "internal", ""), engine.ErrUnavailable, " read"},
-		{"closing", problem(503, "closing", ""), engine.ErrUnavailable, " read"},
-		{"no JSON", func(*imStub) http.HandlerFunc { return reply(200, "text/html", "<html>") }, engine.ErrUnavailable, " read"},
+		{"another owner and accid", then("bob", "another", snapshot), engine.ErrUnavailable, " logout"},
+		{"cut", cut, engine.ErrUnavailable, " logout"},
+		{"cut after the login", then("alice", "ours", cut), engine.ErrUnavailable, " logout"},
+		{"cut, and another's login", then("alice", "another", cut), engine.ErrUnavailable, " logout"},
+		{"internal", problem(500, "internal", ""), engine.ErrUnavailable, " logout"},
+		{"closing", problem(503, "closing", ""), engine.ErrUnavailable, " logout"},
+		{"no JSON", func(*imStub) http.HandlerFunc { return reply(200, "text/html", "<html>") }, engine.ErrUnavailable, " logout"},
 		{"not initialised", problem(409, "not-initialised", ""), engine.ErrUnavailable, ""},
 		{"other account", problem(409, "other-account", ""), engine.ErrIMInUse, ""},
 		{"the gateway ends", gone, engine.ErrUnavailable, ""},
@@ -326,7 +326,7 @@ func TestIMOrder(t *testing.T) {
 		if err := other.InitIM(t.Context(), "app2"); !errors.Is(err, engine.ErrAppKeyMismatch) {
 			t.Errorf("InitIM of another client with another AppKey: got %v, want ErrAppKeyMismatch", err)
 		}
-		if got := s.sent(); got != "health read" {
+		if got := s.sent(); got != "read" {
 			t.Errorf("got requests %s, want nothing that changes the slot", got)
 		}
 	})

@@ -1,12 +1,14 @@
 package nimhttp_test
 
 import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -77,11 +80,12 @@ type imStub struct {
 	instead  map[string]http.HandlerFunc
 	requests []imRequest
 	refuses  bool // connections, as where nothing listens
+	conns    []net.Conn
 }
 
 // An imRequest is what the gateway was asked.
 type imRequest struct {
-	name          string // health, init, read, watch, login, logout or release
+	name          string // proof, health, init, read, watch, login, logout or release
 	authorization string
 	contentType   string
 	line          string // method and URI
@@ -94,6 +98,8 @@ func newIMStub() *imStub {
 
 func requestName(r *http.Request) string {
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/healthz") && r.URL.Query().Has("nonce"):
+		return "proof"
 	case strings.HasSuffix(r.URL.Path, "/healthz"):
 		return "health"
 	case r.Method == http.MethodPut:
@@ -132,6 +138,7 @@ func (s *imStub) next() <-chan struct{} {
 // restart is another run of the gateway, which knows nothing of the one before.
 func (s *imStub) restart() {
 	s.change(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot + "1"} })
+	s.cut()
 }
 
 // answer has requests of these names answered by f; nil: as the contract has it.
@@ -143,10 +150,12 @@ func (s *imStub) answer(f http.HandlerFunc, names ...string) {
 	}
 }
 
+// refuse also cuts the connections there are.
 func (s *imStub) refuse(refuses bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.refuses = refuses
+	s.mu.Unlock()
+	s.cut()
 }
 
 func (s *imStub) shows() stubSnapshot {
@@ -164,13 +173,13 @@ func (s *imStub) seen(names ...string) []imRequest {
 }
 
 // sent are the names of the requests since the last time, but for the reads
-// that watch a login.
+// that watch a login and the proofs of new connections.
 func (s *imStub) sent() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var names []string
 	for _, r := range s.requests {
-		if r.name != "watch" {
+		if r.name != "watch" && r.name != "proof" {
 			names = append(names, r.name)
 		}
 	}
@@ -188,14 +197,28 @@ func (s *imStub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case instead != nil:
 		instead(w, r)
-	case request.name == "health":
-		stubReply(200, fmt.Sprintf(`{"boot":%q,"sdk":"10.0.0","version":"0.1.0","slots":1}`, s.shows().Boot))(w, r)
+	case request.name == "health", request.name == "proof":
+		stubHealth(s.shows().Boot, gateway.Version, stubSecret)(w, r)
 	case request.authorization != "Bearer "+stubSecret:
 		stubProblem(401, "unauthorized", "")(w, r)
 	case request.name == "watch":
 		s.watch(w, r)
 	default:
 		s.call(request)(w, r)
+	}
+}
+
+// stubHealth is the health of a gateway with that secret, and its proof where
+// one is asked for.
+func stubHealth(boot, version, secret string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		proof := ""
+		if nonce := r.URL.Query().Get("nonce"); nonce != "" {
+			mac := hmac.New(sha256.New, []byte(secret))
+			mac.Write([]byte("imreuse gateway proof 1\n" + nonce))
+			proof = fmt.Sprintf(`,"proof":"%x"`, mac.Sum(nil))
+		}
+		stubReply(200, fmt.Sprintf(`{"boot":%q,"sdk":"10.0.0","version":%q,"slots":1%s}`, boot, version, proof))(w, r)
 	}
 }
 
@@ -226,6 +249,9 @@ func (s *imStub) call(r imRequest) http.HandlerFunc {
 	defer s.mu.Unlock()
 	var sent struct{ AppKey, Accid, Owner string }
 	_ = json.Unmarshal([]byte(r.body), &sent)
+	if _, owner, given := strings.Cut(r.line, "?owner="); given {
+		sent.Owner = owner
+	}
 	switch there := s.now.AppKey != ""; {
 	case r.name == "init" && s.now.AppKey != sent.AppKey:
 		s.changeLocked(func(n *stubSnapshot) { n.AppKey, n.Login, n.Link = sent.AppKey, "logged_out", "down" })
@@ -238,6 +264,7 @@ func (s *imStub) call(r imRequest) http.HandlerFunc {
 		return stubProblem(409, "other-account", `,"snapshot":`+s.now.json())
 	case r.name == "login":
 		s.changeLocked(func(n *stubSnapshot) { n.hold(n.Seq, sent.Accid, sent.Owner) })
+	case s.now.Session != 0 && sent.Owner != "" && sent.Owner != s.now.Owner: // another's login stays
 	case r.name == "logout" && s.now.Session != 0:
 		s.changeLocked(func(n *stubSnapshot) { n.end(&stubEnd{Session: n.Session}) })
 	case r.name == "release":
@@ -276,48 +303,57 @@ func (s *imStub) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// RoundTrip serves r without a socket, so that a bubble of synctest has all
-// that is to be waited for in it.
-func (s *imStub) RoundTrip(r *http.Request) (*http.Response, error) {
+// dial connects to the stub without a socket, so that a bubble of synctest has
+// all that is to be waited for in it. The server of each connection ends with it.
+func (s *imStub) dial(context.Context, string, string) (net.Conn, error) {
 	s.mu.Lock()
-	refuses := s.refuses
-	s.mu.Unlock()
-	if refuses {
+	defer s.mu.Unlock()
+	if s.refuses {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	w, answered := httptest.NewRecorder(), make(chan error, 1)
-	go func() {
-		defer func() {
-			switch p := recover(); p {
-			case nil:
-				answered <- nil
-			case http.ErrAbortHandler:
-				answered <- io.ErrUnexpectedEOF
-			default:
-				panic(p)
-			}
-		}()
-		s.ServeHTTP(w, r)
-	}()
-	select {
-	case err := <-answered:
-		if err != nil {
-			return nil, err
-		}
-	case <-r.Context().Done():
-	}
-	if r.Context().Err() != nil { // who has gone gets no reply
-		return nil, r.Context().Err()
-	}
-	return w.Result(), nil
+	client, server := net.Pipe()
+	s.conns = append(s.conns, server)
+	go (&http.Server{Handler: s}).Serve(&oneConn{conn: server})
+	return client, nil
 }
+
+// cut closes all connections there are.
+func (s *imStub) cut() {
+	s.mu.Lock()
+	conns := s.conns
+	s.conns = nil
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+// transport is one to the stub.
+func (s *imStub) transport() *http.Transport {
+	return &http.Transport{DialContext: s.dial}
+}
+
+// A oneConn is a listener with one connection to accept.
+type oneConn struct{ conn net.Conn }
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	conn := l.conn
+	l.conn = nil
+	if conn == nil {
+		return nil, io.EOF
+	}
+	return conn, nil
+}
+
+func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7788} }
 
 // client is one of the slot, without a socket. It is closed with t.
 func (s *imStub) client(t *testing.T, change ...func(*nimhttp.Options)) *nimhttp.IM {
 	t.Helper()
 	o := nimhttp.Options{
 		AppKey: "app1", GatewayURL: "http://127.0.0.1:7788", GatewaySecret: stubSecret, Slot: "slot-1",
-		HTTPClient: &http.Client{Transport: s},
+		HTTPClient: &http.Client{Transport: s.transport()},
 	}
 	for _, c := range change {
 		c(&o)

@@ -10,10 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 	"github.com/imreuse/imreuse/engine"
 )
@@ -21,11 +19,10 @@ import (
 // A slot is one slot of an IM gateway, over its contract (gateway/openapi.yaml).
 type slot struct {
 	server   *call.Caller
-	base     *url.URL               // of the gateway
-	path     string                 // of the slot
-	patience time.Duration          // for a reply, beyond what the gateway was asked to wait
-	secret   func() string          // fmt does not look into functions
-	greeted  atomic.Pointer[string] // the boot of the gateway that is known to be one of our contract; nil: none is
+	base     *url.URL      // of the gateway
+	path     string        // of the slot
+	patience time.Duration // for a reply, beyond what the gateway was asked to wait
+	secret   func() string // fmt does not look into functions
 }
 
 // A snapshot is a slot at one moment. Every reply is one.
@@ -112,57 +109,29 @@ func newSlot(o Options) (*slot, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client, closeIdle := call.Direct(o.HTTPClient, base)
-	client.Timeout = 0 // calls have bounds of their own, and some wait for long
-	if t, ok := client.Transport.(*http.Transport); ok && t.ResponseHeaderTimeout > 0 && t.ResponseHeaderTimeout < usualLimits.silence {
-		return nil, nil, call.Argument("HTTPClient waits %v for a reply, and a read of the gateway may take longer; a ResponseHeaderTimeout is to be %v at least",
-			t.ResponseHeaderTimeout, usualLimits.silence)
-	}
-	return &slot{
-		server:   &call.Caller{Domain: "gateway", Client: client, Log: o.Logger},
+	s := &slot{
 		base:     base,
 		path:     "/v1/im/" + o.Slot,
 		secret:   func() string { return o.GatewaySecret },
 		patience: usualLimits.silence,
-	}, closeIdle, nil
+	}
+	client, _ := call.HTTPClient(o.HTTPClient)
+	own, err := transportOf(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	transport, release := shareTransport(own, base, s.url("/healthz", nil), o.GatewaySecret)
+	client.Transport = transport
+	client.Timeout = 0 // calls have bounds of their own, and some wait for long
+	s.server = &call.Caller{Domain: "gateway", Client: client, Log: o.Logger}
+	return s, release, nil
 }
 
-// contract is the part of a version that a client depends on.
-func contract(version string) string {
-	major, rest, _ := strings.Cut(version, ".")
-	if major != "0" {
-		return major
-	}
-	minor, _, _ := strings.Cut(rest, ".")
-	return major + "." + minor
-}
-
-// greet finds out whether there is a gateway of our contract, without showing
-// it the secret, unless that is known.
-func (s *slot) greet(ctx context.Context) error {
-	if s.greeted.Load() != nil {
-		return nil
-	}
-	h, err := s.health(ctx)
-	if err == nil && contract(h.Version) != contract(gateway.Version) {
-		err = fmt.Errorf("%w: the IM gateway has version %.20q, and %s is needed; run: imreuse gateway install, and start it again",
-			engine.ErrUnavailable, h.Version, gateway.Version)
-	}
-	if err == nil {
-		s.greeted.Store(&h.Boot)
-	}
-	return err
-}
-
-type health struct {
-	Boot    string `json:"boot"`
-	Version string `json:"version"`
-}
-
+// health tells which run of the gateway this is. It shows no secret.
 func (s *slot) health(ctx context.Context) (h health, err error) {
 	status, body, err := s.send(ctx, call.Request{Method: http.MethodGet, URL: s.url("/healthz", nil)}, s.patience)
-	if err == nil && (status != http.StatusOK || json.Unmarshal(body, &h) != nil || h.Boot == "" || h.Version == "") {
-		err = fmt.Errorf("%w: what listens at GatewayURL is no IM gateway", engine.ErrUnavailable)
+	if err == nil && (status != http.StatusOK || json.Unmarshal(body, &h) != nil || h.Boot == "") {
+		err = s.server.Malformed("HTTP %d in place of its health", status)
 	}
 	return h, err
 }
@@ -201,12 +170,22 @@ func (s *slot) login(ctx context.Context, r loginRequest) (snapshot, error) {
 	return s.call(ctx, http.MethodPost, "/login", nil, r, time.Duration(r.TimeoutMs)*time.Millisecond+s.patience, r.Token)
 }
 
-func (s *slot) logout(ctx context.Context) (snapshot, error) {
-	return s.call(ctx, http.MethodPost, "/logout", nil, nil, s.patience)
+// logout logs out the login of that owner; "": whoever is logged in. Another's
+// login stays, which is no error.
+func (s *slot) logout(ctx context.Context, owner string) error {
+	var body any
+	if owner != "" {
+		body = struct {
+			Owner string `json:"owner"`
+		}{owner}
+	}
+	_, err := s.call(ctx, http.MethodPost, "/logout", nil, body, s.patience)
+	return err
 }
 
-func (s *slot) release(ctx context.Context) error {
-	_, err := s.call(ctx, http.MethodDelete, "", nil, nil, s.patience)
+// release also gives the slot up, unless somebody else is logged in there.
+func (s *slot) release(ctx context.Context, owner string) error {
+	_, err := s.call(ctx, http.MethodDelete, "", url.Values{"owner": {owner}}, nil, s.patience)
 	return err
 }
 
@@ -241,9 +220,6 @@ func (s *slot) call(ctx context.Context, method, rest string, query url.Values, 
 	if json.Unmarshal(reply, &now) != nil || !now.isSnapshot() {
 		return snapshot{}, s.server.Malformed("a reply that is no snapshot")
 	}
-	if boot := s.greeted.Load(); boot != nil && *boot != now.Boot {
-		s.greeted.Store(nil)
-	}
 	return now, nil
 }
 
@@ -255,8 +231,9 @@ func (s *slot) send(ctx context.Context, r call.Request, patience time.Duration)
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 		err = fmt.Errorf("%w: the IM gateway did not reply within %v", engine.ErrUnavailable, patience)
 	}
-	if call.Refused(err) {
-		s.greeted.Store(nil) // another may come in its place
+	var unproved *strangerError
+	if errors.As(err, &unproved) {
+		err = unproved // and not what the transport makes of it: the request was not sent
 	}
 	return status, reply, err
 }
@@ -288,7 +265,7 @@ func (s *slot) problem(status int, reply []byte, secrets []string) error {
 	case notInitialised, noSuchSlot:
 		p.cause = fmt.Errorf("%w: it was started again, or the slot was released: log in again", engine.ErrUnavailable)
 	case "unauthorized":
-		p.cause = fmt.Errorf("%w: it wants another GatewaySecret", engine.ErrUnavailable)
+		p.cause = errWrongSecret.cause
 	case "bad-request", "too-large":
 		p.cause = call.Argument("%s", detail)
 	default:

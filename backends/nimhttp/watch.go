@@ -16,6 +16,7 @@ type watch struct {
 	im      *IM
 	boot    string // the run of the gateway, and the login in it
 	session uint64
+	adopted bool            // another client made it
 	secrets func() []string // fmt does not look into functions
 	notify  engine.Notify
 	stop    context.CancelFunc
@@ -37,7 +38,9 @@ func (im *IM) watch(now snapshot, n engine.Notify, token string) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
-		im: im, boot: now.Boot, session: now.Session, secrets: func() []string { return []string{token, im.slot.secret()} }, notify: n, stop: stop, stopped: make(chan struct{}),
+		im: im, boot: now.Boot, session: now.Session,
+		secrets: func() []string { return []string{token, im.slot.secret()} },
+		notify:  n, stop: stop, stopped: make(chan struct{}),
 		seq: now.Seq, online: true, heard: time.Now(),
 	}
 	w.link(now.online())
@@ -119,6 +122,8 @@ func (w *watch) judge(ctx context.Context, now snapshot, err error) error {
 		return w.released(ctx)
 	case call.Refused(err):
 		return fmt.Errorf("%w: the IM gateway has ended", engine.ErrUnavailable)
+	case isStranger(err): // which may carry ErrArgument, and that is no cause of a loss
+		return fmt.Errorf("%w: the IM gateway has ended, and something else has taken its address: %v", engine.ErrUnavailable, err)
 	case err != nil && time.Since(w.heard) >= w.im.limits.silence:
 		return fmt.Errorf("%w: the IM gateway has not answered for %v; the last that was heard: %w", engine.ErrUnavailable, w.im.limits.silence, err)
 	case err != nil:
@@ -153,7 +158,6 @@ var errRestarted = fmt.Errorf("%w: the IM gateway was started again", engine.Err
 // or this is another run of the gateway.
 func (w *watch) released(ctx context.Context) error {
 	if h, err := w.im.slot.health(ctx); err != nil || h.Boot != w.boot {
-		w.im.slot.greeted.Store(nil)
 		return errRestarted
 	}
 	return fmt.Errorf("%w: its slot was released", engine.ErrIMLoggedOut)
@@ -167,7 +171,7 @@ func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (s
 		wait = patience / 2 // after a failure less is left, and an idle gateway is to answer within it
 	}
 	now, err := im.slot.next(ctx, after, max(wait, 0), patience)
-	if err == nil && now.Seq > after || call.Refused(err) || isProblem(err, noSuchSlot) || time.Since(asked) >= im.limits.retry {
+	if err == nil && now.Seq > after || call.Refused(err) || isStranger(err) || isProblem(err, noSuchSlot) || time.Since(asked) >= im.limits.retry {
 		return now, err
 	}
 	timer := time.NewTimer(im.limits.retry)

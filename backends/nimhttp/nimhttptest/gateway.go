@@ -32,6 +32,12 @@ type imGateway struct {
 	down map[string]chan struct{} // accounts whose connection is down; closed when it is back
 }
 
+// The contract's bounds.
+const (
+	maxConnections = 256
+	headerTimeout  = 10 * time.Second
+)
+
 // A gatewayRun is what a process of the gateway would be.
 type gatewayRun struct {
 	gateway *imGateway
@@ -53,6 +59,7 @@ func startGateway(s *Server, o Options) (*imGateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nimhttptest: %w", err)
 	}
+	listener.Limit(maxConnections)
 	ctx, stop := context.WithCancel(context.Background())
 	g := &imGateway{
 		server:   s,
@@ -65,7 +72,7 @@ func startGateway(s *Server, o Options) (*imGateway, error) {
 	g.run = newRun(g)
 	listener.Serve(&http.Server{
 		Handler:           loopback.LogRequests(http.HandlerFunc(g.serve), o.Logger),
-		ReadHeaderTimeout: timeout,
+		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       timeout, // of the body: see respond
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,

@@ -2,9 +2,12 @@ package nimhttptest
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // A gatewayCall is a request to the gateway, on its way to a reply.
@@ -40,6 +44,8 @@ var (
 	slotPath = regexp.MustCompile(`^/v1/im/([^/]+)(/login|/logout)?$`)
 	slotName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	bearer   = regexp.MustCompile(`(?i)^Bearer +(.+)$`)
+	nonce    = regexp.MustCompile(`^[A-Za-z0-9_-]{22,128}$`)
+	hostName = regexp.MustCompile(`^(?:\[([^\]]+)\]|([^:\[\]]+))(?::\d+)?$`)
 )
 
 // serve answers a request in the run that it meets. A login whose reply does
@@ -92,7 +98,11 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (reply, fun
 // a *problem, or where the run was killed.
 func (c *gatewayCall) answer(sent payload) (any, error) {
 	path, search, _ := strings.Cut(c.RequestURI, "?") // as they were sent: a slot may be named ".."
+	if !isLocal(c.Host) {
+		return nil, newProblem(foreignHost, "ask for 127.0.0.1, [::1] or localhost")
+	}
 	if path == "/healthz" {
+		c.query = parseQuery(search)
 		return c.pick(healthPath)
 	}
 	if !c.isAuthorized() {
@@ -121,6 +131,13 @@ func (c *gatewayCall) pick(from methods) (any, error) {
 	return do(c)
 }
 
+// isLocal reports whether a Host is a name of this machine. A page of another
+// site can have its own name lead here (DNS rebinding).
+func isLocal(host string) bool {
+	parts := hostName.FindStringSubmatch(host)
+	return parts != nil && loopback.Is(parts[1]+parts[2])
+}
+
 // isAuthorized compares digests, which have one length whatever was sent.
 func (c *gatewayCall) isAuthorized() bool {
 	given := bearer.FindStringSubmatch(c.Header.Get("Authorization"))
@@ -134,17 +151,32 @@ func (c *gatewayCall) isAuthorized() bool {
 // What the calls do. Each takes its fields, and then asks.
 
 func (c *gatewayCall) health() (any, error) {
+	nonce := c.query.matching("nonce", nonce)
+	if err := c.query.err(); err != nil {
+		return nil, err
+	}
 	return struct {
 		Boot    string `json:"boot"`
 		SDK     string `json:"sdk"`
 		Version string `json:"version"`
 		Slots   int    `json:"slots"`
-	}{c.run.boot, "nimhttptest", gateway.Version, c.run.countSlots()}, nil
+		Proof   string `json:"proof,omitempty"`
+	}{c.run.boot, "nimhttptest", gateway.Version, c.run.countSlots(), c.run.gateway.prove(nonce)}, nil
+}
+
+// prove proves that the gateway knows the secret; "": no proof was asked for.
+func (g *imGateway) prove(nonce string) string {
+	if nonce == "" {
+		return ""
+	}
+	mac := hmac.New(sha256.New, []byte(g.secret))
+	io.WriteString(mac, "imreuse gateway proof 1\n"+nonce)
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func (c *gatewayCall) read() (any, error) {
-	after := c.query.integer("after", 0, maxInteger, -1)
-	wait := c.query.milliseconds("waitMs", 0, 30*time.Second, 10*time.Second)
+	after := c.query.number("after", 0, maxInteger, -1)
+	wait := time.Duration(c.query.number("waitMs", 0, 30_000, 10_000)) * time.Millisecond
 	return c.ask(noSuchSlot, func(s *slot) (snapshot, error) { return s.read(c.Context(), after, wait) })
 }
 
@@ -173,9 +205,15 @@ func (c *gatewayCall) logIn() (any, error) {
 	})
 }
 
-func (c *gatewayCall) logOut() (any, error) { return c.queue(noSuchSlot, (*slot).logOut) }
+func (c *gatewayCall) logOut() (any, error) {
+	owner := c.body.optionalText("owner", 128)
+	return c.queue(noSuchSlot, func(s *slot) (snapshot, error) { return s.unlessAnothers(owner, s.logOut) })
+}
 
-func (c *gatewayCall) release() (any, error) { return c.queue(noSuchSlot, (*slot).release) }
+func (c *gatewayCall) release() (any, error) {
+	owner := c.query.optionalText("owner", 128)
+	return c.queue(noSuchSlot, func(s *slot) (snapshot, error) { return s.unlessAnothers(owner, s.release) })
+}
 
 // queue is ask, in the turn of the slot.
 func (c *gatewayCall) queue(missing kind, f func(*slot) (snapshot, error)) (any, error) {

@@ -89,13 +89,31 @@ func (f *fields) integer(name string, least, most, otherwise int64) int64 {
 	return int64(number)
 }
 
+// number is an integer of a query, where all values are text.
+func (f *fields) number(name string, least, most, otherwise int64) int64 {
+	if text, _ := f.given[name].(string); decimal.MatchString(text) {
+		f.given[name], _ = strconv.ParseFloat(text, 64)
+	}
+	return f.integer(name, least, most, otherwise)
+}
+
+// matching is empty where there is none.
+func (f *fields) matching(name string, want *regexp.Regexp) string {
+	value, there := f.take(name)
+	text, _ := value.(string)
+	if there && !want.MatchString(text) {
+		f.fail("%s is not %s", name, want)
+	}
+	return text
+}
+
 func (f *fields) milliseconds(name string, least, most, otherwise time.Duration) time.Duration {
 	return time.Duration(f.integer(name, least.Milliseconds(), most.Milliseconds(), otherwise.Milliseconds())) * time.Millisecond
 }
 
 var decimal = regexp.MustCompile(`^\d{1,16}$`)
 
-// parseQuery reads what follows the path. Its values are numbers, or wrong.
+// parseQuery reads what follows the path.
 func parseQuery(search string) fields {
 	f := fields{given: map[string]any{}}
 	query, err := url.ParseQuery(search)
@@ -107,9 +125,6 @@ func parseQuery(search string) fields {
 			f.fail("a parameter is there twice")
 		}
 		f.given[name] = values[0]
-		if decimal.MatchString(values[0]) {
-			f.given[name], _ = strconv.ParseFloat(values[0], 64)
-		}
 	}
 	return f
 }

@@ -28,6 +28,7 @@ const (
 	otherConfiguration kind = "other-configuration"
 	tooLarge           kind = "too-large"
 	wrongMediaType     kind = "wrong-media-type"
+	foreignHost        kind = "foreign-host"
 	failedLogin        kind = "login-failed"
 	closing            kind = "closing"
 )
@@ -46,6 +47,7 @@ var kinds = map[kind]struct {
 	otherConfiguration: {http.StatusConflict, "The slot is logged in under another configuration"},
 	tooLarge:           {http.StatusRequestEntityTooLarge, "The body is too large"},
 	wrongMediaType:     {http.StatusUnsupportedMediaType, "The body is not application/json"},
+	foreignHost:        {http.StatusMisdirectedRequest, "The Host is not a name of this machine"},
 	failedLogin:        {http.StatusUnprocessableEntity, "The login was decided, and not in its favour"},
 	closing:            {http.StatusServiceUnavailable, "The gateway is shutting down"},
 }

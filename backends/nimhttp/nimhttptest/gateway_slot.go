@@ -103,6 +103,19 @@ func (s *slot) mayLogIn(ctx context.Context, accid string) (*imLogin, snapshot, 
 	return s.login, s.published, nil
 }
 
+// unlessAnothers calls f, unless another owner's login holds; "": of anyone. The
+// turn of the slot keeps others from logging in between.
+func (s *slot) unlessAnothers(owner string, f func() (snapshot, error)) (snapshot, error) {
+	s.run.gateway.mu.Lock()
+	anothers := owner != "" && s.login != nil && s.login.owner != owner
+	now := s.published
+	s.run.gateway.mu.Unlock()
+	if anothers {
+		return now, nil
+	}
+	return f()
+}
+
 func (s *slot) logOut() (snapshot, error) {
 	g := s.run.gateway
 	g.mu.Lock()

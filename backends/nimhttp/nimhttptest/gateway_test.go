@@ -266,7 +266,7 @@ func TestGatewayBodyEndsEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "PUT /v1/im/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n%s",
+	fmt.Fprintf(conn, "PUT /v1/im/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n%s",
 		c.s.GatewaySecret(), initBody)
 	eventually(t, "it comes", func() bool { return len(c.s.Requests()) == 1 })
 	conn.Close()

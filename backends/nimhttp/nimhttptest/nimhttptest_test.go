@@ -157,7 +157,7 @@ func TestCloseHalfARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{", login)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{", login)
 	eventually(t, "the server waits", pausing)
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()

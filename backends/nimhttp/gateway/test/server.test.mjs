@@ -375,8 +375,8 @@ test('every answer that the contract has is given', async (t) => {
   for (const [method, path, body] of paths) {
     await stranger(method, path, body);
     await call(method, path.replace('/a', '/%20'), body);
-    if (body === undefined) await call(method, path); // not there yet
-    else for (const type of ['text/plain', 'application/json']) await call(method, path, 'x'.repeat(type.length * 5000), { headers: { 'content-type': type } });
+    if (body === undefined || path.endsWith('/logout')) await call(method, path); // not there yet
+    if (body !== undefined) for (const type of ['text/plain', 'application/json']) await call(method, path, 'x'.repeat(type.length * 5000), { headers: { 'content-type': type } });
     if (body) await call(method, path, 'x', { headers: { 'content-type': 'text/plain' } });
   }
   await call('POST', '/healthz');

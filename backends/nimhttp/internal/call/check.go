@@ -143,29 +143,6 @@ func HTTPClient(own *http.Client) (*http.Client, func()) {
 	return &c, closeIdle
 }
 
-// Direct is HTTPClient for an IM gateway. On this machine it is never asked
-// through a proxy: one that the host uses for the rest of the world has no
-// business with the gateway's secret. A host's transport that names a proxy for
-// base is copied, and the copy has none.
-func Direct(own *http.Client, base *url.URL) (*http.Client, func()) {
-	c, closeIdle := HTTPClient(own)
-	transport := c.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	t, ok := transport.(*http.Transport)
-	if !ok || t.Proxy == nil || !loopback.Is(base.Hostname()) {
-		return c, closeIdle
-	}
-	if proxy, err := t.Proxy(&http.Request{URL: base, Header: http.Header{}}); proxy == nil && err == nil {
-		return c, closeIdle
-	}
-	t = t.Clone()
-	t.Proxy = nil
-	c.Transport = t
-	return c, t.CloseIdleConnections
-}
-
 // newTransport makes one with bounds on all that it waits for but the reply.
 func newTransport() *http.Transport {
 	return &http.Transport{

@@ -1,0 +1,181 @@
+package nimhttp
+
+import (
+	"bufio"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A prover opens connections to a gateway. Each of them proves that the
+// gateway is at its other end before net/http gets to use it. So the secret and
+// tokens reach nobody else, however often a connection is lost and opened again.
+type prover struct {
+	health *url.URL
+	secret string
+	life   context.Context // ends the proofs that are under way
+}
+
+const (
+	proofPatience = 10 * time.Second
+	longestProof  = 16 << 10 // with its header
+
+	// proofLabel is signed with the nonce: gateway/openapi.yaml, Health.
+	proofLabel = "imreuse gateway proof 1\n"
+)
+
+// A strangerError says why what listens at GatewayURL is not the gateway.
+type strangerError struct{ cause error }
+
+func (e *strangerError) Error() string { return e.cause.Error() }
+func (e *strangerError) Unwrap() error { return e.cause }
+
+func stranger(format string, args ...any) error {
+	return &strangerError{fmt.Errorf(format, args...)}
+}
+
+func isStranger(err error) bool {
+	var s *strangerError
+	return errors.As(err, &s)
+}
+
+type health struct {
+	Boot    string `json:"boot"`
+	Version string `json:"version"`
+	Proof   string `json:"proof"` // only where a nonce was sent
+}
+
+// contract is the part of a version that a client depends on.
+func contract(version string) string {
+	major, rest, _ := strings.Cut(version, ".")
+	if major != "0" {
+		return major
+	}
+	minor, _, _ := strings.Cut(rest, ".")
+	return major + "." + minor
+}
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// proved is dial, with a proof.
+func (p *prover) proved(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(p.life, cancel)()
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.prove(ctx, conn); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+}
+
+// prove asks for the proof, with a bound on the time and on what it reads.
+func (p *prover) prove(ctx context.Context, conn net.Conn) error {
+	bounded, cancel := context.WithTimeout(ctx, proofPatience)
+	defer cancel()
+	long := time.Unix(1, 0)
+	stop := context.AfterFunc(bounded, func() { conn.SetDeadline(long) })
+	err := p.exchange(conn)
+	switch {
+	case stop():
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w: what listens at GatewayURL did not prove within %v that it is the gateway", engine.ErrUnavailable, proofPatience)
+}
+
+func (p *prover) exchange(conn net.Conn) error {
+	nonce := rand.Text()
+	u := *p.health
+	u.RawQuery = url.Values{"nonce": {nonce}}.Encode()
+	request := &http.Request{Method: http.MethodGet, URL: &u}
+	if err := request.Write(conn); err != nil {
+		return unproved(err)
+	}
+	in := bufio.NewReader(io.LimitReader(conn, longestProof))
+	response, err := http.ReadResponse(in, request)
+	if err != nil {
+		return unproved(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return unproved(err)
+	}
+	if err := p.judge(response, body, nonce); err != nil {
+		return err
+	}
+	if response.Close || in.Buffered() > 0 {
+		return fmt.Errorf("%w: the IM gateway ended the connection after its proof", engine.ErrUnavailable)
+	}
+	return nil
+}
+
+// unproved is the error of a connection that ended, or of an answer that is no
+// HTTP.
+func unproved(err error) error {
+	var ofNet net.Error
+	if errors.As(err, &ofNet) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) {
+		return fmt.Errorf("%w: the connection ended before the IM gateway had proved itself", engine.ErrUnavailable)
+	}
+	return noGateway("it does not speak HTTP")
+}
+
+func noGateway(why string) error {
+	return stranger("%w: what listens at GatewayURL is no IM gateway: %s", engine.ErrUnavailable, why)
+}
+
+// judge returns nil for a gateway of our contract that has proved itself.
+func (p *prover) judge(response *http.Response, body []byte, nonce string) error {
+	var h health
+	_ = json.Unmarshal(body, &h) // what is no JSON has no proof
+	answered := response.StatusCode == http.StatusOK && h.Boot != "" && h.Version != ""
+	proof, err := hex.DecodeString(h.Proof)
+	switch {
+	case response.StatusCode >= http.StatusInternalServerError:
+		return fmt.Errorf("%w: HTTP %d in place of the IM gateway's proof", engine.ErrUnavailable, response.StatusCode)
+	case response.StatusCode == http.StatusMisdirectedRequest:
+		return stranger("%w: the IM gateway refuses the host name in GatewayURL; use 127.0.0.1, or let the proxy in front of it set Host", engine.ErrUnavailable)
+	case !answered:
+		return noGateway(fmt.Sprintf("it answered HTTP %d without a proof", response.StatusCode))
+	case h.Proof != "" && (err != nil || !hmac.Equal(proof, p.sign(nonce))):
+		return errWrongSecret
+	case contract(h.Version) != contract(gateway.Version):
+		return stranger("%w: the IM gateway has version %.20q, and %s is needed; run: imreuse gateway install, and start it again",
+			engine.ErrUnavailable, h.Version, gateway.Version)
+	case h.Proof == "":
+		return noGateway("it does not prove that it knows the secret")
+	}
+	return nil
+}
+
+var errWrongSecret = &strangerError{call.Argument("GatewaySecret is not the secret of what listens at GatewayURL; " +
+	"set it to the secret that the gateway was started with: IMREUSE_GATEWAY_SECRET, or the first line of: imreuse gateway")}
+
+func (p *prover) sign(nonce string) []byte {
+	mac := hmac.New(sha256.New, []byte(p.secret))
+	io.WriteString(mac, proofLabel+nonce)
+	return mac.Sum(nil)
+}
