@@ -94,8 +94,7 @@ func (p *prover) proved(dial dialFunc) dialFunc {
 func (p *prover) prove(ctx context.Context, conn net.Conn) error {
 	bounded, cancel := context.WithTimeout(ctx, proofPatience)
 	defer cancel()
-	long := time.Unix(1, 0)
-	stop := context.AfterFunc(bounded, func() { conn.SetDeadline(long) })
+	stop := context.AfterFunc(bounded, func() { conn.SetDeadline(time.Unix(1, 0)) }) // which is past
 	err := p.exchange(conn)
 	switch {
 	case stop():
@@ -114,14 +113,13 @@ func (p *prover) exchange(conn net.Conn) error {
 	if err := request.Write(conn); err != nil {
 		return unproved(err)
 	}
-	in := bufio.NewReader(io.LimitReader(conn, longestProof))
-	response, err := http.ReadResponse(in, request)
-	if err != nil {
-		return unproved(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
+	bounded := &io.LimitedReader{R: conn, N: longestProof}
+	in := bufio.NewReader(bounded)
+	response, body, err := readAnswer(in, request)
+	switch {
+	case err != nil && bounded.N <= 0:
+		return noGateway("its answer is too long for a proof")
+	case err != nil:
 		return unproved(err)
 	}
 	if err := p.judge(response, body, nonce); err != nil {
@@ -131,6 +129,16 @@ func (p *prover) exchange(conn net.Conn) error {
 		return fmt.Errorf("%w: the IM gateway ended the connection after its proof", engine.ErrUnavailable)
 	}
 	return nil
+}
+
+func readAnswer(in *bufio.Reader, request *http.Request) (*http.Response, []byte, error) {
+	response, err := http.ReadResponse(in, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response, body, err
 }
 
 // unproved is the error of a connection that ended, or of an answer that is no

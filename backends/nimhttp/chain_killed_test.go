@@ -1,0 +1,118 @@
+package nimhttp_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/nimcloud"
+)
+
+// A gateway with its own address and secret is killed and started again under an
+// engine with a login, 20 times. Each time the login is lost, and the next one
+// works.
+func TestGatewayIsKilled(t *testing.T) {
+	g := newKilledGateway(t)
+	node := g.start(t, "127.7.13.20:0") // an address that no other test listens on
+	addr := strings.TrimPrefix(node.URL(), "http://")
+	g.options.AppKey, g.options.Slot = "app1", "killed"
+	g.options.GatewayURL, g.options.GatewaySecret = node.URL(), killedSecret
+	im, err := nimhttp.NewIM(g.options)
+	must(t, "NewIM", err)
+	e, err := engine.New(engine.Join(im, newKit(t, nimhttp.Options{KitURL: "http://127.0.0.1:1"})), "app1", nil)
+	must(t, "New", err)
+	defer e.Close()
+	must(t, "InitIM", e.InitIM(t.Context()))
+	for range 20 {
+		must(t, "LoginIM", e.LoginIM(t.Context(), g.account))
+		wantStatus(t, e, engine.IMLoggedIn, "alice", false)
+		must(t, "Kill", kill(node))
+		seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State == engine.IMInitialized })
+		wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrUnavailable)
+		node = g.start(t, addr)
+	}
+	must(t, "LoginIM", e.LoginIM(t.Context(), g.account))
+	must(t, "LogoutIM", e.LogoutIM(t.Context()))
+}
+
+// newKilledGateway is one with the vendor's SDK where that is promised, or else
+// with a stand-in for it. Without Node there is none.
+func newKilledGateway(t *testing.T) killedGateway {
+	if os.Getenv("IMREUSE_VENDOR") == "1" {
+		return withVendor(t)
+	}
+	return withStandIn(t)
+}
+
+const killedSecret = "a-secret-that-outlives-the-gateway"
+
+type killedGateway struct {
+	dir     string
+	options nimhttp.Options
+	account engine.IMAccount
+}
+
+func (g killedGateway) start(t *testing.T, addr string) *nimhttp.Gateway {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background()) // t.Context ends before the cleanup
+	node, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: g.dir, Addr: addr, Secret: killedSecret})
+	if err != nil {
+		cancel()
+		t.Fatalf("StartGateway on %s: %v", addr, err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	})
+	return node
+}
+
+// kill ends the process as the system does, and waits for that.
+func kill(node *nimhttp.Gateway) error {
+	process, err := os.FindProcess(node.Pid())
+	if err != nil {
+		return err
+	}
+	if err := process.Kill(); err != nil {
+		return err
+	}
+	if err := node.Wait(); err == nil {
+		return fmt.Errorf("it ended by itself")
+	}
+	return nil
+}
+
+// withStandIn is the gateway of this folder over gateway/testing/fake-nim.mjs.
+func withStandIn(t *testing.T) killedGateway {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("there is no Node")
+	}
+	dir, err := filepath.Abs("gateway")
+	must(t, "Abs", err)
+	t.Setenv("NIM_SDK", filepath.Join(dir, "testing", "fake-nim.mjs"))
+	return killedGateway{dir: dir, account: engine.IMAccount{Accid: "alice", Token: "good-and-secret"}}
+}
+
+func withVendor(t *testing.T) killedGateway {
+	t.Helper()
+	t.Setenv("NIM_SDK", "")
+	dir, err := gateway.Dir()
+	must(t, "Dir", err)
+	world := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})
+	world.AddIM(alice)
+	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
+	must(t, "the cloud", err)
+	t.Cleanup(func() { cloud.Close() })
+	return killedGateway{dir, nimhttp.Options{LBSURL: cloud.LBSURL(), LinkAddr: cloud.LinkAddr(), LinkPlain: true}, alice}
+}
