@@ -26,6 +26,10 @@ import (
 //
 // The gateway may end and be started again, on the same address and with the
 // same secret: the next login works.
+//
+// If GatewaySecret is not the gateway's, every call fails with engine.ErrArgument,
+// at once and without having sent it. If something else than a gateway listens at
+// GatewayURL, every call fails with engine.ErrUnavailable. See the package comment.
 type IM struct {
 	slot          *slot
 	owner         string        // tells our logins from those of other clients of the slot

@@ -204,9 +204,9 @@ func TestHostDials(t *testing.T) {
 	}
 	for name, transport := range map[string]*http.Transport{
 		"DialContext":    {DialContext: toPlain},
-		"Dial":           {Dial: func(network, addr string) (net.Conn, error) { return toPlain(t.Context(), network, addr) }}, //lint:ignore SA1019 a host may
+		"Dial":           {Dial: func(network, addr string) (net.Conn, error) { return toPlain(t.Context(), network, addr) }},
 		"DialTLSContext": {DialTLSContext: toSecure},
-		"DialTLS":        {DialTLS: func(network, addr string) (net.Conn, error) { return toSecure(t.Context(), network, addr) }}, //lint:ignore SA1019 a host may
+		"DialTLS":        {DialTLS: func(network, addr string) (net.Conn, error) { return toSecure(t.Context(), network, addr) }},
 	} {
 		address := "http://127.0.0.1:1"
 		if strings.Contains(name, "TLS") {

@@ -8,6 +8,23 @@
 // such as one of backends/hostim. For tests and for development without an account,
 // nimhttptest and "imreuse sandbox" are such servers.
 //
+// # The gateway's secret
+//
+// On each connection the gateway first proves that it knows the secret: it signs
+// a new nonce (GET /healthz in gateway/openapi.yaml). An IM sends the secret and
+// tokens on no other connection. So a program that takes the port of a gateway
+// that has ended, or repeats what it once answered, learns nothing.
+//
+// Some risks remain on a machine with hostile local users. The connection is not
+// encrypted, and the proof does not name an address, because a TCP forwarder may
+// stand in front of a gateway. A program that listens at GatewayURL while the
+// gateway runs elsewhere can therefore pass the proof on and read what follows;
+// so give GatewayURL the gateway's own address. Root, and programs of the same
+// user, can read the secret in the memory and the environment of both processes.
+// Everybody on the machine can ask for proofs and test guesses against them, so
+// the secret has to be random, as the one that StartGateway makes is. And
+// everybody can use up the gateway's 256 connections.
+//
 // What goes over the wire is what the vendor's own web kit sends (RoomKit
 // 1.31.0), as research/vendor-oracle.md and research/http-api.md found it.
 package nimhttp
@@ -67,8 +84,7 @@ type ServerError = call.ServerError
 // A proxy of the environment (HTTP_PROXY) is never used for a server on
 // loopback, however its name is spelled. A proxy that the HTTPClient's own
 // Transport names is used for the kit server wherever that is, but never for an
-// IM gateway on loopback: the Transport is copied without it, and the copy is
-// not shared. If HTTPClient has a RoundTripper that is no *http.Transport, what
+// IM gateway. If HTTPClient has a RoundTripper that is no *http.Transport, what
 // it does with proxies is up to it.
 type Options struct {
 	AppKey     string
@@ -78,12 +94,21 @@ type Options struct {
 	Language   string       // accept-language; default "en-US"
 	AuthType   AuthType     // of the kit login
 	PlainHTTP  bool         // allow http to hosts other than loopback; without it such a URL is refused
-	HTTPClient *http.Client // default: one with timeouts and TLS 1.2 or better, kept alive; a fleet shares one, see above. Redirects are never followed, and its Timeout is not for the IM gateway, whose reads wait
 	Logger     *slog.Logger // a Debug line per request; nil: silent
+
+	// HTTPClient is optional; the default has timeouts, needs TLS 1.2 or better and
+	// keeps connections alive. Redirects are never followed. For the IM gateway its
+	// Timeout does not count, because reads wait there, and its Transport has to be
+	// an *http.Transport or nil: anything else is engine.ErrArgument, since
+	// connections can be proved only where they are opened. Of that Transport a
+	// copy is used, with its dialers and limits, over HTTP/1.1 and without a proxy.
+	// A fleet shares one, see above. IMs with the same Transport, GatewayURL and GatewaySecret share the copy and
+	// its connections; the last one to be closed closes them.
+	HTTPClient *http.Client
 
 	// Of the IM role.
 	GatewayURL    string // the IM gateway, such as http://127.0.0.1:7788: see StartGateway
-	GatewaySecret string // what it wants to be shown
+	GatewaySecret string // what the gateway was started with; it proves that it knows it before it is sent
 	Slot          string // of the gateway, 1 to 64 of A-Z a-z 0-9 _ . -; default: a new UUID. With a name of your own, your next process or another client of the gateway can adopt the login
 	LBSURL        string // of a private deployment of IM: its address service, https or on loopback; with LinkAddr or not at all
 	LinkAddr      string // and its link server, as host:port

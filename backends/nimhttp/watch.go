@@ -16,7 +16,6 @@ type watch struct {
 	im      *IM
 	boot    string // the run of the gateway, and the login in it
 	session uint64
-	adopted bool            // another client made it
 	secrets func() []string // fmt does not look into functions
 	notify  engine.Notify
 	stop    context.CancelFunc

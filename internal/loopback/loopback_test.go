@@ -1,9 +1,12 @@
 package loopback_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -49,6 +52,44 @@ func TestServe(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: got %v", err)
 	}
+}
+
+// A connection beyond the limit is closed, and one that ends makes room.
+func TestLimit(t *testing.T) {
+	s, err := loopback.Listen("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Limit(2)
+	s.Serve(&http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
+	t.Cleanup(func() { s.Close() })
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	served := func() bool {
+		conn := dial()
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		_, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		return err == nil
+	}
+	first, _ := dial(), dial()
+	if served() {
+		t.Error("a third connection was served")
+	}
+	first.Close()
+	for range 1000 {
+		if served() {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Error("the free place is not taken")
 }
 
 func TestRefusedAddresses(t *testing.T) {

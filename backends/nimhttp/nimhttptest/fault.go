@@ -16,7 +16,9 @@ import (
 // With Status or Body the request is not looked at, and has no effect.
 //
 // The IM gateway's paths end in the name of the slot, "/login" or "/logout"; its
-// reads have the same path as an init and a release. A login there that is cut
+// reads have the same path as an init and a release. Its clients ask for
+// "/healthz" on each new connection, and a Fault of any path meets that too. A
+// login there that is cut
 // after it happened is logged out again, for so the contract has it.
 type Fault struct {
 	Path    string        // how the request's path ends, such as "/v1/login"; mind that "login" ends an anonymous login and one at the gateway too; "": any
