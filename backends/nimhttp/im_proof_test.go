@@ -23,7 +23,7 @@ func httpAnswer(body string) string {
 }
 
 // strangers are ways to answer without the secret.
-func strangers(genuine []byte) map[string]func([]byte) string {
+func strangers() map[string]func([]byte) string {
 	const health = `{"boot":"b","sdk":"10.0.0","version":"0.2.0","slots":0,"proof":"%s"}`
 	return map[string]func([]byte) string{
 		"a page":           func([]byte) string { return "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno" },
@@ -36,18 +36,21 @@ func strangers(genuine []byte) map[string]func([]byte) string {
 		"a redirect": func([]byte) string {
 			return "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
 		},
-		"a recorded answer": func([]byte) string { return string(genuine) },
+		"a recorded answer": nil, // of the genuine gateway, to this client's secret
 	}
 }
 
 // Whoever listens there at first contact learns nothing, and is told from a wrong
 // secret where there is no proof.
 func TestStrangerAtFirstContact(t *testing.T) {
-	for name, answer := range strangers(recordProof(t)) {
+	for name, answer := range strangers() {
 		t.Run(name, func(t *testing.T) {
-			p := newTap(t, "")
-			p.turn(answer)
-			im := p.client(stubSecret)
+			p, earlier := tappedIM(t)
+			must(t, "InitIM of an earlier client", earlier.InitIM(t.Context(), nimhttptest.AppKey))
+			wantWell(t, earlier.Close())
+			before := len(p.sent())
+			p.turn(p.orRecorded(answer))
+			im := p.client(p.secret)
 			err := im.InitIM(t.Context(), nimhttptest.AppKey)
 			want := engine.ErrUnavailable
 			if slices.Contains([]string{"the nonce", "a proof of zeros", "a short proof", "a recorded answer"}, name) {
@@ -59,7 +62,7 @@ func TestStrangerAtFirstContact(t *testing.T) {
 			if a, err := im.AdoptIM(t.Context(), engine.Notify{}); err == nil {
 				t.Errorf("AdoptIM: got %v, want an error", a)
 			}
-			p.wantProofs(0)
+			p.wantProofs(before)
 			noSecrets(t, "the error", fmt.Sprint(err))
 		})
 	}
@@ -68,14 +71,14 @@ func TestStrangerAtFirstContact(t *testing.T) {
 // The gateway dies while somebody is logged in, and something else takes its
 // port: the login is lost, and nothing is said to the stranger.
 func TestStrangerTakesThePort(t *testing.T) {
-	for name, answer := range strangers(recordProof(t)) {
+	for name, answer := range strangers() {
 		t.Run(name, func(t *testing.T) {
 			p, im := tappedIM(t)
 			lost := make(chan error, 10)
 			must(t, "InitIM", im.InitIM(t.Context(), nimhttptest.AppKey))
 			must(t, "LoginIM", im.LoginIM(t.Context(), tappedAccount, engine.Notify{Lost: func(cause error) { lost <- cause }}))
 			before := len(p.sent())
-			p.turn(answer)
+			p.turn(p.orRecorded(answer))
 			if cause := within(t, lost); engine.CodeOf(cause) != engine.ErrUnavailable || errors.Is(cause, engine.ErrArgument) {
 				t.Errorf("got lost %v, want ErrUnavailable", cause)
 			}
