@@ -24,6 +24,9 @@ func TestChainLogoutIsOfOwnLogin(t *testing.T) {
 			c.wantOnline([]string{"shared"}, "bob")
 			must(t, "Close of the second", second.Close())
 			c.wantOnline([]string{"shared"})
+			if t.Failed() {
+				return
+			}
 		}
 	})
 }
