@@ -56,6 +56,7 @@ const killedSecret = "a-secret-that-outlives-the-gateway"
 
 type killedGateway struct {
 	dir     string
+	node    string
 	options nimhttp.Options
 	account engine.IMAccount
 }
@@ -63,7 +64,7 @@ type killedGateway struct {
 func (g killedGateway) start(t *testing.T, addr string) *nimhttp.Gateway {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background()) // t.Context ends before the cleanup
-	node, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: g.dir, Addr: addr, Secret: killedSecret})
+	node, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: g.dir, Node: g.node, Addr: addr, Secret: killedSecret})
 	if err != nil {
 		cancel()
 		t.Fatalf("StartGateway on %s: %v", addr, err)
@@ -95,13 +96,14 @@ func kill(node *nimhttp.Gateway) error {
 // withStandIn is the gateway of this folder over gateway/testing/fake-nim.mjs.
 func withStandIn(t *testing.T) killedGateway {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
+	node, err := exec.LookPath("node")
+	if err != nil {
 		t.Skip("there is no Node")
 	}
-	dir, err := filepath.Abs("gateway")
+	sdk, err := filepath.Abs("gateway/testing/fake-nim.mjs")
 	must(t, "Abs", err)
-	t.Setenv("NIM_SDK", filepath.Join(dir, "testing", "fake-nim.mjs"))
-	return killedGateway{dir: dir, account: engine.IMAccount{Accid: "alice", Token: "good-and-secret"}}
+	t.Setenv("NIM_SDK", sdk)
+	return killedGateway{dir: fakeInstall(t), node: node, account: engine.IMAccount{Accid: "alice", Token: "good-and-secret"}}
 }
 
 func withVendor(t *testing.T) killedGateway {
@@ -114,5 +116,5 @@ func withVendor(t *testing.T) killedGateway {
 	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
 	must(t, "the cloud", err)
 	t.Cleanup(func() { cloud.Close() })
-	return killedGateway{dir, nimhttp.Options{LBSURL: cloud.LBSURL(), LinkAddr: cloud.LinkAddr(), LinkPlain: true}, alice}
+	return killedGateway{dir: dir, options: nimhttp.Options{LBSURL: cloud.LBSURL(), LinkAddr: cloud.LinkAddr(), LinkPlain: true}, account: alice}
 }

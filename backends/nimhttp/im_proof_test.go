@@ -170,7 +170,7 @@ func TestGatewayBehindTLS(t *testing.T) {
 	server := httptest.NewUnstartedServer(s)
 	server.EnableHTTP2 = true
 	server.StartTLS()
-	defer server.Close()
+	t.Cleanup(server.Close) // after the clients
 	client := server.Client()
 	client.Transport.(*http.Transport).Proxy = func(r *http.Request) (*url.URL, error) {
 		t.Errorf("a proxy was looked for, for %s", r.URL)
@@ -196,8 +196,8 @@ func TestGatewayBehindTLS(t *testing.T) {
 func TestHostDials(t *testing.T) {
 	s := newIMStub()
 	plain, secure := httptest.NewServer(s), httptest.NewTLSServer(s)
-	defer plain.Close()
-	defer secure.Close()
+	t.Cleanup(plain.Close) // after the clients
+	t.Cleanup(secure.Close)
 	config := secure.Client().Transport.(*http.Transport).TLSClientConfig
 	toPlain := func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("tcp", plain.Listener.Addr().String())

@@ -27,10 +27,6 @@ var printed = struct{ gateway, kit, im, app, inner string }{
 // insides is a part of a host's client that a print must not open.
 type insides struct{ Secret string }
 
-func (i *insides) RoundTrip(r *http.Request) (*http.Response, error) {
-	return http.DefaultTransport.RoundTrip(r)
-}
-
 func (i *insides) Write(p []byte) (int, error) { return len(p), nil }
 
 // printables are all that has a secret: as a host has it, and logged in, so that
@@ -38,13 +34,14 @@ func (i *insides) Write(p []byte) (int, error) { return len(p), nil }
 func printables(t *testing.T) map[string]any {
 	t.Helper()
 	in := &insides{printed.inner}
+	transport := &http.Transport{ProxyConnectHeader: http.Header{"Secret": {printed.inner}}}
+	t.Cleanup(transport.CloseIdleConnections)
 	server := nimhttptest.New(t, nimhttptest.Options{AppSecret: printed.app})
 	account := engine.KitAccount{UserUUID: "user1", Token: printed.kit}
 	server.World().AddIM(engine.IMAccount{Accid: "user1", Token: printed.im})
 	server.World().Bind(account, "user1")
 	o := nimhttp.Options{AppKey: nimhttptest.AppKey, KitURL: server.KitURL(), GatewayURL: server.GatewayURL(), GatewaySecret: server.GatewaySecret(),
-		HTTPClient: &http.Client{Transport: in}, Logger: slog.New(slog.NewTextHandler(in, nil))}
-	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+		HTTPClient: &http.Client{Transport: transport}, Logger: slog.New(slog.NewTextHandler(in, nil))}
 	b, err := nimhttp.New(o)
 	if err != nil {
 		t.Fatal(err)
