@@ -1,25 +1,56 @@
-// Package hostim makes the host's own IM client the IM role of an engine. It is
-// for an app that drives its IM SDK itself, and wants the kit to reuse that
-// login: what reuseIM(NIM) and im: nim are on the Web, in Go.
+// Package hostim makes the host's own IM client the IM role of an engine. Use
+// it in an app that drives its IM SDK itself and wants the kit to reuse that
+// login: what reuseIM(NIM) and im: nim do on the Web, in Go.
 //
 //	im := hostim.Wrap(hostim.Client{Init: …, Login: …, Logout: …})
 //	e, err := engine.New(engine.Join(im, kit), appKey, &engine.Options{Mode: engine.ReuseIM})
 //
-// The host keeps its callbacks. In each, it also tells the [IM] what happened:
-// LoggingIn, LoggedIn, LoggedOut, Link. It does so whoever asked for the login,
-// the host or the engine: the IM tells them apart. In reuse nothing of the
-// host's SDK is called, so an app that only reuses may pass the zero Client.
+// The host keeps its SDK and its callbacks. In reuse the engine calls nothing
+// of the SDK, so an app that only reuses passes the zero [Client].
 //
-// Reports have no number that says which login they are about. What the IM goes
-// by is their order, which is the SDK's, and LoggingIn: a login of the engine's
-// that was given up may come true late, and what tells such a report from
-// a login of the host's is that the host said LoggingIn first. Where reports
-// stay in doubt, the engine's own login is never taken for the host's.
+// # What the host reports
+//
+// From its SDK's callbacks the host calls LoggedIn, LoggedOut and Link, in the
+// order in which the SDK calls back, whoever asked for the login. Before each
+// login of its own it also calls LoggingIn, so that the engine waits for that
+// login and does not log out while it is opening. It may call LoggingIn for the
+// engine's logins too, or never.
+//
+// The engine does not notice the host's own login by itself. It finds the login
+// in the next operation that looks: InitIM, LoginIM and the kit logins do. If
+// the host logs its SDK out, the engine publishes im_lost with
+// engine.ErrIMLoggedOut as the cause.
+//
+// # What the client owes
+//
+// Three rules let an [IM] tell the host's logins from the engine's without
+// guessing. An SDK that calls back one at a time and in order, completions
+// included, keeps them as a matter of course; the example of an adapter shows how.
+//
+//   - Client.Login returns when the login is decided: nil means that the account
+//     is logged in, an error that it is not and will not be. If ctx ends first,
+//     Login may return the error of ctx at once, or go on until the SDK has
+//     decided; many SDKs cannot cancel.
+//   - Client.Logout returns when nobody is logged in and nothing that was asked
+//     for before can still succeed. It also ends a login that is opening.
+//   - Whatever these calls led to is reported before they return, or not at all.
+//     If Login returned early, its reports come before the next Logout returns.
+//
+// # Whose a login is
+//
+// While a login of the engine's is not settled, reports about its account, and
+// the first LoggingIn, are about that login, and what Client.Login returns
+// decides. Everything else that is reported is the host's.
+//
+// The engine's caller never waits for longer than its ctx. The login that it
+// gave up is settled in the background: where it may have succeeded, by one
+// Client.Logout, unless the host has reported or announced a login of its own.
+// The next LoginIM, AdoptIM, LogoutIM or Close waits for that, within its ctx.
+// Otherwise only [engine.Engine.LogoutIM] ends a login of the host's.
 package hostim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -28,238 +59,246 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Client is what a host's IM SDK must be able to do. Each function returns when
-// ctx ends. A nil one means that the host alone does it: what needs it then
-// fails with engine.ErrState.
+// Client is what a host's IM SDK must be able to do; the package comment has
+// the rules. An IM calls one of its functions at a time, Login and Logout on
+// goroutines of their own.
 type Client struct {
-	Init   func(ctx context.Context, appKey string) error
-	Login  func(ctx context.Context, a engine.IMAccount) error // on failure, nobody is logged in; engine.ErrIMInUse: but somebody else is
-	Logout func(ctx context.Context) error                     // nobody being logged in is fine
+	// Init initialises the SDK. If it is nil, the host does that itself, and
+	// InitIM succeeds at once.
+	Init func(ctx context.Context, appKey string) error
+
+	// Login logs a in, and returns when that is decided. It returns
+	// engine.ErrIMInUse if the host is logged in or about to be. If it is nil,
+	// LoginIM fails with engine.ErrState.
+	Login func(ctx context.Context, a engine.IMAccount) error
+
+	// Logout logs out whoever is logged in or logging in, and returns when
+	// nobody is. It succeeds if nobody was. If it fails, it is called again
+	// before the next login or adoption. If it is nil, what needs it fails with
+	// engine.ErrState.
+	Logout func(ctx context.Context) error
 }
 
-// IM is an engine.IM, an engine.IMAdopter and an io.Closer over a host's client. Make one
-// with Wrap. It is safe for concurrent use.
+// IM is an engine.IM, an engine.IMAdopter and an io.Closer over a host's
+// client. Make one with Wrap. It is safe for concurrent use, and several
+// engines may share it: each hears of the loss and the link of the login that
+// it made or adopted.
 type IM struct {
 	client Client
 
 	mu      sync.Mutex
 	login   *login        // who is logged in; nil: nobody
-	asked   *login        // the engine's, while Client.Login has not returned
-	leaving *login        // the engine's, while Client.Logout has not returned
-	landing chan struct{} // closed when the login that LoggingIn announced is decided; nil: none is in flight
-	stray   bool          // somebody may be logged in whom neither host nor engine wants
-	ghost   string        // the accid of a login that the engine gave up, which may come true all the same
-
-	confirms bool // the SDK was seen to report what the engine asked for
-	owed     bool // so it will report a logout that it has not reported yet
+	call    *call         // the client's Login or Logout, until it is settled; nil: none
+	opening chan struct{} // closed when the login that the host announced is decided; nil: none
+	unsure  bool          // a login that nobody holds may be there, because it could not be logged out
 }
 
+// A login is one that is there.
 type login struct {
 	appKey, accid string
-	mine          bool // the engine asked for it
-	seen          bool // the SDK has reported it
-	confirmed     bool // IM.confirms, before it was asked for
+	mine          bool // the engine made it
 	offline       bool
-	out           bool  // while leaving: LoggedOut was reported
-	cause         error // of its end; nil while it holds
-	notify        engine.Notify
+	notify        []engine.Notify // of everyone who made or adopted it
 }
 
+// undoTimeout bounds each step that undoes a login, as no caller's ctx does.
+const undoTimeout = 5 * time.Second
+
 // Wrap makes an IM of a client in which nobody is logged in. For one that is
-// logged in already, call LoggedIn right after. It calls nothing of c.
+// logged in already, call LoggedIn right after. Wrap calls nothing of c.
 func Wrap(c Client) *IM { return &IM{client: c} }
 
 func mustDo(what string) error {
 	return fmt.Errorf("%w: the host must %s, its hostim.Client cannot", engine.ErrState, what)
 }
 
-func inUse(accid string) error { return fmt.Errorf("%w: as %s", engine.ErrIMInUse, accid) }
+// gaveUp is the error of an operation whose ctx ended while it waited for what.
+func gaveUp(ctx context.Context, what string) error {
+	return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
+}
 
 // InitIM implements engine.IM with Client.Init.
 func (im *IM) InitIM(ctx context.Context, appKey string) error {
-	if im.client.Init == nil {
-		return mustDo("initialise IM, or log it in,")
-	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if im.client.Init == nil {
+		return nil
 	}
 	return im.client.Init(ctx, appKey)
 }
 
-// LoginIM implements engine.IM with Client.Login. What Client.Login returns
-// counts, whether or not the SDK reports anything. If the login is lost before
-// that, the error is why. If it fails because ctx ended, its outcome is not known,
-// and Client.Logout is called.
+// LoginIM implements engine.IM with Client.Login. It first waits for a login
+// that the host has announced, and fails with engine.ErrIMInUse if somebody is
+// logged in. If the login was lost before Client.Login returned nil, the error
+// is the cause of the loss. If ctx ends, LoginIM returns at once, with an error
+// that wraps the cause of ctx and says what it was waiting for.
+//
+// A panic of Client.Login is LoginIM's, unless its ctx has ended by then.
 func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
 	if im.client.Login == nil {
 		return mustDo("log IM in")
 	}
-	if err := im.dropStray(ctx); err != nil {
+	if err := im.lockReady(ctx); err != nil {
 		return err
 	}
-	l := &login{appKey: a.AppKey, accid: strings.ToLower(a.Accid), mine: true, notify: n}
-	im.mu.Lock()
-	if im.login != nil {
-		defer im.mu.Unlock()
-		return inUse(im.login.accid)
+	if l := im.login; l != nil {
+		im.mu.Unlock()
+		return fmt.Errorf("%w: as %s", engine.ErrIMInUse, l.accid)
 	}
-	im.asked, im.ghost, l.confirmed = l, "", im.confirms
+	c := im.beginLocked(strings.ToLower(a.Accid), "the host's IM client to log in")
+	c.appKey = a.AppKey
 	im.mu.Unlock()
-
-	defer im.forget(l)
-	err, unwanted := im.decide(ctx, l, im.client.Login(ctx, a))
-	if unwanted {
-		im.logoutUnwanted(ctx)
-	}
-	return err
+	go im.attempt(ctx, c, a, n)
+	return im.wait(ctx, c)
 }
 
-// decide settles l, of which Client.Login returned err, and reports whether
-// somebody has to be logged out: the outcome is not known, or the SDK has
-// a login that failed.
-func (im *IM) decide(ctx context.Context, l *login, err error) (_ error, unwanted bool) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	if l.cause != nil {
-		return l.cause, im.stray
+// LogoutIM implements engine.IM with Client.Logout, which it does not call if
+// nobody is logged in or about to be. Other engines that have adopted the login
+// lose it with engine.ErrIMLoggedOut.
+func (im *IM) LogoutIM(ctx context.Context) error {
+	if err := im.lockIdle(ctx); err != nil {
+		return err
 	}
-	if err == nil {
-		im.login, im.asked = l, nil
-		return nil, false
-	}
-	l.cause = err
-	if errors.Is(err, engine.ErrIMInUse) { // the host was faster
-		if l.seen { // and what was reported is its login
-			im.login = &login{appKey: l.appKey, accid: l.accid, seen: true, offline: l.offline}
-			im.confirms = l.confirmed
-		}
-		return err, false
-	}
-	gaveUp := ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	if gaveUp {
-		im.ghost = l.accid
-	}
-	im.stray = gaveUp || l.seen
-	return err, im.stray
-}
-
-// forget ends the asking for l. If nothing was decided, Client.Login panicked,
-// and nobody knows.
-func (im *IM) forget(l *login) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	if im.asked == l {
-		im.asked = nil
-		im.stray = im.stray || l.cause == nil
-	}
-}
-
-// LogoutIM implements engine.IM with Client.Logout, which it does not call
-// where nobody is logged in. If Client.Logout fails, it is called once more
-// before the next login or adoption.
-func (im *IM) LogoutIM(ctx context.Context) error { return im.logout(ctx, false) }
-
-// logout logs out who is there, or only one whom nobody wants.
-func (im *IM) logout(ctx context.Context, onlyStray bool) error {
-	im.mu.Lock()
-	l := im.login
-	if l == nil && !im.stray || l != nil && onlyStray {
+	if im.login == nil && im.opening == nil && !im.unsure {
 		im.mu.Unlock()
 		return nil
 	}
-	if im.client.Logout == nil {
-		defer im.mu.Unlock()
-		if l != nil && l.mine {
-			im.login, im.stray = nil, true // the next login says so again
-		}
-		return mustDo("log IM out")
-	}
-	im.login, im.leaving = nil, l
-	im.mu.Unlock()
-
-	err := errLogoutPanicked
-	defer func() { im.left(l, err) }()
-	err = im.client.Logout(ctx)
-	return err
+	return im.logoutLocked(ctx)
 }
 
-var errLogoutPanicked = errors.New("the host's Logout panicked")
-
-// left settles what Client.Logout returned.
-func (im *IM) left(l *login, err error) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	im.leaving = nil
-	im.stray = err != nil && im.login == nil
-	if l == nil {
-		return
-	}
-	im.owed = !l.out && (im.confirms || l.seen)
-	if l.mine && !l.seen && im.confirms {
-		im.ghost = l.accid // its own report is still to come
-	}
-}
-
-// logoutTimeout bounds the logout after a login whose caller gave up.
-const logoutTimeout = 5 * time.Second
-
-// logoutUnwanted logs out after a login that failed. If that fails too, it is
-// tried again before the next login.
-func (im *IM) logoutUnwanted(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
-	defer cancel()
-	_ = im.logout(ctx, true)
-}
-
-// dropStray logs out whom nobody wants.
-func (im *IM) dropStray(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return im.logout(ctx, true)
-}
-
-// Close logs out a login that the engine gave up, if it has come true all the
-// same. Who else is logged in stays so.
-func (im *IM) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), logoutTimeout)
-	defer cancel()
-	return im.logout(ctx, true)
-}
-
-// AdoptIM implements engine.IMAdopter: the login that the host reported, with
-// an empty token, or nobody. It waits for one that LoggingIn announced.
+// AdoptIM implements engine.IMAdopter: it returns the login that the host
+// reported, with an empty token, or nobody. It waits for a login that the host
+// has announced. If ctx ends first, the error wraps its cause and says what
+// AdoptIM was waiting for.
+//
+// The IM keeps n until the login ends, as it cannot tell when an engine has
+// closed. That costs some hundred bytes for each engine that adopts the same
+// login, and what the engine itself holds; an engine adopts a login once.
 func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
-	if err := im.dropStray(ctx); err != nil {
+	if err := im.lockReady(ctx); err != nil {
 		return engine.IMAccount{}, err
 	}
-	for {
-		a, landing := im.adopt(n)
-		if landing == nil {
-			return a, nil
-		}
-		select {
-		case <-landing:
-		case <-ctx.Done():
-			return engine.IMAccount{}, context.Cause(ctx)
-		}
-	}
-}
-
-// adopt returns the host's login, or what to wait for.
-func (im *IM) adopt(n engine.Notify) (engine.IMAccount, <-chan struct{}) {
-	im.mu.Lock()
 	defer im.mu.Unlock()
 	l := im.login
-	if l == nil {
-		return engine.IMAccount{}, im.landing
-	}
-	if l.mine {
+	if l == nil || l.mine {
 		return engine.IMAccount{}, nil
 	}
-	l.notify = n
+	l.notify = append(l.notify, n)
 	if l.offline && n.Link != nil {
 		n.Link(false)
 	}
 	return engine.IMAccount{AppKey: l.appKey, Accid: l.accid}, nil
+}
+
+// Close waits at most 5 s until a login or logout that an engine gave up is
+// settled. It touches no other login, and the IM can be used afterwards.
+//
+// If Close fails because the client's function has not returned, the goroutine
+// that runs it is left. It settles the login when the function returns.
+func (im *IM) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
+	defer cancel()
+	if im.awaited() {
+		return nil
+	}
+	if err := im.lockIdle(ctx); err != nil {
+		return err
+	}
+	if !im.unsure || im.login != nil || im.opening != nil {
+		im.mu.Unlock()
+		return nil
+	}
+	return im.logoutLocked(ctx)
+}
+
+// awaited reports whether a call is in flight that its caller still waits for.
+func (im *IM) awaited() bool {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.call != nil && !im.call.left
+}
+
+// lockIdle locks mu once no call of the client is in flight. If it fails, mu is
+// not locked.
+func (im *IM) lockIdle(ctx context.Context) error {
+	for {
+		im.mu.Lock()
+		c := im.call
+		if c == nil {
+			return nil
+		}
+		im.mu.Unlock()
+		select {
+		case <-c.settled:
+		case <-ctx.Done():
+			return gaveUp(ctx, c.what)
+		}
+	}
+}
+
+// lockReady locks mu once it is clear who is logged in: the client is idle, and
+// neither is a login of the host's opening nor one left that nobody holds.
+func (im *IM) lockReady(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := im.lockIdle(ctx); err != nil {
+			return err
+		}
+		var err error
+		switch {
+		case im.opening != nil:
+			opening := im.opening
+			im.mu.Unlock()
+			err = waitOpening(ctx, opening)
+		case im.login == nil && im.unsure:
+			err = im.logoutLocked(ctx)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func waitOpening(ctx context.Context, opening <-chan struct{}) error {
+	select {
+	case <-opening:
+		return nil
+	case <-ctx.Done():
+		return gaveUp(ctx, "the host's IM login that is in flight")
+	}
+}
+
+// logoutLocked calls Client.Logout, and waits for it within ctx. It unlocks mu.
+func (im *IM) logoutLocked(ctx context.Context) error {
+	l := im.login
+	if im.client.Logout == nil {
+		defer im.mu.Unlock()
+		if l != nil && l.mine {
+			im.login, im.unsure = nil, true // so that the next login fails with this error too
+		}
+		return mustDo("log IM out")
+	}
+	c := im.beginLocked("", "the host's IM client to log out")
+	c.leaving, c.last = true, in
+	if l != nil {
+		c.accid = l.accid
+	}
+	im.login = nil
+	im.landLocked()
+	im.mu.Unlock()
+	go func() {
+		defer im.finish(c)
+		c.err, c.panicked = im.logout(ctx)
+		if l != nil && len(l.notify) > 1 { // the one that asked knows, and ignores it
+			im.mu.Lock()
+			defer im.mu.Unlock()
+			l.lose(engine.ErrIMLoggedOut)
+		}
+	}()
+	return im.wait(ctx, c)
 }

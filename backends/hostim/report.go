@@ -6,25 +6,30 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The reports. The host calls them from its SDK's callbacks, in the order in
-// which those come, whoever asked for the login; from any goroutine. They never
-// block, and call nothing of the host.
+// The reports never block and call nothing of the host. They may come from any
+// goroutine, in the order in which the SDK calls back.
 
-// LoggingIn says that a login has begun; say it before each login of the host's
-// own. From here on AdoptIM waits for its outcome, which is LoggedIn or LoggedOut. While somebody is logged in it is
-// nothing: SDKs report it when they reconnect, too.
+// LoggingIn reports that a login has begun. Call it before each login of the
+// host's own; a host may call it for the engine's logins too. From here until
+// LoggedIn or LoggedOut, AdoptIM waits, and a login that an engine gave up is
+// not logged out. LoggingIn has no effect while somebody is logged in, because
+// SDKs also report it when they reconnect.
 func (im *IM) LoggingIn() {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	im.ghost = "" // what comes true now is new
-	if im.login == nil && im.asked == nil && im.landing == nil {
-		im.landing = make(chan struct{})
+	switch c := im.call; {
+	case im.login != nil || im.opening != nil:
+	case c != nil && c.last == nothing:
+		c.last = announced
+	default:
+		im.opening = make(chan struct{})
 	}
 }
 
-// LoggedIn says that a is logged in, and online. Said again of the same account it is
-// nothing; of another, the first login has ended (engine.ErrIMLoggedOut). An
-// empty accid is nothing. The token may be left out, and is not kept.
+// LoggedIn reports that a is logged in and online. Repeating it for the same
+// account has no effect; for another account it ends the first login with
+// engine.ErrIMLoggedOut. An empty accid is ignored. The token may be left out,
+// and is not kept.
 func (im *IM) LoggedIn(a engine.IMAccount) {
 	accid := strings.ToLower(a.Accid)
 	if accid == "" {
@@ -32,78 +37,79 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 	}
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	defer im.landLocked()
-	im.owed = false // reports come in order: that one does not come any more
-	switch l := im.presentLocked(); {
-	case l != nil && l.accid == accid:
-		if !l.seen {
-			l.seen, im.confirms = true, true
-			l.link(true)
+	about := im.aboutCallLocked(accid)
+	if l := im.login; l == nil || l.accid != accid {
+		im.endLocked(engine.ErrIMLoggedOut)
+		if !about {
+			im.login = &login{appKey: a.AppKey, accid: accid}
+			im.unsure = false
 		}
-		return
-	case l != nil:
-		im.endLocked(l, engine.ErrIMLoggedOut)
-	case im.asked != nil && im.asked.accid == accid, im.ghost == accid:
-		im.ghost, im.stray = "", true // the engine's, and it has given it up
-		return
 	}
-	im.login = &login{appKey: a.AppKey, accid: accid, seen: true}
-	im.stray = false
+	if c := im.call; about && c.last != in {
+		c.last, c.offline = in, false
+	}
+	im.landLocked()
 }
 
-// LoggedOut says that nobody is logged in any more: cause nil says that the
-// host did it; else it is engine.ErrKicked or an *engine.KickError,
-// engine.ErrTokenRejected, …, and is what the engine's Status.Cause will be.
-// Where nobody was logged in it is nothing. Do not say it of a link that is
-// down, or of an attempt that the SDK will repeat: those are Link.
+// aboutCallLocked reports whether a login of accid is the one that the call in
+// flight is about. Once Client.Logout was called and LoggedOut reported, or if
+// the host has logged in or announced that it will, it is a new one.
+func (im *IM) aboutCallLocked(accid string) bool {
+	c := im.call
+	return c != nil && c.accid == accid && !(c.leaving && (c.out || im.login != nil || im.opening != nil))
+}
+
+// LoggedOut reports that nobody is logged in any more, or that a login which
+// LoggingIn announced has failed. The cause is nil if the host logged out;
+// otherwise it is engine.ErrKicked or an *engine.KickError,
+// engine.ErrTokenRejected and so on, and becomes the engine's Status.Cause.
+// LoggedOut has no effect if nobody was logged in. Do not call it if only the
+// link is down or the SDK will try again: call Link.
 func (im *IM) LoggedOut(cause error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	defer im.landLocked()
-	im.stray = false
-	l := im.presentLocked()
-	switch {
-	case im.leaving != nil && !im.leaving.out && l == nil:
-		im.leaving.out = true
-	case im.owed && (l == nil || !l.seen && (im.confirms || cause == nil)):
-		im.owed = false
-	case l == nil:
-	case l == im.asked && !l.seen && cause == nil:
-		// It has not begun: what Client.Login returns will tell.
-	case cause == nil:
-		im.endLocked(l, engine.ErrIMLoggedOut)
-	default:
-		im.endLocked(l, cause)
+	asked := cause == nil || im.opening == nil // else it is the announced login that failed
+	if c := im.call; c != nil && c.leaving && !c.out && im.login == nil && asked {
+		c.out = true
+		return
 	}
+	if cause == nil {
+		cause = engine.ErrIMLoggedOut
+	}
+	im.endLocked(cause)
+	im.unsure = false
+	im.landLocked()
 }
 
-// Link says whether the connection under the login is up. SDKs repair it
-// themselves: a link that is down is not a logout. Where nobody is logged in it
-// is nothing; a new login is online.
+// Link reports whether the connection under the login is up. SDKs repair it
+// themselves: a link that is down is not a logout. It has no effect if nobody
+// is logged in. A new login is online.
 func (im *IM) Link(online bool) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	if l := im.presentLocked(); l != nil {
+	if l := im.login; l != nil {
 		l.link(online)
+	} else if c := im.call; c != nil {
+		c.offline = !online
 	}
 }
 
-// presentLocked returns the login that holds, or that the engine is asking for.
-func (im *IM) presentLocked() *login {
-	if im.asked != nil && im.asked.cause == nil {
-		return im.asked
-	}
-	return im.login
-}
-
-// endLocked ends l, and tells whoever asked to be told.
-func (im *IM) endLocked(l *login, cause error) {
-	l.cause = cause
-	if im.login == l {
+// endLocked ends the login that is there, or the one that the engine is asking
+// for.
+func (im *IM) endLocked(cause error) {
+	if l := im.login; l != nil {
 		im.login = nil
+		l.lose(cause)
+	} else if c := im.call; c != nil {
+		c.last, c.loss = lost, cause
 	}
-	if l.notify.Lost != nil {
-		l.notify.Lost(cause)
+}
+
+func (l *login) lose(cause error) {
+	for _, n := range l.notify {
+		if n.Lost != nil {
+			n.Lost(cause)
+		}
 	}
 }
 
@@ -112,15 +118,17 @@ func (l *login) link(online bool) {
 		return
 	}
 	l.offline = !online
-	if l.notify.Link != nil {
-		l.notify.Link(online)
+	for _, n := range l.notify {
+		if n.Link != nil {
+			n.Link(online)
+		}
 	}
 }
 
-// landLocked wakes those who wait for the outcome of a login in flight.
+// landLocked wakes those who wait for the login that the host announced.
 func (im *IM) landLocked() {
-	if im.landing != nil {
-		close(im.landing)
-		im.landing = nil
+	if im.opening != nil {
+		close(im.opening)
+		im.opening = nil
 	}
 }
