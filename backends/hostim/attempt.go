@@ -17,13 +17,15 @@ type call struct {
 	err           error         // what the caller is told
 	panicked      any
 	left          bool // the caller gave up
+	decided       bool // Client.Login returned, if that was called
 	leaving       bool // Client.Logout was called
 	out           bool // since then, LoggedOut was reported
 
 	// What was reported about the login.
-	last    report
-	loss    error // the cause, while last is lost
-	offline bool
+	last      report
+	loss      error // the cause, while last is lost
+	offline   bool
+	contested bool // last is in, and may be a login that the host announced
 }
 
 // A report is what was reported last about a login that is not settled.
@@ -106,10 +108,10 @@ func guard(f func() error) (err error, panicked any) {
 func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n engine.Notify) (undo bool) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	c.panicked = panicked
+	c.panicked, c.decided = panicked, true
 	switch over := ctx.Err() != nil; {
 	case panicked != nil:
-		return true
+		undo = true
 	case errors.Is(err, engine.ErrIMInUse):
 		im.hostsLocked(c)
 	case err != nil:
@@ -123,6 +125,10 @@ func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n en
 		err, undo = c.loss, true
 	default:
 		im.holdLocked(c, n)
+	}
+	if undo && c.last == in && c.contested {
+		im.hostsLocked(c)
+		undo = false
 	}
 	if c.err = err; !undo {
 		im.finishLocked(c)
@@ -173,7 +179,7 @@ func (im *IM) undo(ctx context.Context, c *call) {
 			return
 		}
 		if err := waitOpening(patience, opening); err != nil {
-			im.keepUnsure()
+			im.keepUnsure(true)
 			return
 		}
 	}
@@ -192,23 +198,19 @@ func (im *IM) beginUndo(c *call) (opening <-chan struct{}, hosts bool) {
 	return im.opening, im.login != nil
 }
 
-// logout calls Client.Logout. If that fails, the next operation tries again.
+// logout calls Client.Logout. If that fails, a login that nobody wants may
+// still be there, and the next operation tries again.
 func (im *IM) logout(ctx context.Context) (err error, panicked any) {
-	if im.client.Logout == nil {
-		im.keepUnsure()
-		return mustDo("log IM out"), nil
+	err = mustDo("log IM out")
+	if im.client.Logout != nil {
+		err, panicked = guard(func() error { return im.client.Logout(ctx) })
 	}
-	err, panicked = guard(func() error { return im.client.Logout(ctx) })
-	if err != nil || panicked != nil {
-		im.keepUnsure()
-	}
+	im.keepUnsure(err != nil || panicked != nil)
 	return err, panicked
 }
 
-// keepUnsure remembers that a login which nobody wants may be there, unless
-// somebody has logged in since.
-func (im *IM) keepUnsure() {
+func (im *IM) keepUnsure(unsure bool) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	im.unsure = im.login == nil
+	im.unsure = unsure && im.login == nil
 }

@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 				return d.HostLogin(ctx, a)
 			}
 			return &backendtest.Harness{
-				Backend: engine.Join(prompt{s}, cloud.Device()),
+				Backend: engine.Join(s.im, cloud.Device()),
 				AppKey:  "app1",
 				IM:      alice,
 				Kit:     kitAlice,
@@ -48,24 +48,4 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	})
-}
-
-// prompt is the IM of an SDK whose late callbacks come as soon as its call has
-// returned.
-type prompt struct{ sdk *sdk }
-
-func (p prompt) InitIM(ctx context.Context, appKey string) error { return p.sdk.im.InitIM(ctx, appKey) }
-
-func (p prompt) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
-	defer p.sdk.settle()
-	return p.sdk.im.LoginIM(ctx, a, n)
-}
-
-func (p prompt) LogoutIM(ctx context.Context) error {
-	defer p.sdk.settle()
-	return p.sdk.im.LogoutIM(ctx)
-}
-
-func (p prompt) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
-	return p.sdk.im.AdoptIM(ctx, n)
 }

@@ -128,9 +128,9 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	return im.client.Init(ctx, appKey)
 }
 
-// LoginIM implements engine.IM with Client.Login. It first waits for a login
-// that the host has announced, and fails with engine.ErrIMInUse if somebody is
-// logged in. If the login was lost before Client.Login returned nil, the error
+// LoginIM implements engine.IM with Client.Login. It fails with
+// engine.ErrIMInUse if somebody is logged in. If the host has announced a login
+// of its own, the SDK decides which comes first. If the login was lost before Client.Login returned nil, the error
 // is the cause of the loss. If ctx ends, LoginIM returns at once, with an error
 // that wraps the cause of ctx and says what it was waiting for.
 //
@@ -176,8 +176,18 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 // closed. That costs some hundred bytes for each engine that adopts the same
 // login, and what the engine itself holds; an engine adopts a login once.
 func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
-	if err := im.lockReady(ctx); err != nil {
-		return engine.IMAccount{}, err
+	for {
+		if err := im.lockReady(ctx); err != nil {
+			return engine.IMAccount{}, err
+		}
+		opening := im.opening
+		if opening == nil {
+			break
+		}
+		im.mu.Unlock()
+		if err := waitOpening(ctx, opening); err != nil {
+			return engine.IMAccount{}, err
+		}
 	}
 	defer im.mu.Unlock()
 	l := im.login
@@ -238,7 +248,7 @@ func (im *IM) lockIdle(ctx context.Context) error {
 }
 
 // lockReady locks mu once it is clear who is logged in: the client is idle, and
-// neither is a login of the host's opening nor one left that nobody holds.
+// no login is left that nobody holds.
 func (im *IM) lockReady(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
@@ -247,18 +257,10 @@ func (im *IM) lockReady(ctx context.Context) error {
 		if err := im.lockIdle(ctx); err != nil {
 			return err
 		}
-		var err error
-		switch {
-		case im.opening != nil:
-			opening := im.opening
-			im.mu.Unlock()
-			err = waitOpening(ctx, opening)
-		case im.login == nil && im.unsure:
-			err = im.logoutLocked(ctx)
-		default:
+		if !im.unsure || im.login != nil || im.opening != nil {
 			return nil
 		}
-		if err != nil {
+		if err := im.logoutLocked(ctx); err != nil {
 			return err
 		}
 	}
@@ -284,7 +286,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 		return mustDo("log IM out")
 	}
 	c := im.beginLocked("", "the host's IM client to log out")
-	c.leaving, c.last = true, in
+	c.decided, c.leaving, c.last = true, true, in
 	if l != nil {
 		c.accid = l.accid
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// forEachOrder runs f for an SDK that reports before its calls return, after
-// that, and not at all.
+// forEachOrder runs f for an SDK that reports what the engine asks for before its
+// calls return, and for one that does not report it.
 func forEachOrder(t *testing.T, f func(t *testing.T, s *sdk)) {
-	for name, report := range map[string]when{"before": before, "after": after, "never": never} {
+	for name, report := range map[string]when{"before": before, "never": never} {
 		t.Run(name, func(t *testing.T) { f(t, newSDK(report)) })
 	}
 }
@@ -34,7 +34,6 @@ func TestOwnLoginIsNotTheHosts(t *testing.T) {
 		if err := s.im.LogoutIM(t.Context()); err != nil {
 			t.Error(err)
 		}
-		s.settle()
 		adopts(t, s.im, "")
 		l.heard(t, nil)
 		if got, want := s.called(), "[Login Logout]"; got != want {
@@ -80,34 +79,12 @@ func TestHostLoginAfterOwn(t *testing.T) {
 		if err := s.im.LogoutIM(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		s.settle()
 		s.im.LoggedIn(alice) // a host that does not say LoggingIn
 		host := adopts(t, s.im, "alice")
 		s.end(engine.ErrAccountBanned)
 		host.heard(t, engine.ErrAccountBanned)
 		own.heard(t, nil)
 	})
-}
-
-// A logout that was reported in time is not expected once more: what ends the
-// next login before the SDK has reported that one ends it.
-func TestLossAfterReportedLogout(t *testing.T) {
-	s := newSDK(before)
-	logsIn(t, s, alice)
-	if err := s.im.LogoutIM(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.inside = func(call string) {
-		if call == "Login" {
-			s.end(engine.ErrKicked)
-		}
-	}
-	s.fail["Login"] = engine.ErrUnavailable
-	var l listener
-	if err := s.im.LoginIM(t.Context(), alice, l.notify()); !errors.Is(err, engine.ErrKicked) {
-		t.Errorf("got %v, want ErrKicked", err)
-	}
-	l.heard(t, engine.ErrKicked)
 }
 
 // The host logs in while the engine's logout is on its way: the next logout
@@ -130,78 +107,21 @@ func TestHostLoginDuringLogout(t *testing.T) {
 	adopts(t, s.im, "")
 }
 
-// The report of a logout that the engine asked for comes after its next login.
-func TestLateLogoutReport(t *testing.T) {
-	s := newSDK(after)
-	logsIn(t, s, alice)
-	if err := s.im.LogoutIM(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var l listener
-	if err := s.im.LoginIM(t.Context(), bob, l.notify()); err != nil {
-		t.Fatal(err)
-	}
-	s.settle() // LoggedOut of alice, LoggedIn of bob
-	l.heard(t, nil)
-	s.end(engine.ErrKicked)
-	l.heard(t, engine.ErrKicked)
-}
-
-// The same, of a login that the host made and the engine ended.
-func TestLateLogoutReportOfAdoptedLogin(t *testing.T) {
-	s := newSDK(after)
-	s.hostLogin(alice)
-	adopts(t, s.im, "alice")
-	if err := s.im.LogoutIM(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var l listener
-	if err := s.im.LoginIM(t.Context(), bob, l.notify()); err != nil {
-		t.Fatal(err)
-	}
-	s.settle() // LoggedOut of alice, LoggedIn of bob
-	l.heard(t, nil)
-	s.hostLogout()
-	l.heard(t, engine.ErrIMLoggedOut)
-}
-
-// An SDK that is known to report what it was asked for may report a whole login
-// after it has ended.
-func TestLateReportsOfEndedLogin(t *testing.T) {
-	s := newSDK(after)
-	logsIn(t, s, alice)
-	for range 2 {
-		if err := s.im.LogoutIM(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.settle()
-		if err := s.im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.im.LogoutIM(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.im.LoggedIn(alice)
-	adopts(t, s.im, "")
-}
-
 func TestWhatHappensDuringLogin(t *testing.T) {
 	tests := []struct {
 		name    string
 		inside  func(*sdk)
 		want    error // of LoginIM
-		lost    error
 		adopted string
 	}{
-		{"link", func(s *sdk) { s.im.Link(false); s.im.Link(true) }, nil, nil, ""},
-		{"attempt fails", func(s *sdk) { s.im.LoggedOut(nil) }, nil, nil, ""},
-		{"kicked", func(s *sdk) { s.im.LoggedIn(alice); s.end(engine.ErrKicked) }, engine.ErrKicked, engine.ErrKicked, ""},
-		{"kicked, not reported", func(s *sdk) { s.end(engine.ErrKicked) }, engine.ErrKicked, engine.ErrKicked, ""},
-		{"host takes over", func(s *sdk) { s.im.LoggedIn(bob) }, engine.ErrIMLoggedOut, engine.ErrIMLoggedOut, "bob"},
-		{"host logs out", func(s *sdk) { s.im.LoggedIn(alice); s.im.LoggedOut(nil) }, engine.ErrIMLoggedOut, engine.ErrIMLoggedOut, ""},
-		{"kicked, reported late", func(s *sdk) { s.end(engine.ErrKicked); s.im.LoggedIn(alice) }, engine.ErrKicked, engine.ErrKicked, ""},
-		{"kicked, the host follows", func(s *sdk) { s.end(engine.ErrKicked); s.im.LoggedIn(bob) }, engine.ErrKicked, engine.ErrKicked, "bob"},
+		{"link", func(s *sdk) { s.im.Link(false); s.im.Link(true) }, nil, ""},
+		{"logout is reported", func(s *sdk) { s.im.LoggedOut(nil) }, engine.ErrIMLoggedOut, ""},
+		{"kicked", func(s *sdk) { s.im.LoggedIn(alice); s.end(engine.ErrKicked) }, engine.ErrKicked, ""},
+		{"kicked, not reported", func(s *sdk) { s.end(engine.ErrKicked) }, engine.ErrKicked, ""},
+		{"host takes over", func(s *sdk) { s.im.LoggedIn(bob) }, engine.ErrIMLoggedOut, "bob"},
+		{"host logs out", func(s *sdk) { s.im.LoggedIn(alice); s.im.LoggedOut(nil) }, engine.ErrIMLoggedOut, ""},
+		{"lost and back", func(s *sdk) { s.end(engine.ErrKicked); s.im.LoggedIn(alice) }, nil, ""},
+		{"kicked, the host follows", func(s *sdk) { s.end(engine.ErrKicked); s.im.LoggedIn(bob) }, engine.ErrKicked, "bob"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -215,7 +135,7 @@ func TestWhatHappensDuringLogin(t *testing.T) {
 			if err := s.im.LoginIM(t.Context(), alice, l.notify()); !errors.Is(err, test.want) {
 				t.Errorf("LoginIM: got %v, want %v", err, test.want)
 			}
-			l.heard(t, test.lost)
+			l.heard(t, nil) // LoginIM has said so
 			adopts(t, s.im, test.adopted)
 		})
 	}
@@ -284,7 +204,7 @@ func TestLink(t *testing.T) {
 	for name, test := range map[string]struct {
 		got, want []bool
 	}{
-		"first":  {first.links, []bool{false}},
+		"first":  {first.links, []bool{false, true}}, // each engine hears of it
 		"second": {second.links, []bool{false, true}},
 	} {
 		if !slices.Equal(test.got, test.want) {
@@ -382,7 +302,6 @@ func TestReportsFromEverywhere(t *testing.T) {
 	}
 	wg.Wait()
 	s.im.LoggedOut(nil)
-	s.settle()
 }
 
 func TestTokensDoNotPrint(t *testing.T) {

@@ -46,17 +46,17 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 		}
 	}
 	if c := im.call; about && c.last != in {
-		c.last, c.offline = in, false
+		c.last, c.offline, c.contested = in, false, im.opening != nil
 	}
 	im.landLocked()
 }
 
 // aboutCallLocked reports whether a login of accid is the one that the call in
-// flight is about. Once Client.Logout was called and LoggedOut reported, or if
-// the host has logged in or announced that it will, it is a new one.
+// flight is about. Once Client.Login has returned, it is a new one if LoggedOut
+// was reported of the logout, or the host has logged in or announced a login.
 func (im *IM) aboutCallLocked(accid string) bool {
 	c := im.call
-	return c != nil && c.accid == accid && !(c.leaving && (c.out || im.login != nil || im.opening != nil))
+	return c != nil && c.accid == accid && !(c.decided && (c.out || im.login != nil || im.opening != nil))
 }
 
 // LoggedOut reports that nobody is logged in any more, or that a login which
@@ -101,7 +101,10 @@ func (im *IM) endLocked(cause error) {
 		im.login = nil
 		l.lose(cause)
 	} else if c := im.call; c != nil {
-		c.last, c.loss = lost, cause
+		if c.last != lost {
+			c.loss = cause
+		}
+		c.last = lost
 	}
 }
 

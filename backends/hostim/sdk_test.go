@@ -20,7 +20,6 @@ type when int
 
 const (
 	before when = iota // the call returns
-	after              // the call returned, before anything else happens
 	never
 )
 
@@ -36,12 +35,11 @@ type sdk struct {
 	report when
 	verify func(context.Context, engine.IMAccount) error // of the service
 
-	mu      sync.Mutex
-	calls   []string
-	who     string
-	hosts   bool     // the host asked for that login
-	pending []func() // callbacks that come after the call
-	fail    map[string]error
+	mu    sync.Mutex
+	calls []string
+	who   string
+	hosts bool // the host asked for that login
+	fail  map[string]error
 	// inside is called in the middle of each call, as what happens meanwhile.
 	inside func(call string)
 }
@@ -112,23 +110,7 @@ func (s *sdk) setBy(who string, host bool) (old string, wasHosts bool) {
 }
 
 func (s *sdk) say(report func()) {
-	switch s.report {
-	case before:
-		report()
-	case after:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.pending = append(s.pending, report)
-	}
-}
-
-// settle delivers the callbacks that come after a call.
-func (s *sdk) settle() {
-	s.mu.Lock()
-	pending := s.pending
-	s.pending = nil
-	s.mu.Unlock()
-	for _, report := range pending {
+	if s.report == before {
 		report()
 	}
 }
@@ -206,6 +188,5 @@ func logsIn(t *testing.T, s *sdk, a engine.IMAccount) *listener {
 	if err := s.im.LoginIM(t.Context(), a, l.notify()); err != nil {
 		t.Fatalf("LoginIM: %v", err)
 	}
-	s.settle()
 	return &l
 }

@@ -11,8 +11,8 @@ import (
 
 // A Device is one process with an IM SDK and a kit. It is an engine.Backend
 // and an engine.IMAdopter: its SDK can be driven by the engine, and by the host
-// behind the engine's back. It is safe for concurrent use, has no goroutine,
-// and outlives the engine that closes it: another may follow.
+// behind the engine's back. It is safe for concurrent use, has no goroutine at
+// rest, and outlives the engine that closes it: another may follow.
 //
 // Its kit works with another IM too: engine.Join(im, device).
 type Device struct {
@@ -144,7 +144,7 @@ func (d *Device) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notif
 // made to fail, or its ctx ended.
 func (d *Device) LogoutIM(ctx context.Context) error {
 	err := d.enter(ctx, "LogoutIM", "")
-	if out := d.im.LogoutIM(ctx); err == nil {
+	if out := d.im.LogoutIM(context.WithoutCancel(ctx)); err == nil {
 		err = out
 	}
 	return err

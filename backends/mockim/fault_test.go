@@ -3,6 +3,7 @@ package mockim_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -222,4 +223,24 @@ func TestBlockedLogoutUnderEngine(t *testing.T) {
 		wantLoggedIn(t, d, "")
 		must(t, e.Close())
 	})
+}
+
+// A name that no call has would make a test pass without its fault.
+func TestUnknownCallName(t *testing.T) {
+	for name, use := range map[string]func(*mockim.Device){
+		"Fail":  func(d *mockim.Device) { d.Fail("LoginIm", engine.ErrUnavailable) },
+		"Block": func(d *mockim.Device) { d.Block("Login")() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				text, _ := recover().(string)
+				for _, call := range []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin"} {
+					if !strings.Contains(text, call) {
+						t.Errorf("the panic %q does not list %s", text, call)
+					}
+				}
+			}()
+			use(newService(mockim.ServiceOptions{}).Device())
+		})
+	}
 }

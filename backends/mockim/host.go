@@ -2,7 +2,9 @@ package mockim
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/imreuse/imreuse/engine"
@@ -92,19 +94,33 @@ func (d *Device) Calls() []string {
 	return slices.Clone(d.calls)
 }
 
-// Fail lets the next such call fail with err; again, the one after it too. call
-// is a method of engine.IM, engine.Kit or engine.IMAdopter, or "HostLogin". A logout that fails
-// logs out all the same.
+// callNames are the calls that Fail and Block know.
+var callNames = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin"}
+
+// mustKnow panics if there is no such call: a test that misspells it would
+// otherwise pass without its fault.
+func mustKnow(call string) {
+	if !slices.Contains(callNames, call) {
+		panic(fmt.Sprintf("mockim: there is no call %q; there are %s", call, strings.Join(callNames, ", ")))
+	}
+}
+
+// Fail makes the next such call fail with err. Used twice, it also makes the
+// call after that fail. The call is a method of engine.IM, engine.Kit or
+// engine.IMAdopter, or "HostLogin"; Fail panics if it is none of them. A logout
+// that fails logs out all the same.
 func (d *Device) Fail(call string, err error) {
+	mustKnow(call)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.faults[call] = append(d.faults[call], err)
 }
 
-// Block lets such calls wait, as named for Fail, until release is called or
-// their ctx ends. AdoptIM waits for a HostLogin that is blocked. To release
-// again does nothing.
+// Block makes such calls wait until release is called or their ctx ends. It
+// takes the same names as Fail, and panics if call is none of them. AdoptIM
+// waits for a blocked HostLogin. Calling release again has no effect.
 func (d *Device) Block(call string) (release func()) {
+	mustKnow(call)
 	block := make(chan struct{})
 	d.mu.Lock()
 	defer d.mu.Unlock()
