@@ -68,9 +68,9 @@ func (im *IM) aboutCallLocked(accid string) bool {
 func (im *IM) LoggedOut(cause error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	asked := cause == nil || im.opening == nil // else it is the announced login that failed
-	if c := im.call; c != nil && c.leaving && !c.out && im.login == nil && asked {
-		c.out = true
+	ours := im.call.mayBeIn() && im.login == nil && (cause == nil || im.opening == nil)
+	if ours && im.call.decided {
+		im.call.out = true
 		return
 	}
 	if cause == nil {
@@ -78,8 +78,13 @@ func (im *IM) LoggedOut(cause error) {
 	}
 	im.endLocked(cause)
 	im.unsure = false
-	im.landLocked()
+	if !ours { // else the login that the host announced goes on
+		im.landLocked()
+	}
 }
+
+// mayBeIn reports whether LoggedOut may be about c.
+func (c *call) mayBeIn() bool { return c != nil && !c.out && (c.decided || c.last == in) }
 
 // Link reports whether the connection under the login is up. SDKs repair it
 // themselves: a link that is down is not a logout. It has no effect if nobody
