@@ -109,6 +109,7 @@ func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n en
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	c.panicked, c.decided = panicked, true
+	succeeded := err == nil && panicked == nil
 	switch over := ctx.Err() != nil; {
 	case panicked != nil:
 		undo = true
@@ -126,7 +127,7 @@ func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n en
 	default:
 		im.holdLocked(c, n)
 	}
-	if undo && c.last == in && c.contested {
+	if undo && c.last == in && c.contested && !succeeded {
 		im.hostsLocked(c)
 		undo = false
 	}
