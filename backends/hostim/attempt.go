@@ -24,6 +24,7 @@ type call struct {
 	// What was reported about the login.
 	last      report
 	loss      error // the cause, while last is lost
+	came      bool  // it was in
 	offline   bool
 	contested bool // last is in, and may be a login that the host announced
 }

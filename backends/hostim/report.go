@@ -19,7 +19,7 @@ func (im *IM) LoggingIn() {
 	defer im.mu.Unlock()
 	switch c := im.call; {
 	case im.login != nil || im.opening != nil:
-	case c != nil && c.last == nothing:
+	case c != nil && (c.last == nothing || c.last == lost && !c.came && !c.decided):
 		c.last = announced
 	default:
 		im.opening = make(chan struct{})
@@ -46,7 +46,7 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 		}
 	}
 	if c := im.call; about && c.last != in {
-		c.last, c.offline, c.contested = in, false, im.opening != nil
+		c.last, c.came, c.offline, c.contested = in, true, false, im.opening != nil
 	}
 	im.landLocked()
 }

@@ -53,7 +53,7 @@ func simulate(h habit) *simulation {
 	go func() {
 		defer close(s.stopped)
 		for f := range s.callbacks {
-			<-time.After(s.latency / 4)
+			<-time.After(s.latency / 20)
 			f()
 		}
 	}()
