@@ -48,13 +48,16 @@ func (im *IM) beginLocked(accid, what string) *call {
 	return im.call
 }
 
+// finish settles c. It closes settled last, without mu: whoever waits may then
+// look at the IM in any way, as fmt does.
 func (im *IM) finish(c *call) {
 	im.mu.Lock()
-	defer im.mu.Unlock()
-	im.finishLocked(c)
+	im.releaseLocked(c)
+	im.mu.Unlock()
+	close(c.settled)
 }
 
-func (im *IM) finishLocked(c *call) {
+func (im *IM) releaseLocked(c *call) {
 	if im.call != c {
 		return
 	}
@@ -62,7 +65,6 @@ func (im *IM) finishLocked(c *call) {
 		im.unsure = im.login == nil
 	}
 	im.call = nil
-	close(c.settled)
 }
 
 // wait returns what came of c, or the cause of ctx if that ends first.
@@ -73,6 +75,7 @@ func (im *IM) wait(ctx context.Context, c *call) error {
 		if im.leave(c) {
 			return gaveUp(ctx, c.what)
 		}
+		<-c.settled
 	}
 	if c.panicked != nil {
 		panic(c.panicked)
@@ -92,16 +95,16 @@ func (im *IM) leave(c *call) bool {
 // when the login is settled.
 func (im *IM) attempt(ctx context.Context, c *call, a engine.IMAccount, n engine.Notify) {
 	defer im.finish(c)
-	err, panicked := guard(func() error { return im.client.Login(ctx, a) })
+	panicked, err := guard(func() error { return im.client.Login(ctx, a) })
 	if im.decide(ctx, c, err, panicked, n) {
 		im.undo(ctx, c)
 	}
 }
 
 // guard calls f, and returns the value of its panic.
-func guard(f func() error) (err error, panicked any) {
+func guard(f func() error) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return f(), nil
+	return nil, f()
 }
 
 // decide takes what Client.Login returned, and reports whether a login that
@@ -133,7 +136,7 @@ func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n en
 		undo = false
 	}
 	if c.err = err; !undo {
-		im.finishLocked(c)
+		im.releaseLocked(c)
 	}
 	return undo
 }
@@ -202,13 +205,13 @@ func (im *IM) beginUndo(c *call) (opening <-chan struct{}, hosts bool) {
 
 // logout calls Client.Logout. If that fails, a login that nobody wants may
 // still be there, and the next operation tries again.
-func (im *IM) logout(ctx context.Context) (err error, panicked any) {
+func (im *IM) logout(ctx context.Context) (panicked any, err error) {
 	err = mustDo("log IM out")
 	if im.client.Logout != nil {
-		err, panicked = guard(func() error { return im.client.Logout(ctx) })
+		panicked, err = guard(func() error { return im.client.Logout(ctx) })
 	}
 	im.keepUnsure(err != nil || panicked != nil)
-	return err, panicked
+	return panicked, err
 }
 
 func (im *IM) keepUnsure(unsure bool) {

@@ -128,7 +128,8 @@ func (h *history) step() {
 	case n < 6:
 		h.sdk.end(engine.ErrKicked)
 	case n < 7:
-		h.sdk.callback("link", func() { h.sdk.im.Link(h.r.IntN(2) == 0) })
+		online := h.r.IntN(2) == 0
+		h.sdk.callback("link", func() { h.sdk.im.Link(online) })
 	default:
 		i := h.r.IntN(len(h.engines))
 		if !h.closed[i] {

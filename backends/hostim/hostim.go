@@ -14,12 +14,14 @@
 // order in which the SDK calls back, whoever asked for the login. Before each
 // login of its own it also calls LoggingIn, so that the engine waits for that
 // login and does not log out while it is opening. It may call LoggingIn for the
-// engine's logins too, or never.
+// engine's logins too, or never. To call it for every login protects the host's
+// best: if the host announces only its own, and one of them begins while
+// a login of the engine's is still open, the IM cannot tell whose it is.
 //
 // The engine does not notice the host's own login by itself. It finds the login
-// in the next operation that looks: InitIM, LoginIM and the kit logins do. If
-// the host logs its SDK out, the engine publishes im_lost with
-// engine.ErrIMLoggedOut as the cause.
+// in the next operation that looks: LoginIM and the kit logins do, and InitIM
+// does if IM is not initialised yet. If the host logs its SDK out, the engine
+// publishes im_lost with engine.ErrIMLoggedOut as the cause.
 //
 // # What the client owes
 //
@@ -295,7 +297,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 	im.mu.Unlock()
 	go func() {
 		defer im.finish(c)
-		c.err, c.panicked = im.logout(ctx)
+		c.panicked, c.err = im.logout(ctx)
 		if l != nil && len(l.notify) > 1 { // the one that asked knows, and ignores it
 			im.mu.Lock()
 			defer im.mu.Unlock()

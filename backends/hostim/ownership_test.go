@@ -110,10 +110,15 @@ func TestGivenUpLoginIsNotAdopted(t *testing.T) {
 func TestGivenUpLoginEndsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()
-		c.login = after(4*time.Second, nil, func() { c.im.LoggedIn(alice); c.im.LoggedOut(engine.ErrKicked) })
+		logins := 0
+		c.login = func(ctx context.Context) error {
+			if logins++; logins == 1 {
+				return after(4*time.Second, nil, func() { c.im.LoggedIn(alice); c.im.LoggedOut(engine.ErrKicked) })(ctx)
+			}
+			return nil
+		}
 		_ = c.logIn(t, engine.Notify{})
 		var next listener
-		c.login = func(context.Context) error { return nil }
 		if err := c.logIn(t, next.notify()); err != nil {
 			t.Fatal(err)
 		}
