@@ -22,11 +22,10 @@ type call struct {
 	out           bool // since then, LoggedOut was reported
 
 	// What was reported about the login.
-	last      report
-	loss      error // the cause, while last is lost
-	came      bool  // it was in
-	offline   bool
-	contested bool // last is in, and may be a login that the host announced
+	last    report
+	loss    error // the cause, while last is lost
+	came    bool  // it was in
+	offline bool
 }
 
 // A report is what was reported last about a login that is not settled.
@@ -113,7 +112,6 @@ func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n en
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	c.panicked, c.decided = panicked, true
-	succeeded := err == nil && panicked == nil
 	switch over := ctx.Err() != nil; {
 	case panicked != nil:
 		undo = true
@@ -130,10 +128,6 @@ func (im *IM) decide(ctx context.Context, c *call, err error, panicked any, n en
 		err, undo = c.loss, true
 	default:
 		im.holdLocked(c, n)
-	}
-	if undo && c.last == in && c.contested && !succeeded {
-		im.hostsLocked(c)
-		undo = false
 	}
 	if c.err = err; !undo {
 		im.releaseLocked(c)

@@ -46,7 +46,7 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 		}
 	}
 	if c := im.call; about && c.last != in {
-		c.last, c.came, c.offline, c.contested = in, true, false, im.opening != nil
+		c.last, c.came, c.offline = in, true, false
 	}
 	im.landLocked()
 }
@@ -68,9 +68,9 @@ func (im *IM) aboutCallLocked(accid string) bool {
 func (im *IM) LoggedOut(cause error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	ours := im.call.mayBeIn() && im.login == nil && (cause == nil || im.opening == nil)
-	if ours && im.call.decided {
-		im.call.out = true
+	asked := cause == nil || im.opening == nil // else it is the announced login that failed
+	if c := im.call; c != nil && c.decided && !c.out && im.login == nil && asked {
+		c.out = true
 		return
 	}
 	if cause == nil {
@@ -78,13 +78,8 @@ func (im *IM) LoggedOut(cause error) {
 	}
 	im.endLocked(cause)
 	im.unsure = false
-	if !ours { // else the login that the host announced goes on
-		im.landLocked()
-	}
+	im.landLocked()
 }
-
-// mayBeIn reports whether LoggedOut may be about c.
-func (c *call) mayBeIn() bool { return c != nil && !c.out && (c.decided || c.last == in) }
 
 // Link reports whether the connection under the login is up. SDKs repair it
 // themselves: a link that is down is not a logout. It has no effect if nobody
