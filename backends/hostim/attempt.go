@@ -17,9 +17,8 @@ type call struct {
 	err           error         // what the caller is told
 	panicked      any
 	left          bool // the caller gave up
-	decided       bool // Client.Login returned, if that was called
-	leaving       bool // Client.Logout was called
-	out           bool // since then, LoggedOut was reported
+	decided       bool // Client.Login has returned, or this is a logout
+	out           bool // LoggedOut was reported since
 
 	// What was reported about the login.
 	last    report
@@ -96,7 +95,7 @@ func (im *IM) attempt(ctx context.Context, c *call, a engine.IMAccount, n engine
 	defer im.finish(c)
 	panicked, err := guard(func() error { return im.client.Login(ctx, a) })
 	if im.decide(ctx, c, err, panicked, n) {
-		im.undo(ctx, c)
+		im.undo(ctx)
 	}
 }
 
@@ -163,13 +162,13 @@ func (im *IM) hostsLocked(c *call) {
 
 // undo logs out a login that nobody wants, unless the host is logged in: the
 // SDK holds one account. A login that the host has announced gets 5 s to open.
-func (im *IM) undo(ctx context.Context, c *call) {
+func (im *IM) undo(ctx context.Context) {
 	patience, cancel := undoing(ctx)
 	defer cancel()
 	for {
-		opening, hosts := im.beginUndo(c)
+		opening, there := im.hostsLogin()
 		switch {
-		case hosts:
+		case there:
 			return
 		case opening == nil:
 			ctx, cancel := undoing(ctx)
@@ -188,12 +187,11 @@ func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 }
 
-// beginUndo returns what is in the way of a logout: a login of the host's that
+// hostsLogin returns what is in the way of a logout: a login of the host's that
 // is opening or there.
-func (im *IM) beginUndo(c *call) (opening <-chan struct{}, hosts bool) {
+func (im *IM) hostsLogin() (opening <-chan struct{}, there bool) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	c.leaving = im.login == nil && im.opening == nil
 	return im.opening, im.login != nil
 }
 

@@ -288,7 +288,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 		return mustDo("log IM out")
 	}
 	c := im.beginLocked("", "the host's IM client to log out")
-	c.decided, c.leaving, c.last = true, true, in
+	c.decided, c.last = true, in
 	if l != nil {
 		c.accid = l.accid
 	}

@@ -3,6 +3,7 @@ package hostim_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -259,6 +260,20 @@ func TestSeveralEnginesShareALogin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A Login that calls runtime.Goexit leaves nobody waiting, and is undone before
+// the next operation.
+func TestClientExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newScripted()
+		c.login = func(context.Context) error { runtime.Goexit(); return nil }
+		if err := c.logIn(t, engine.Notify{}); err == nil {
+			t.Error("LoginIM succeeded")
+		}
+		adopts(t, c.im, "")
+		c.settled(t, 1)
+	})
 }
 
 // Close is bounded, and says what it waited for. What is left ends when the
