@@ -19,7 +19,7 @@ func TestHostIsFasterThanCallerWhoGaveUp(t *testing.T) {
 		im = hostim.Wrap(hostim.Client{
 			Login: func(context.Context, engine.IMAccount) error {
 				im.LoggingIn()
-				who = "alice" // the host's login comes true
+				who = "alice" // the host's login succeeds
 				if !late {
 					im.LoggedIn(alice)
 				}
@@ -42,8 +42,8 @@ func TestHostIsFasterThanCallerWhoGaveUp(t *testing.T) {
 	}
 }
 
-// What the SDK reports of the host's login says nothing of those that the engine
-// asks for: a kick of one is heard.
+// What the SDK reports of the host's login says nothing of those that the
+// engine asks for: a kick of one is heard.
 func TestHostIsFasterAndNothingElseIsReported(t *testing.T) {
 	faster := true
 	var im *hostim.IM

@@ -305,8 +305,8 @@ func TestNilFunctions(t *testing.T) {
 	l.heard(t, engine.ErrIMLoggedOut)
 }
 
-// A login that cannot be undone is in the way of the next, which says who has to
-// help.
+// A login that cannot be undone is in the way of the next, which says who has
+// to help.
 func TestNilLogoutAfterOwnLogin(t *testing.T) {
 	s := newSDK(before)
 	im := hostim.Wrap(hostim.Client{Login: s.login})

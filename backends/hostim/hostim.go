@@ -27,7 +27,8 @@
 //
 // Three rules let an [IM] tell the host's logins from the engine's without
 // guessing. An SDK that calls back one at a time and in order, completions
-// included, keeps them as a matter of course; the example of an adapter shows how.
+// included, keeps them as a matter of course; the example of an adapter shows
+// how.
 //
 //   - Client.Login returns when the login is decided: nil means that the account
 //     is logged in, an error that it is not and will not be. If ctx ends first,
@@ -132,9 +133,10 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 
 // LoginIM implements engine.IM with Client.Login. It fails with
 // engine.ErrIMInUse if somebody is logged in. If the host has announced a login
-// of its own, the SDK decides which comes first. If the login was lost before Client.Login returned nil, the error
-// is the cause of the loss. If ctx ends, LoginIM returns at once, with an error
-// that wraps the cause of ctx and says what it was waiting for.
+// of its own, the SDK decides which comes first. If the login was lost before
+// Client.Login returned nil, the error is the cause of the loss. If ctx ends,
+// LoginIM returns at once, with an error that wraps the cause of ctx and says
+// what it was waiting for.
 //
 // A panic of Client.Login is LoginIM's, unless its ctx has ended by then.
 func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {

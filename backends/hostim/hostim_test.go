@@ -14,8 +14,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// forEachOrder runs f for an SDK that reports what the engine asks for before its
-// calls return, and for one that does not report it.
+// forEachOrder runs f for an SDK that reports what the engine asks for before
+// its calls return, and for one that does not report it.
 func forEachOrder(t *testing.T, f func(t *testing.T, s *sdk)) {
 	for name, report := range map[string]when{"before": before, "never": never} {
 		t.Run(name, func(t *testing.T) { f(t, newSDK(report)) })

@@ -158,8 +158,8 @@ func TestHostsLoginSurvivesTimeout(t *testing.T) {
 	}
 }
 
-// A login that could not be logged out does not cost the host's its life, while
-// that is opening.
+// A login of the engine's that could not be logged out is not tried again while
+// the host's is opening.
 func TestHostsOpeningLoginIsLeftAlone(t *testing.T) {
 	for _, by := range []string{"Close", "AdoptIM"} {
 		t.Run(by, func(t *testing.T) {

@@ -157,7 +157,8 @@ func (l *listener) notify() engine.Notify {
 	}
 }
 
-// heard fails unless the login was lost once, with a cause that is want; nil: not at all.
+// heard fails unless the login was lost once, with a cause that is want; nil:
+// not at all.
 func (l *listener) heard(t *testing.T, want error) {
 	t.Helper()
 	l.mu.Lock()

@@ -20,8 +20,8 @@ type habit struct {
 }
 
 // A simulation is a host's SDK: one account, and callbacks one at a time and in
-// order, some time after what they report. The host's login replaces whatever is
-// there or opening; the engine's is refused then.
+// order, some time after what they report. The host's login replaces whatever
+// is there or opening; the engine's is refused then.
 type simulation struct {
 	habit
 	im        *hostim.IM
@@ -108,8 +108,8 @@ func (s *simulation) login(a engine.IMAccount, byHost bool, done func(error)) {
 	time.AfterFunc(s.latency, func() { s.opened(l, a) })
 }
 
-// announce calls LoggingIn. The first one during a login of the engine's is about
-// that.
+// announce calls LoggingIn. The first one during a login of the engine's is
+// about that.
 func (s *simulation) announce(l *simLogin) {
 	s.mu.Lock()
 	l.known = l.known || l.byHost && (s.asked == "" || s.announced)
