@@ -10,20 +10,23 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	forEachPhone(t, func(t *testing.T, w *world) {
-		backendtest.Run(t, func(*testing.T) *backendtest.Harness {
-			p := w.reopen()
-			return &backendtest.Harness{
-				Backend:    engine.Join(sharedim.New(p).Seat(), w.cloud.Device()),
-				AppKey:     appKey,
-				IM:         alice,
-				Kit:        meetingAlice,
-				Other:      roomBob,
-				Kick:       func() { p.end(&engine.KickError{Reason: engine.KickedByServer}) },
-				Link:       p.link,
-				HostLogin:  func(_ context.Context, a engine.IMAccount) error { return p.hostLogin(a) },
-				HostLogout: func(context.Context) error { p.hostLogout(); return nil },
-			}
+	for name, open := range phones {
+		t.Run(name, func(t *testing.T) {
+			backendtest.Run(t, func(*testing.T) *backendtest.Harness {
+				cloud := newCloud()
+				p := open(cloud)
+				return &backendtest.Harness{
+					Backend:    engine.Join(sharedim.New(p).Seat(), cloud.Device()),
+					AppKey:     appKey,
+					IM:         alice,
+					Kit:        meetingAlice,
+					Other:      roomBob,
+					Kick:       func() { p.end(&engine.KickError{Reason: engine.KickedByServer}) },
+					Link:       p.link,
+					HostLogin:  func(_ context.Context, a engine.IMAccount) error { return p.hostLogin(a) },
+					HostLogout: func(context.Context) error { p.hostLogout(); return nil },
+				}
+			})
 		})
-	})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -51,21 +52,22 @@ type phone interface {
 	fail(call string, err error)        // the next one
 }
 
-// forEachPhone runs a test over both IM clients that run in the process.
-func forEachPhone(t *testing.T, run func(t *testing.T, w *world)) {
-	for _, row := range []struct {
-		name string
-		open func(*mockim.Service) phone
-	}{
-		{"mockim", func(cloud *mockim.Service) phone { return &mockPhone{cloud.Device(), cloud} }},
-		{"hostim", newSDK},
-	} {
-		t.Run(row.name, func(t *testing.T) {
+// phones are the IM clients that run in the process.
+var phones = map[string]func(*mockim.Service) phone{
+	"mockim": newMockPhone,
+	"hostim": newSDK,
+}
+
+// forEachPhone runs a test over each of them, in a bubble of its own.
+func forEachPhone(t *testing.T, run func(w *world)) {
+	for name, open := range phones {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cloud := newCloud()
-			w := &world{t: t, cloud: cloud, open: row.open, phone: row.open(cloud)}
-			w.guard = &guard{phone: w.phone}
-			run(t, w)
+			synctest.Test(t, func(t *testing.T) {
+				cloud := newCloud()
+				p := open(cloud)
+				run(&world{t: t, cloud: cloud, phone: p, guard: &guard{phone: p}})
+			})
 		})
 	}
 }
@@ -74,7 +76,6 @@ func forEachPhone(t *testing.T, run func(t *testing.T, w *world)) {
 type world struct {
 	t     *testing.T
 	cloud *mockim.Service
-	open  func(*mockim.Service) phone
 	phone phone
 	guard *guard
 
@@ -95,12 +96,6 @@ func (w *world) im() *sharedim.IM {
 		})
 	})
 	return w.shared
-}
-
-// reopen returns a phone like w's own, in a cloud of its own.
-func (w *world) reopen() phone {
-	w.cloud = newCloud()
-	return w.open(w.cloud)
 }
 
 // engine is one with a seat and a kit of its own.
@@ -204,17 +199,21 @@ func (w *world) is(e *engine.Engine, want engine.State) {
 	}
 }
 
-// await waits until e has reached a Status that done accepts.
-func (w *world) await(e *engine.Engine, what string, done func(engine.Status) bool) engine.Status {
+// begin starts an operation, and returns when it waits for something.
+func begin(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	synctest.Wait()
+	return done
+}
+
+// waiting fails if the operation has returned.
+func (w *world) waiting(what string, done <-chan error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
-	defer cancel()
-	var last engine.Status
-	for last = range e.Watch(ctx) {
-		if done(last) {
-			return last
-		}
+	synctest.Wait()
+	select {
+	case err := <-done:
+		w.t.Fatalf("%s returned %v, want it to wait", what, err)
+	default:
 	}
-	w.t.Fatalf("got %+v, want %s", last, what)
-	return last
 }

@@ -4,20 +4,19 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/imreuse/imreuse/backends/hostim"
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
 )
 
-const patience = 10 * time.Second
-
 // A mockPhone is a device of mockim.
 type mockPhone struct {
 	*mockim.Device
 	cloud *mockim.Service
 }
+
+func newMockPhone(cloud *mockim.Service) phone { return &mockPhone{cloud.Device(), cloud} }
 
 func (p *mockPhone) hostLogin(a engine.IMAccount) error {
 	if err := p.HostInit(context.Background()); err != nil {

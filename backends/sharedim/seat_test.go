@@ -1,0 +1,454 @@
+package sharedim_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imreuse/imreuse/backends/sharedim"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The seats alone, over an IM that does what a test wants of it.
+
+// A script is an IM that does nothing, unless a test sets what it does.
+type script struct {
+	init   func(context.Context) error
+	login  func(context.Context, engine.Notify) error
+	logout func(context.Context) error
+	adopt  func(context.Context, engine.Notify) (engine.IMAccount, error)
+
+	mu    sync.Mutex
+	calls []string
+}
+
+func (s *script) note(call string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, call)
+}
+
+func (s *script) count(call string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *script) InitIM(ctx context.Context, _ string) error {
+	s.note("InitIM")
+	if s.init != nil {
+		return s.init(ctx)
+	}
+	return nil
+}
+
+func (s *script) LoginIM(ctx context.Context, _ engine.IMAccount, n engine.Notify) error {
+	s.note("LoginIM")
+	if s.login != nil {
+		return s.login(ctx, n)
+	}
+	return nil
+}
+
+func (s *script) LogoutIM(ctx context.Context) error {
+	s.note("LogoutIM")
+	if s.logout != nil {
+		return s.logout(ctx)
+	}
+	return nil
+}
+
+func (s *script) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
+	s.note("AdoptIM")
+	if s.adopt != nil {
+		return s.adopt(ctx, n)
+	}
+	return engine.IMAccount{}, nil
+}
+
+// hostIsAlice makes AdoptIM find a login of the host's.
+func (s *script) hostIsAlice() {
+	s.adopt = func(context.Context, engine.Notify) (engine.IMAccount, error) {
+		return engine.IMAccount{AppKey: appKey, Accid: alice.Accid}, nil
+	}
+}
+
+// A listener keeps what the Notify of one login reported.
+type listener struct {
+	mu    sync.Mutex
+	lost  []error
+	links []bool
+}
+
+func (l *listener) notify() engine.Notify {
+	return engine.Notify{
+		Lost: func(cause error) { l.mu.Lock(); defer l.mu.Unlock(); l.lost = append(l.lost, cause) },
+		Link: func(online bool) { l.mu.Lock(); defer l.mu.Unlock(); l.links = append(l.links, online) },
+	}
+}
+
+// heard fails unless these losses were reported, in this order.
+func (l *listener) heard(t *testing.T, want ...error) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lost) != len(want) {
+		t.Errorf("Lost: got %v, want %v", l.lost, want)
+		return
+	}
+	for i, cause := range l.lost {
+		if !errors.Is(cause, want[i]) {
+			t.Errorf("Lost: got %v, want %v", l.lost, want)
+		}
+	}
+}
+
+func logsIn(t *testing.T, seat *sharedim.Seat) *listener {
+	t.Helper()
+	l := new(listener)
+	if err := seat.LoginIM(t.Context(), alice, l.notify()); err != nil {
+		t.Fatalf("LoginIM: %v", err)
+	}
+	return l
+}
+
+// adopts fails unless AdoptIM finds want; "": nobody.
+func adopts(t *testing.T, seat *sharedim.Seat, want string) *listener {
+	t.Helper()
+	l := new(listener)
+	a, err := seat.AdoptIM(t.Context(), l.notify())
+	if err != nil || a.Accid != want || a.Token != "" {
+		t.Errorf("AdoptIM: got %q and %v, want %q", a.Accid, err, want)
+	}
+	return l
+}
+
+func wantCalls(t *testing.T, im *script, call string, want int) {
+	t.Helper()
+	if got := im.count(call); got != want {
+		t.Errorf("%s was called %d times, want %d", call, got, want)
+	}
+}
+
+func wantError(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: got %v, want %v", what, err, want)
+	}
+}
+
+// panics fails unless f panics.
+func panics(t *testing.T, what string, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Errorf("%s did not panic", what)
+		}
+	}()
+	f()
+}
+
+func TestLossIsToldOnce(t *testing.T) {
+	im := &script{}
+	var n engine.Notify
+	im.login = func(_ context.Context, given engine.Notify) error { n = given; return nil }
+	s := sharedim.New(im)
+	one, two, gone := s.Seat(), s.Seat(), s.Seat()
+	first, second, third := logsIn(t, one), logsIn(t, two), logsIn(t, gone)
+	if err := gone.Close(); err != nil {
+		t.Error(err)
+	}
+	old := n
+	old.Lost(engine.ErrKicked)
+	old.Lost(engine.ErrUnavailable)
+	again := logsIn(t, one)
+	old.Lost(engine.ErrUnavailable)
+	old.Link(false)
+	first.heard(t, engine.ErrKicked)
+	second.heard(t, engine.ErrKicked)
+	third.heard(t)
+	again.heard(t)
+	if len(again.links) != 0 {
+		t.Errorf("the new login heard of the old link: %v", again.links)
+	}
+	wantCalls(t, im, "LogoutIM", 0)
+	if err := two.LogoutIM(t.Context()); err != nil { // it was lost, and so holds nothing
+		t.Error(err)
+	}
+	wantCalls(t, im, "LogoutIM", 0)
+}
+
+// im calls Lost or Link before LoginIM or AdoptIM returns.
+func TestReportBeforeReturn(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		err  error
+	}{{"success", nil}, {"failure", engine.ErrKicked}} {
+		t.Run("lost, "+row.name, func(t *testing.T) {
+			im := &script{}
+			im.login = func(_ context.Context, n engine.Notify) error { n.Lost(engine.ErrKicked); return row.err }
+			s := sharedim.New(im)
+			l := new(listener)
+			wantError(t, "LoginIM", s.Seat().LoginIM(t.Context(), alice, l.notify()), row.err)
+			l.heard(t, engine.ErrKicked)
+			im.login = nil
+			logsIn(t, s.Seat()).heard(t)
+			wantCalls(t, im, "LoginIM", 2)
+			wantCalls(t, im, "LogoutIM", 0)
+		})
+	}
+	t.Run("adoption lost", func(t *testing.T) {
+		im := &script{}
+		im.adopt = func(_ context.Context, n engine.Notify) (engine.IMAccount, error) {
+			n.Lost(engine.ErrKicked)
+			return alice, nil
+		}
+		s := sharedim.New(im)
+		adopts(t, s.Seat(), "alice").heard(t, engine.ErrKicked)
+		logsIn(t, s.Seat())
+	})
+	t.Run("offline", func(t *testing.T) {
+		im := &script{}
+		im.login = func(_ context.Context, n engine.Notify) error { n.Link(false); return nil }
+		s := sharedim.New(im)
+		for range 2 {
+			if l := logsIn(t, s.Seat()); len(l.links) != 1 || l.links[0] {
+				t.Errorf("Link: got %v, want [false]", l.links)
+			}
+		}
+	})
+}
+
+// A panic of im leaves nothing locked, and nobody logged in.
+func TestPanicOfIM(t *testing.T) {
+	t.Run("InitIM", func(t *testing.T) {
+		im := &script{init: func(context.Context) error { panic("broken") }}
+		s := sharedim.New(im)
+		panics(t, "InitIM", func() { s.Seat().InitIM(t.Context(), appKey) })
+		im.init = nil
+		wantError(t, "InitIM", s.Seat().InitIM(t.Context(), appKey), nil)
+		wantCalls(t, im, "InitIM", 2)
+	})
+	t.Run("LoginIM", func(t *testing.T) {
+		im := &script{login: func(context.Context, engine.Notify) error { panic("broken") }}
+		s := sharedim.New(im)
+		var l listener
+		panics(t, "LoginIM", func() { s.Seat().LoginIM(t.Context(), alice, l.notify()) })
+		wantCalls(t, im, "LogoutIM", 1)
+		l.heard(t)
+		im.login = nil
+		logsIn(t, s.Seat())
+	})
+	t.Run("LogoutIM", func(t *testing.T) {
+		im := &script{}
+		s := sharedim.New(im)
+		seat := s.Seat()
+		logsIn(t, seat)
+		im.logout = func(context.Context) error { panic("broken") }
+		panics(t, "LogoutIM", func() { seat.LogoutIM(t.Context()) })
+		im.logout = nil
+		before := im.count("LogoutIM")
+		wantError(t, "LogoutIM once more", seat.LogoutIM(t.Context()), nil)
+		wantCalls(t, im, "LogoutIM", before+1)
+		logsIn(t, seat)
+	})
+	t.Run("AdoptIM", func(t *testing.T) {
+		im := &script{}
+		im.adopt = func(context.Context, engine.Notify) (engine.IMAccount, error) { panic("broken") }
+		s := sharedim.New(im)
+		panics(t, "AdoptIM", func() { s.Seat().AdoptIM(t.Context(), engine.Notify{}) })
+		im.hostIsAlice()
+		adopts(t, s.Seat(), "alice")
+		wantCalls(t, im, "LogoutIM", 0) // the host's stays
+	})
+}
+
+// The seat holds for itself that no seat's login is the host's.
+func TestAdoptsNoSeatsLogin(t *testing.T) {
+	im := &script{}
+	s := sharedim.New(im)
+	seat := s.Seat()
+	logsIn(t, seat)
+	im.hostIsAlice() // it is wrong: that is the seat's login
+	adopts(t, seat, "")
+	adopts(t, s.Seat(), "")
+}
+
+func TestAdoptionFails(t *testing.T) {
+	im := &script{}
+	im.adopt = func(context.Context, engine.Notify) (engine.IMAccount, error) {
+		return engine.IMAccount{}, engine.ErrUnavailable
+	}
+	s := sharedim.New(im)
+	_, err := s.Seat().AdoptIM(t.Context(), engine.Notify{})
+	wantError(t, "AdoptIM", err, engine.ErrUnavailable)
+	logsIn(t, s.Seat())
+}
+
+// An IM that the host cannot log in behind the engine's back is no IMAdopter.
+func TestNoAdopter(t *testing.T) {
+	im := &script{}
+	s := sharedim.New(struct{ engine.IM }{im})
+	adopts(t, s.Seat(), "")
+	logsIn(t, s.Seat())
+	adopts(t, s.Seat(), "")
+}
+
+func TestNilNotify(t *testing.T) {
+	im := &script{}
+	var n engine.Notify
+	im.login = func(_ context.Context, given engine.Notify) error { n = given; return nil }
+	s := sharedim.New(im)
+	for range 2 {
+		wantError(t, "LoginIM", s.Seat().LoginIM(t.Context(), alice, engine.Notify{}), nil)
+		n.Link(false)
+	}
+	n.Lost(nil)
+}
+
+// The last seat cannot wait for another's call. IM is logged out when that call
+// returns.
+func TestLogoutGivesUpWaiting(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		leave func(context.Context, *sharedim.IM, *sharedim.Seat) error
+		outs  int
+		want  error
+	}{
+		{"LogoutIM", func(ctx context.Context, _ *sharedim.IM, seat *sharedim.Seat) error { return seat.LogoutIM(ctx) }, 1, context.DeadlineExceeded},
+		{"Close", func(_ context.Context, _ *sharedim.IM, seat *sharedim.Seat) error { return seat.Close() }, 0, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				im := &script{}
+				im.hostIsAlice()
+				release := make(chan struct{})
+				im.init = func(context.Context) error { <-release; return nil }
+				s := sharedim.New(im)
+				seat := s.Seat()
+				adopts(t, seat, "alice")
+				init := begin(func() error { return s.Seat().InitIM(t.Context(), appKey) })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				wantError(t, row.name, row.leave(ctx, s, seat), row.want)
+				wantCalls(t, im, "LogoutIM", 0)
+				close(release)
+				wantError(t, "InitIM", <-init, nil)
+				wantCalls(t, im, "LogoutIM", row.outs)
+				wantError(t, "LogoutIM again", seat.LogoutIM(t.Context()), nil)
+				wantCalls(t, im, "LogoutIM", row.outs)
+			})
+		})
+	}
+}
+
+// A logout that waits for its turn is done by whoever is in line before it.
+func TestLogoutIsDoneByWhoIsFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		im := &script{}
+		im.hostIsAlice()
+		release := make(chan struct{})
+		im.init = func(context.Context) error { <-release; return nil }
+		s := sharedim.New(im)
+		seat := s.Seat()
+		adopts(t, seat, "alice")
+		init := begin(func() error { return s.Seat().InitIM(t.Context(), appKey) })
+		login := begin(func() error { return s.Seat().LoginIM(t.Context(), bob, engine.Notify{}) })
+		logout := begin(func() error { return seat.LogoutIM(t.Context()) })
+		close(release)
+		wantError(t, "InitIM", <-init, nil)
+		wantError(t, "LogoutIM", <-logout, nil)
+		wantError(t, "LoginIM of another account", <-login, nil)
+		wantCalls(t, im, "LogoutIM", 1)
+		wantCalls(t, im, "LoginIM", 1)
+	})
+}
+
+func TestErrorOfLogout(t *testing.T) {
+	im := &script{logout: func(context.Context) error { return engine.ErrUnavailable }}
+	s := sharedim.New(im)
+	seat := s.Seat()
+	logsIn(t, seat)
+	wantError(t, "LogoutIM", seat.LogoutIM(t.Context()), engine.ErrUnavailable)
+	logsIn(t, seat) // nobody is logged in all the same
+	wantCalls(t, im, "LoginIM", 2)
+}
+
+func TestClosedSeat(t *testing.T) {
+	im := &script{}
+	s := sharedim.New(im)
+	seat := s.Seat()
+	logsIn(t, seat)
+	wantError(t, "Close", seat.Close(), nil)
+	wantCalls(t, im, "LogoutIM", 1)
+	wantRefusals(t, seat)
+	wantError(t, "Close again", seat.Close(), nil)
+	logsIn(t, s.Seat())
+}
+
+func wantRefusals(t *testing.T, seat *sharedim.Seat) {
+	t.Helper()
+	wantError(t, "InitIM", seat.InitIM(t.Context(), appKey), engine.ErrClosed)
+	wantError(t, "LoginIM", seat.LoginIM(t.Context(), alice, engine.Notify{}), engine.ErrClosed)
+	_, err := seat.AdoptIM(t.Context(), engine.Notify{})
+	wantError(t, "AdoptIM", err, engine.ErrClosed)
+	wantError(t, "LogoutIM", seat.LogoutIM(t.Context()), nil)
+}
+
+// A seat, or the IM, is closed while the seat logs in: what it opens is logged
+// out.
+func TestCloseWhileOpening(t *testing.T) {
+	for name, close := range map[string]func(*sharedim.IM, *sharedim.Seat) error{
+		"seat": func(_ *sharedim.IM, seat *sharedim.Seat) error { return seat.Close() },
+		"IM":   func(s *sharedim.IM, _ *sharedim.Seat) error { return s.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				im := &script{}
+				release := make(chan struct{})
+				im.login = func(context.Context, engine.Notify) error { <-release; return nil }
+				s := sharedim.New(im)
+				seat := s.Seat()
+				login := begin(func() error { return seat.LoginIM(t.Context(), alice, engine.Notify{}) })
+				wantError(t, "Close", close(s, seat), context.DeadlineExceeded)
+				release <- struct{}{}
+				wantError(t, "LoginIM", <-login, engine.ErrClosed)
+				wantCalls(t, im, "LogoutIM", 1)
+			})
+		})
+	}
+}
+
+func TestCloseOfIM(t *testing.T) {
+	t.Run("a seat's login", func(t *testing.T) {
+		im := &script{}
+		s := sharedim.New(im)
+		seats := []*sharedim.Seat{s.Seat(), s.Seat()}
+		first, second := logsIn(t, seats[0]), logsIn(t, seats[1])
+		for range 2 {
+			wantError(t, "Close", s.Close(), nil)
+		}
+		first.heard(t, engine.ErrIMLoggedOut)
+		second.heard(t, engine.ErrIMLoggedOut)
+		wantCalls(t, im, "LogoutIM", 1)
+		wantRefusals(t, seats[0])
+		wantRefusals(t, s.Seat())
+	})
+	t.Run("the host's login", func(t *testing.T) {
+		im := &script{}
+		im.hostIsAlice()
+		s := sharedim.New(im)
+		l := adopts(t, s.Seat(), "alice")
+		wantError(t, "Close", s.Close(), nil)
+		l.heard(t, engine.ErrIMLoggedOut)
+		wantCalls(t, im, "LogoutIM", 0)
+	})
+}
