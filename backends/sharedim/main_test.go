@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -64,23 +65,37 @@ func forEachPhone(t *testing.T, run func(w *world)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				cloud := newCloud()
-				p := open(cloud)
-				run(&world{t: t, cloud: cloud, phone: p, guard: &guard{phone: p}})
+				run(newWorld(t, open))
 			})
 		})
 	}
 }
 
+// A tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+	Cleanup(func())
+	Context() context.Context
+}
+
 // A world is a phone, shared by engines with a kit each.
 type world struct {
-	t     *testing.T
+	t     tester
 	cloud *mockim.Service
 	phone phone
 	guard *guard
 
 	once   sync.Once
 	shared *sharedim.IM
+}
+
+func newWorld(t tester, open func(*mockim.Service) phone) *world {
+	cloud := newCloud()
+	p := open(cloud)
+	return &world{t: t, cloud: cloud, phone: p, guard: &guard{phone: p}}
 }
 
 func (w *world) im() *sharedim.IM {
@@ -114,19 +129,32 @@ func (w *world) engineOf(im engine.IM, appKey string, mode engine.Mode) *engine.
 	return e
 }
 
-// A guard is a phone that notices calls from two goroutines at once.
+// A guard is a phone that notices calls from two goroutines at once. Its calls
+// may take their time.
 type guard struct {
 	phone
+	delays []time.Duration // of the calls, in turn
+
 	mu      sync.Mutex
+	calls   int
 	inside  int
 	overlap int
 }
 
-func (g *guard) enter() (leave func()) {
+func (g *guard) enter(ctx context.Context) (leave func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.inside++; g.inside > 1 {
 		g.overlap++
+	}
+	if g.calls++; len(g.delays) > 0 {
+		d := g.delays[g.calls%len(g.delays)]
+		g.mu.Unlock()
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		g.mu.Lock()
 	}
 	return func() {
 		g.mu.Lock()
@@ -142,22 +170,22 @@ func (g *guard) overlaps() int {
 }
 
 func (g *guard) InitIM(ctx context.Context, appKey string) error {
-	defer g.enter()()
+	defer g.enter(ctx)()
 	return g.phone.InitIM(ctx, appKey)
 }
 
 func (g *guard) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
-	defer g.enter()()
+	defer g.enter(ctx)()
 	return g.phone.LoginIM(ctx, a, n)
 }
 
 func (g *guard) LogoutIM(ctx context.Context) error {
-	defer g.enter()()
+	defer g.enter(ctx)()
 	return g.phone.LogoutIM(ctx)
 }
 
 func (g *guard) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
-	defer g.enter()()
+	defer g.enter(ctx)()
 	return g.phone.AdoptIM(ctx, n)
 }
 
