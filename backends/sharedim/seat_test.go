@@ -350,6 +350,67 @@ func TestLogoutGivesUpWaiting(t *testing.T) {
 	}
 }
 
+// A free turn wins over a ctx that has ended: someone has to log out.
+func TestLogoutWithEndedCtx(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	im := &script{}
+	s := sharedim.New(im)
+	const often = 50 // as often as a coin would have to fall on the right side
+	for i := range often {
+		seat := s.Seat()
+		logsIn(t, seat)
+		wantError(t, "LogoutIM", seat.LogoutIM(ended), nil)
+		wantCalls(t, im, "LogoutIM", i+1)
+	}
+}
+
+// Nobody joins a login that could not be logged out.
+func TestNobodyJoinsWhatWasLeft(t *testing.T) {
+	im := &script{}
+	s := sharedim.New(im)
+	seat := s.Seat()
+	logsIn(t, seat)
+	im.logout = func(context.Context) error { panic("broken") }
+	panics(t, "LogoutIM", func() { seat.LogoutIM(t.Context()) })
+	im.logout = nil
+	before := im.count("LogoutIM")
+	logsIn(t, s.Seat())
+	wantCalls(t, im, "LogoutIM", before+1)
+	wantCalls(t, im, "LoginIM", 2)
+}
+
+func TestAdoptAgain(t *testing.T) {
+	im := &script{}
+	var n engine.Notify
+	im.adopt = func(_ context.Context, given engine.Notify) (engine.IMAccount, error) {
+		n = given
+		return alice, nil
+	}
+	s := sharedim.New(im)
+	seat := s.Seat()
+	first, second := adopts(t, seat, "alice"), adopts(t, seat, "alice")
+	n.Lost(engine.ErrKicked)
+	first.heard(t)
+	second.heard(t, engine.ErrKicked)
+	wantCalls(t, im, "AdoptIM", 1)
+}
+
+// As with an IM that is not shared: the engine adopts the host's login instead.
+func TestLoginOverHostsLogin(t *testing.T) {
+	im := &script{}
+	im.hostIsAlice()
+	s := sharedim.New(im)
+	seat := s.Seat()
+	adopts(t, seat, "alice")
+	for _, other := range []*sharedim.Seat{seat, s.Seat()} {
+		wantError(t, "LoginIM", other.LoginIM(t.Context(), alice, engine.Notify{}), engine.ErrIMInUse)
+	}
+	wantCalls(t, im, "LoginIM", 0)
+	wantError(t, "LogoutIM of the last", seat.LogoutIM(t.Context()), nil)
+	wantCalls(t, im, "LogoutIM", 1)
+}
+
 // A logout that waits for its turn is done by whoever is in line before it.
 func TestLogoutIsDoneByWhoIsFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

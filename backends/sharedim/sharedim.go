@@ -113,48 +113,42 @@ func (s *IM) acquire(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
 		return nil
+	default:
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		if s.tryAcquire() {
-			return nil
-		}
 		return context.Cause(ctx)
 	}
 }
 
-func (s *IM) tryAcquire() bool {
-	select {
-	case s.turn <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-// release gives the turn back. It first logs out a login whose last seat gave
-// up waiting for the turn, and looks once more afterwards, for a seat that gave
-// up in between.
+// release gives the turn back. If the last seat has left and gave up waiting for
+// the turn, release logs out first. The check and giving back are one step, so
+// a seat that leaves later finds the turn free, or held by someone who has yet
+// to release it.
 func (s *IM) release() {
-	for {
-		s.tidyAndGiveBack()
-		if s.unheld() == nil || !s.tryAcquire() {
-			return
-		}
+	s.mu.Lock()
+	if s.unheldLocked() == nil {
+		<-s.turn
+		s.mu.Unlock()
+		return
 	}
-}
-
-func (s *IM) tidyAndGiveBack() {
+	s.mu.Unlock()
 	defer func() { <-s.turn }() // also if im panics
-	if s.unheld() != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), logoutTimeout)
-		defer cancel()
-		_ = s.logoutUnheld(ctx)
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), logoutTimeout)
+	defer cancel()
+	_ = s.logoutUnheld(ctx)
 }
 
 // unheld returns the login if no seat holds it, or nil.
 func (s *IM) unheld() *login {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.unheldLocked()
+}
+
+func (s *IM) unheldLocked() *login {
 	if s.login != nil && len(s.login.holders) == 0 {
 		return s.login
 	}
