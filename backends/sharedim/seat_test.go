@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/imreuse/imreuse/backends/sharedim"
 	"github.com/imreuse/imreuse/engine"
 )
@@ -512,4 +514,30 @@ func TestCloseOfIM(t *testing.T) {
 		l.heard(t, engine.ErrIMLoggedOut)
 		wantCalls(t, im, "LogoutIM", 0)
 	})
+}
+
+// Neither the IM nor its seats have a goroutine while nothing happens, be it
+// that engines are logged in, or that they have all left.
+func TestNoGoroutineAtRest(t *testing.T) {
+	others := goleak.IgnoreCurrent()
+	cloud := newCloud()
+	s := sharedim.New(cloud.Device())
+	var engines []*engine.Engine
+	for _, kit := range []engine.KitAccount{meetingAlice, roomAlice} {
+		e, err := engine.New(engine.Join(s.Seat(), cloud.Device()), appKey, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		wantError(t, "LoginKit", e.LoginKit(t.Context(), kit), nil)
+		engines = append(engines, e)
+	}
+	goleak.VerifyNone(t, others)
+	cloud.Kick(alice.Accid, engine.KickedByServer)
+	goleak.VerifyNone(t, others)
+	for _, e := range engines {
+		wantError(t, "LoginKit", e.LoginKit(t.Context(), roomAlice), nil)
+		wantError(t, "LogoutKit", e.LogoutKit(t.Context()), nil)
+	}
+	goleak.VerifyNone(t, others)
 }
