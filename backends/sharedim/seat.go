@@ -14,8 +14,8 @@ import (
 // an io.Closer. Make one with IM.Seat. It serves one engine, which makes one
 // call at a time; any number of seats may be used concurrently.
 //
-// A call that needs the shared engine.IM while another seat is calling it waits,
-// within its ctx.
+// InitIM, LoginIM and AdoptIM wait while another seat's call is in flight, and
+// fail if their ctx ends first.
 type Seat struct {
 	shared *IM
 	closed bool // guarded by shared.mu
@@ -59,11 +59,11 @@ func matchAppKeys(is, want string) error {
 }
 
 // LoginIM implements engine.IM. If another seat has logged in the same account,
-// it joins that login, and a.Token is not looked at. It fails with
-// engine.ErrIMInUse while other seats hold another account, and while this seat
-// or the host is logged in; with engine.ErrAppKeyMismatch; and as the shared
-// engine.IM does. A login of another seat that fails is not this one's failure:
-// it logs in by itself.
+// it joins that login and ignores a.Token. If another seat's login fails, this
+// seat logs in itself. Errors: engine.ErrIMInUse while other seats hold another
+// account, or this seat or the host is logged in; engine.ErrAppKeyMismatch if
+// a.AppKey is not the one that IM was initialised with; and what LoginIM of the
+// shared engine.IM fails with.
 func (t *Seat) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
 	return t.shared.inTurn(ctx, t, func() error {
 		l, err := t.joinOrBegin(a, n)
@@ -99,8 +99,8 @@ func (t *Seat) joinOrBegin(a engine.IMAccount, n engine.Notify) (*login, error) 
 	return wanted, nil
 }
 
-// open logs in. After a panic nobody knows whether IM is logged in: l is left
-// without a holder, and is logged out.
+// open logs in. If im panics, nobody knows whether IM is logged in, so l loses
+// its holder and is logged out.
 func (t *Seat) open(ctx context.Context, l *login, a engine.IMAccount) error {
 	s, returned := t.shared, false
 	defer func() {
@@ -120,8 +120,8 @@ func (t *Seat) open(ctx context.Context, l *login, a engine.IMAccount) error {
 }
 
 // AdoptIM implements engine.IMAdopter: it returns the login that the host made.
-// A login that a seat made is not the host's, and then nobody is found; nor is
-// anybody ever found if the shared engine.IM is no engine.IMAdopter.
+// It never returns a login that a seat made, and it finds nobody if the shared
+// engine.IM is no engine.IMAdopter.
 func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (a engine.IMAccount, err error) {
 	s := t.shared
 	if s.adopter == nil {
@@ -175,9 +175,10 @@ func (t *Seat) adopt(ctx context.Context, n engine.Notify) (found *login, err er
 }
 
 // LogoutIM implements engine.IM: the seat leaves the login that it holds. If no
-// other seat holds it, IM is logged out, also if the host made the login. If
-// another seat's call does not let it do that before ctx ends, LogoutIM fails,
-// and IM is logged out when that call returns.
+// other seat holds it, IM is logged out, even if the host made the login.
+// Otherwise LogoutIM returns at once. If ctx ends while a call of another seat
+// is in flight, LogoutIM fails, and IM is logged out as soon as that call
+// returns.
 func (t *Seat) LogoutIM(ctx context.Context) error {
 	t.shared.mu.Lock()
 	t.shared.leaveLocked(t.is, false)
@@ -185,9 +186,9 @@ func (t *Seat) LogoutIM(ctx context.Context) error {
 	return t.shared.logout(ctx)
 }
 
-// Close leaves as LogoutIM does, within 5 seconds, but a login of the host's
-// always stays logged in. From then on InitIM, LoginIM and AdoptIM fail with
-// engine.ErrClosed.
+// Close implements io.Closer. It leaves the login as LogoutIM does, within 5
+// seconds, but never logs out the host's login. Afterwards InitIM, LoginIM and
+// AdoptIM fail with engine.ErrClosed. A second Close returns nil.
 func (t *Seat) Close() error {
 	t.shared.mu.Lock()
 	t.closed = true

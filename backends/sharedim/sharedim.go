@@ -12,13 +12,17 @@
 // whose kit is bound to another account gets engine.ErrIMInUse until all the
 // others have left.
 //
-// If the host has logged in to IM itself, every engine reuses that login, and
-// closing an engine never ends it. Engine.LogoutIM is different: it logs IM out
-// whoever logged it in, so the last engine to call it ends the host's login.
+// If the host has logged IM in itself, every engine reuses that login. Neither
+// LogoutKit nor Engine.Close ends it. Engine.LogoutIM logs IM out whoever logged
+// it in, so if every engine that uses the host's login has left, and the last
+// one left with LogoutIM, the host's login ends.
 //
-// A login that one engine made is not the host's. In ReuseIM, another engine
-// answers engine.ErrIMNotLoggedIn (100004) although that login is there, since
-// it may end at any moment. To share it, call LoginIM on that engine too.
+// An engine in ReuseIM does not reuse a login that another engine made, which
+// may end at any moment: LoginKit fails with engine.ErrIMNotLoggedIn (100004).
+// To share that login, call LoginIM on this engine too.
+//
+// A kick, any other loss of the login and the state of its connection are
+// reported to every engine that holds it.
 package sharedim
 
 import (
@@ -63,8 +67,9 @@ type holder struct {
 	notify engine.Notify
 }
 
-// New shares im. The host keeps im and closes it itself, after the engines, but
-// leaves the methods of engine.IM to the seats.
+// New shares im, and calls nothing of it yet. The host keeps im and closes it
+// after the engines. Until then only the seats may call its methods of engine.IM
+// and engine.IMAdopter.
 func New(im engine.IM) *IM {
 	adopter, _ := im.(engine.IMAdopter)
 	return &IM{im: im, adopter: adopter, turn: make(chan struct{}, 1)}
@@ -103,7 +108,7 @@ func (s *IM) inTurn(ctx context.Context, t *Seat, f func() error) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	_ = s.logoutUnheld(ctx) // the seat that left is still waiting for its turn
+	_ = s.logoutUnheld(ctx) // the seat that left waits for its turn, or im panicked
 	return f()
 }
 

@@ -214,7 +214,10 @@ func (w *walk) end() {
 	w.guard.delays = nil
 	e := w.open(engine.AutoLogin)
 	defer e.Close()
-	for e.Status().State < engine.KitLoggedIn {
+	for tries := 0; e.Status().State < engine.KitLoggedIn; tries++ {
+		if tries > 100 {
+			w.t.Fatalf("LoginKit fails for ever")
+		}
 		if err := e.LoginKit(context.Background(), roomBob); err != nil && !errors.Is(err, engine.ErrUnavailable) { // a fault that is left
 			w.t.Fatalf("LoginKit after all: %v", err)
 		}
