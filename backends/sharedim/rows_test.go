@@ -44,8 +44,8 @@ func TestSameAccount(t *testing.T) {
 	})
 }
 
-// The seat that logs in gives up, fails, or its IM panics: the next in line logs
-// in by itself.
+// The seat that logs in gives up, or its login fails: the next in line logs in
+// by itself.
 func TestFailureIsNobodyElses(t *testing.T) {
 	forEachPhone(t, func(w *world) {
 		for _, row := range []struct {

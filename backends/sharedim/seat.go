@@ -34,8 +34,8 @@ func (t *Seat) check() error {
 }
 
 // InitIM implements engine.IM. The first seat initialises IM, and the others
-// find that done. It fails with engine.ErrAppKeyMismatch if that was for another
-// AppKey.
+// find that done. It fails with engine.ErrAppKeyMismatch if that was for
+// another AppKey.
 func (t *Seat) InitIM(ctx context.Context, appKey string) error {
 	s := t.shared
 	return s.inTurn(ctx, t, func() error {
@@ -140,7 +140,8 @@ func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (a engine.IMAccount
 	return a, err
 }
 
-// joinAdopted returns the login that seats hold, and joins it if it is the host's.
+// joinAdopted returns the login that seats hold, and joins it if the host made
+// it.
 func (t *Seat) joinAdopted(n engine.Notify) *login {
 	s := t.shared
 	s.mu.Lock()

@@ -358,7 +358,7 @@ func TestLogoutWithEndedCtx(t *testing.T) {
 	cancel()
 	im := &script{}
 	s := sharedim.New(im)
-	const often = 50 // as often as a coin would have to fall on the right side
+	const often = 50 // select is as good as never lucky that often
 	for i := range often {
 		seat := s.Seat()
 		logsIn(t, seat)

@@ -13,9 +13,9 @@
 // others have left.
 //
 // If the host has logged IM in itself, every engine reuses that login. Neither
-// LogoutKit nor Engine.Close ends it. Engine.LogoutIM logs IM out whoever logged
-// it in, so if every engine that uses the host's login has left, and the last
-// one left with LogoutIM, the host's login ends.
+// LogoutKit nor Engine.Close ends it. Engine.LogoutIM logs IM out whoever
+// logged it in: if the last engine to leave does so with LogoutIM, the host's
+// login ends.
 //
 // An engine in ReuseIM does not reuse a login that another engine made, which
 // may end at any moment: LoginKit fails with engine.ErrIMNotLoggedIn (100004).
@@ -68,8 +68,8 @@ type holder struct {
 }
 
 // New shares im, and calls nothing of it yet. The host keeps im and closes it
-// after the engines. Until then only the seats may call its methods of engine.IM
-// and engine.IMAdopter.
+// after the engines. Until then only the seats may call its methods of
+// engine.IM and engine.IMAdopter.
 func New(im engine.IM) *IM {
 	adopter, _ := im.(engine.IMAdopter)
 	return &IM{im: im, adopter: adopter, turn: make(chan struct{}, 1)}
@@ -81,10 +81,10 @@ func (s *IM) Seat() *Seat { return &Seat{shared: s} }
 
 // Close takes the login away from every seat that still holds it. Their engines
 // report engine.ErrIMLoggedOut. A login that a seat made is logged out, and the
-// host's own stays. From then on InitIM, LoginIM and AdoptIM of a seat fail with
-// engine.ErrClosed. Close does not close the engine.IM. It returns the error of
-// its LogoutIM, or context.DeadlineExceeded if a call in flight takes longer
-// than 5 seconds; what that call opens is then logged out when it returns.
+// host's own stays. Afterwards InitIM, LoginIM and AdoptIM of every seat fail
+// with engine.ErrClosed. Close does not close the engine.IM. It returns the
+// error of its LogoutIM, or context.DeadlineExceeded if a call in flight takes
+// longer than 5 seconds; what that call opens is logged out when it returns.
 func (s *IM) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -128,10 +128,10 @@ func (s *IM) acquire(ctx context.Context) error {
 	}
 }
 
-// release gives the turn back. If the last seat has left and gave up waiting for
-// the turn, release logs out first. The check and giving back are one step, so
-// a seat that leaves later finds the turn free, or held by someone who has yet
-// to release it.
+// release gives the turn back. If the last seat has left and gave up waiting
+// for the turn, release logs out first. The check and giving back are one step,
+// so a seat that leaves later finds the turn free, or held by someone who has
+// yet to release it.
 func (s *IM) release() {
 	s.mu.Lock()
 	if s.unheldLocked() == nil {

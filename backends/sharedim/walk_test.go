@@ -147,7 +147,6 @@ func (w *walk) judge(x *thing) {
 	for _, want := range []error{
 		engine.ErrIMInUse, engine.ErrKitInUse, engine.ErrIMNotLoggedIn, engine.ErrIMAccountMismatch,
 		engine.ErrKicked, engine.ErrIMLoggedOut, engine.ErrUnavailable, engine.ErrInterrupted,
-		engine.ErrState, // LoginIM after a Close of another thing's, or an InitIM that a loss undid
 	} {
 		if errors.Is(x.err, want) {
 			return
