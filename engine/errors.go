@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // A Code is a kind of failure that a host may want to tell apart. It is an
@@ -55,65 +56,85 @@ var codes = []struct {
 	code         Code
 	numbers      [5]int
 	text, remedy string
+	chinese      string // the remedy
 }{
 	{ErrIMNotLoggedIn, [5]int{100004, 100004, 1801, -6, -3},
 		"IM reuse is on and the host has not logged IM in",
-		"Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login."},
+		"Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login.",
+		"请先用绑定的 IM 账号登录 IM（Engine.LoginIM，或应用自己的 IM 客户端），再登录组件。"},
 	{ErrIMAccountMismatch, [5]int{100005, 100005, 1802, -7, -5},
 		"the IM account that is logged in is not the one that the kit account is bound to",
-		"Create the kit account again with the imAccid and imToken of the IM account that is logged in, or log that one out and the bound one in."},
+		"Create the kit account again with the imAccid and imToken of the IM account that is logged in, or log that one out and the bound one in.",
+		"用当前 IM 账号的 imAccid 和 imToken 重新创建组件账号；或登出当前 IM 账号，改用绑定的账号登录。"},
 	{ErrReuseNoAnonymous, [5]int{112001, 0, 112001, -8, 0},
 		"IM reuse does not support anonymous login",
-		"Log in with a kit account, or switch IM reuse off (Options.Mode AutoLogin, or log the host's IM out in AutoDetect)."},
+		"Log in with a kit account, or switch IM reuse off (Options.Mode AutoLogin, or log the host's IM out in AutoDetect).",
+		"使用组件账号登录；或关闭 IM 复用（Options.Mode 设为 AutoLogin；在 AutoDetect 下登出应用的 IM）。"},
 
 	{ErrClosed, [5]int{},
 		"the engine is closed",
-		"Make a new engine with New."},
+		"Make a new engine with New.",
+		"用 New 创建新的引擎。"},
 	{ErrState, [5]int{},
 		"a step that must come first is missing",
-		"Do the step that the message names, then try again."},
+		"Do the step that the message names, then try again.",
+		"先完成错误信息中指出的步骤，再重试。"},
 	{ErrArgument, [5]int{-5, 0, -5, 0, -5},
 		"bad argument",
-		"Correct the argument that the message names; nothing was sent and nothing changed."},
+		"Correct the argument that the message names; nothing was sent and nothing changed.",
+		"修正错误信息中指出的参数；没有发送任何请求，也没有任何改变。"},
 	{ErrIMInUse, [5]int{},
 		"IM is already logged in",
-		"Log IM out first (LogoutIM; LogoutKit where the engine logged it in), or reuse its login (Options.Mode ReuseIM or AutoDetect)."},
+		"Log IM out first (LogoutIM; LogoutKit where the engine logged it in), or reuse its login (Options.Mode ReuseIM or AutoDetect).",
+		"先登出 IM（LogoutIM；由引擎登录的，用 LogoutKit），或复用该登录（Options.Mode 设为 ReuseIM 或 AutoDetect）。"},
 	{ErrKitInUse, [5]int{},
 		"the kit is already logged in as somebody else",
-		"Call LogoutKit first."},
+		"Call LogoutKit first.",
+		"先调用 LogoutKit。"},
 	{ErrAppKeyMismatch, [5]int{},
 		"the AppKeys of IM and of the kit differ",
-		"Use one AppKey for IM and for the kit: an account is known only to the app that it was created in."},
+		"Use one AppKey for IM and for the kit: an account is known only to the app that it was created in.",
+		"IM 和组件须使用同一个 AppKey：账号只在创建它的应用中有效。"},
 	{ErrTokenRejected, [5]int{402, 1027, 2006, 0, -2},
 		"the service does not accept this account and token",
-		"Fetch the current token from your app server; mind that the IM token and the kit token are different secrets."},
+		"Fetch the current token from your app server; mind that the IM token and the kit token are different secrets.",
+		"从应用服务器获取当前有效的 token；注意 IM token 与组件 token 是两个不同的密钥。"},
 	{ErrTokenExpired, [5]int{402, 1026, 2006, 0, 0},
 		"the token has expired",
-		"Fetch a new token from your app server and log in again."},
+		"Fetch a new token from your app server and log in again.",
+		"从应用服务器获取新的 token，然后重新登录。"},
 	{ErrAccountBanned, [5]int{},
 		"the account is disabled",
-		"Enable the account again, through the server API or the console."},
+		"Enable the account again, through the server API or the console.",
+		"通过服务端 API 或控制台解封该账号。"},
 	{ErrNoIMAccount, [5]int{},
 		"the kit account is bound to no IM account",
-		"Create the kit account again through the server API, with imAccid and imToken."},
+		"Create the kit account again through the server API, with imAccid and imToken.",
+		"通过服务端 API 重新创建组件账号，并传入 imAccid 和 imToken。"},
 	{ErrNotEnabled, [5]int{},
 		"the NERoom component is not switched on for this AppKey",
-		"Switch the NERoom component on for the app in the vendor's console."},
+		"Switch the NERoom component on for the app in the vendor's console.",
+		"在控制台为该应用开通 NERoom 组件。"},
 	{ErrKicked, [5]int{},
 		"the service ended the IM login",
-		"Tell the user, and log in again only when they ask for it: two devices that both come back by themselves kick each other for ever."},
+		"Tell the user, and log in again only when they ask for it: two devices that both come back by themselves kick each other for ever.",
+		"告知用户，仅在用户要求时重新登录：两台设备都自动重连，会互踢不止。"},
 	{ErrIMLoggedOut, [5]int{},
 		"IM was logged out behind the engine",
-		"Log IM in again, then the kit; log out through the engine, or the kit first."},
+		"Log IM in again, then the kit; log out through the engine, or the kit first.",
+		"先重新登录 IM，再登录组件；登出时请通过引擎，或先登出组件。"},
 	{ErrUnavailable, [5]int{100003, 100003, -3, 0, -3},
 		"the service cannot be reached, or does not answer as it should",
-		"Check the network and the address, then try again."},
+		"Check the network and the address, then try again.",
+		"检查网络和地址，然后重试。"},
 	{ErrInterrupted, [5]int{},
 		"the login was ended by a logout or by Close",
-		"Nothing is left of it; log in again if that is still wanted."},
+		"Nothing is left of it; log in again if that is still wanted.",
+		"该登录没有留下任何状态；如仍需要，请重新登录。"},
 	{ErrSecondaryProcess, [5]int{},
 		"IM lives in the main process only",
-		"Log in from the main process, and leave Options.SecondaryProcess unset there."},
+		"Log in from the main process, and leave Options.SecondaryProcess unset there.",
+		"在主进程中登录，主进程不要设置 Options.SecondaryProcess。"},
 }
 
 // Error returns one sentence.
@@ -131,6 +152,16 @@ func (c Code) Remedy() string {
 		return codes[i].remedy
 	}
 	return ""
+}
+
+// RemedyIn is like Remedy, in the language of a BCP 47 tag such as "zh-CN".
+// There are remedies in Chinese; for any other language it returns Remedy.
+func (c Code) RemedyIn(language string) string {
+	primary, _, _ := strings.Cut(strings.ReplaceAll(language, "_", "-"), "-")
+	if i := c.row(); i >= 0 && strings.EqualFold(primary, "zh") {
+		return codes[i].chinese
+	}
+	return c.Remedy()
 }
 
 // In returns the number that the kits of p use for it, and whether they have one.

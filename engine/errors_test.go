@@ -6,6 +6,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -114,7 +116,40 @@ func TestCodeTexts(t *testing.T) {
 	}
 }
 
-// The advice is the vendor's: guides.md G26 to G28.
+// Every Code has a remedy in Chinese, which README.zh-CN.md prints beside its
+// number.
+func TestRemediesInChinese(t *testing.T) {
+	readme, err := os.ReadFile("../README.zh-CN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range engine.Codes() {
+		remedy := code.RemedyIn("zh-CN")
+		if !regexp.MustCompile(`\p{Han}`).MatchString(remedy) || !strings.HasSuffix(remedy, "。") {
+			t.Errorf("%d: the Chinese remedy is %q", int(code), remedy)
+		}
+		if row := fmt.Sprintf(`(?m)^\| %d .*\| %s \|$`, int(code), regexp.QuoteMeta(remedy)); !regexp.MustCompile(row).Match(readme) {
+			t.Errorf("README.zh-CN.md has no row with %d and %q", int(code), remedy)
+		}
+	}
+}
+
+func TestRemedyIn(t *testing.T) {
+	const english, chinese = "Call LogoutKit first.", "先调用 LogoutKit。"
+	for language, want := range map[string]string{
+		"zh": chinese, "zh-CN": chinese, "zh_TW": chinese, "ZH-Hans-CN": chinese,
+		"en": english, "de-DE": english, "": english, "zhx": english,
+	} {
+		if got := engine.ErrKitInUse.RemedyIn(language); got != want {
+			t.Errorf("RemedyIn(%q) is %q, want %q", language, got, want)
+		}
+	}
+	if got := engine.Code(1).RemedyIn("zh"); got != "" {
+		t.Errorf("the remedy of no Code is %q", got)
+	}
+}
+
+// The advice is the vendor's: docs/vendor/guides.md G26 to G28.
 func TestRemediesOfTheVendor(t *testing.T) {
 	for code, words := range map[engine.Code][]string{
 		engine.ErrIMNotLoggedIn:     {"Log IM in", "before the kit"},

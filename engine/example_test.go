@@ -91,6 +91,41 @@ func Example_autoDetect() {
 	// <nil> true
 }
 
+// The README shows each mode in three lines; here they run. Each snippet ignores
+// the error of New, which only bad arguments cause.
+func Example_modesInShort() {
+	ctx := context.Background()
+	alice := engine.IMAccount{Accid: "myAccid", Token: "myToken"}
+
+	func() {
+		cloud, kit := newCloud()
+		e, err := engine.New(cloud.Device(), "app1", &engine.Options{Mode: engine.AutoLogin})
+		err = e.LoginKit(ctx, kit)
+		fmt.Println(err, e.Status().State, e.Status().Accid)
+		e.Close()
+	}()
+	func() {
+		cloud, kit := newCloud()
+		e, err := engine.New(cloud.Device(), "app1", &engine.Options{Mode: engine.ReuseIM})
+		err = errors.Join(e.InitIM(ctx), e.LoginIM(ctx, alice), e.LoginKit(ctx, kit))
+		fmt.Println(err, e.Status().State, e.Status().Reused())
+		e.Close()
+	}()
+	func() {
+		cloud, kit := newCloud()
+		device := cloud.Device()
+		device.HostInit(ctx)
+		e, err := engine.New(device, "app1", nil)
+		err = errors.Join(device.HostLogin(ctx, alice), e.LoginKit(ctx, kit)) // your app's own IM client was first
+		fmt.Println(err, e.Status().State, e.Status().Reused())
+		e.Close()
+	}()
+	// Output:
+	// <nil> kit_logged_in myaccid
+	// <nil> kit_logged_in true
+	// <nil> kit_logged_in true
+}
+
 func ExampleEngine_Watch() {
 	ctx := context.Background()
 	cloud, kit := newCloud()

@@ -14,20 +14,20 @@ import (
 )
 
 // guides says what shows each numbered sentence of the vendor's guides
-// (testdata/guides.md): "package TestName" or "package TestName/subtest", where
+// (docs/vendor/guides.md): "package TestName" or "package TestName/subtest", where
 // the package is a folder; "README Section"; or "n/a" with the reason.
 var guides = map[string][]string{
 	"G01": {"engine TestScenarios/A2", "engine TestScenarios/B4"},
 	"G02": {"engine TestScenarios/C5", "engine TestScenarios/C8", "backends/mockim TestCreateKitAccount"},
 	"G03": {"engine TestScenarios/A2", "engine Example_autoLogin"},
 	"G04": {"engine TestScenarios/B7", "engine TestScenarios/M11"},
-	"G05": {"engine TestScenarios/A1", "README A host in each mode"},
-	"G06": {"README Before you start"},
-	"G07": {"README Before you start"},
+	"G05": {"engine TestScenarios/A1", "README The three modes"},
+	"G06": {"README The real thing"},
+	"G07": {"README The real thing"},
 	"G08": {"backends/mockim TestCreateKitAccount", "engine TestBadArguments"},
-	"G09": {"backends/mockim TestCreateKitAccount", "README Before you start"},
+	"G09": {"backends/mockim TestCreateKitAccount", "README The real thing"},
 	"G10": {"backends/mockim TestCreateKitAccount", "engine TestScenarios/A1"},
-	"G11": {"backends/mockim TestCreateKitAccount", "README Before you start"},
+	"G11": {"backends/mockim TestCreateKitAccount", "README The real thing"},
 	"G12": {"backends/hostim Example_web", "README Your own IM client"},
 	"G13": {"engine TestScenarios/B15", "backends/hostim Example_neroom"},
 	"G14": {"backends/hostim Example_web", "README Your own IM client"},
@@ -36,7 +36,7 @@ var guides = map[string][]string{
 	"G17": {"engine TestScenarios/B12", "backends/hostim Example_android"},
 	"G18": {"engine TestScenarios/A7", "engine TestScenarios/B5"},
 	"G19": {"engine TestScenarios/A1", "engine TestScenarios/N1"},
-	"G20": {"engine TestScenarios/A1", "engine TestScenarios/D6", "README A host in each mode"},
+	"G20": {"engine TestScenarios/A1", "engine TestScenarios/D6", "README The three modes"},
 	"G21": {"engine TestScenarios/A2"},
 	"G22": {"engine TestScenarios/A2"},
 	"G23": {"engine TestScenarios/D2"},
@@ -49,7 +49,7 @@ var guides = map[string][]string{
 }
 
 func TestGuides(t *testing.T) {
-	text, err := os.ReadFile("testdata/guides.md")
+	text, err := os.ReadFile("../docs/vendor/guides.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestGuides(t *testing.T) {
 		numbers = append(numbers, m[1])
 	}
 	if len(numbers) != 29 {
-		t.Errorf("got %d numbers in guides.md, want 29", len(numbers))
+		t.Errorf("got %d numbers in docs/vendor/guides.md, want 29", len(numbers))
 	}
 	for _, n := range numbers {
 		if len(guides[n]) == 0 {
