@@ -15,6 +15,7 @@ var (
 	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	fence     = regexp.MustCompile("(?ms)^```.*?^```")
 	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	address   = regexp.MustCompile(`https?://\S+`)
 	reference = regexp.MustCompile(`(?:[\w.-]+/)*[\w.-]+\.md\b(?:#[\w-]+)?`)
 )
 
@@ -54,7 +55,7 @@ func TestCitationsLeadSomewhere(t *testing.T) {
 			if !ok {
 				continue
 			}
-			for _, cited := range reference.FindAllString(comment, -1) {
+			for _, cited := range reference.FindAllString(address.ReplaceAllString(comment, ""), -1) {
 				checked++
 				target, anchor, _ := strings.Cut(cited, "#")
 				if !exists(target) {
@@ -70,7 +71,7 @@ func TestCitationsLeadSomewhere(t *testing.T) {
 }
 
 func cutComment(line string) (code, comment string, ok bool) {
-	for _, mark := range []string{"//", "# "} {
+	for _, mark := range []string{"// ", "# "} {
 		if code, comment, ok = strings.Cut(line, mark); ok {
 			return code, comment, true
 		}

@@ -22,7 +22,7 @@ kit_logged_in reused: true
 im_logged_in - the app's chat is still logged in
 `,
 	"README.zh-CN.md": `imreuse: LoginKit in uninitialized: IM reuse is on and the host has not logged IM in
-请先用绑定的 IM 账号登录 IM(Engine.LoginIM,或应用自己的 IM 客户端),再登录组件。
+请先用绑定的 IM 账号登录 IM（Engine.LoginIM，或应用自己的 IM 客户端），再登录组件。
 kit_logged_in true
 im_logged_in
 `,
