@@ -91,9 +91,9 @@ type IM struct {
 
 	mu      sync.Mutex
 	login   *login        // who is logged in; nil: nobody
-	call    *call         // the client's Login or Logout, until it is settled; nil: none
+	call    *call         // the client's function that is not settled; nil: none
 	opening chan struct{} // closed when the login that the host announced is decided; nil: none
-	unsure  bool          // a login that nobody holds may be there, because it could not be logged out
+	unsure  bool          // a login that nobody holds may be there, because it was not logged out
 }
 
 // A login is one that is there.
@@ -115,11 +115,6 @@ func mustDo(what string) error {
 	return fmt.Errorf("%w: the host must %s, its hostim.Client cannot", engine.ErrState, what)
 }
 
-// gaveUp is the error of an operation whose ctx ended while it waited for what.
-func gaveUp(ctx context.Context, what string) error {
-	return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
-}
-
 // InitIM implements engine.IM with Client.Init.
 func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if ctx.Err() != nil {
@@ -128,7 +123,12 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if im.client.Init == nil {
 		return nil
 	}
-	return im.client.Init(ctx, appKey)
+	if err := im.lockIdle(ctx); err != nil {
+		return err
+	}
+	c := im.beginLocked("", "the host's IM client to initialise")
+	im.mu.Unlock()
+	return im.run(ctx, c, func() { c.ask(func() error { return im.client.Init(ctx, appKey) }) })
 }
 
 // LoginIM implements engine.IM with Client.Login. It fails with
@@ -153,8 +153,12 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	c := im.beginLocked(strings.ToLower(a.Accid), "the host's IM client to log in")
 	c.appKey = a.AppKey
 	im.mu.Unlock()
-	go im.attempt(ctx, c, a, n)
-	return im.wait(ctx, c)
+	return im.run(ctx, c, func() {
+		c.ask(func() error { return im.client.Login(ctx, a) })
+		if im.decide(ctx, c, n) {
+			im.undo(ctx)
+		}
+	})
 }
 
 // LogoutIM implements engine.IM with Client.Logout, which it does not call if
@@ -189,7 +193,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 			break
 		}
 		im.mu.Unlock()
-		if err := waitOpening(ctx, opening); err != nil {
+		if err := await(ctx, opening, "the host's IM login that is in flight"); err != nil {
 			return engine.IMAccount{}, err
 		}
 	}
@@ -216,21 +220,28 @@ func (im *IM) Close() error {
 	if im.awaited() {
 		return nil
 	}
-	if err := im.lockIdle(ctx); err != nil {
-		return err
-	}
-	if !im.unsure || im.login != nil || im.opening != nil {
+	err := im.lockReady(ctx)
+	if err == nil {
 		im.mu.Unlock()
-		return nil
 	}
-	return im.logoutLocked(ctx)
+	return err
 }
 
-// awaited reports whether a call is in flight that its caller still waits for.
+// awaited reports whether the call in flight has a caller who waits for it.
 func (im *IM) awaited() bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	return im.call != nil && !im.call.left
+}
+
+// await waits for c to be closed, or fails when ctx ends first.
+func await(ctx context.Context, c <-chan struct{}, what string) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
+	}
 }
 
 // lockIdle locks mu once no call of the client is in flight. If it fails, mu is
@@ -243,10 +254,8 @@ func (im *IM) lockIdle(ctx context.Context) error {
 			return nil
 		}
 		im.mu.Unlock()
-		select {
-		case <-c.settled:
-		case <-ctx.Done():
-			return gaveUp(ctx, c.what)
+		if err := await(ctx, c.settled, c.what); err != nil {
+			return err
 		}
 	}
 }
@@ -254,57 +263,16 @@ func (im *IM) lockIdle(ctx context.Context) error {
 // lockReady locks mu once it is clear who is logged in: the client is idle, and
 // no login is left that nobody holds.
 func (im *IM) lockReady(ctx context.Context) error {
-	for {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	for ctx.Err() == nil {
 		if err := im.lockIdle(ctx); err != nil {
 			return err
 		}
-		if !im.unsure || im.login != nil || im.opening != nil {
+		if !im.unsure || im.hostsLocked() {
 			return nil
 		}
 		if err := im.logoutLocked(ctx); err != nil {
 			return err
 		}
 	}
-}
-
-func waitOpening(ctx context.Context, opening <-chan struct{}) error {
-	select {
-	case <-opening:
-		return nil
-	case <-ctx.Done():
-		return gaveUp(ctx, "the host's IM login that is in flight")
-	}
-}
-
-// logoutLocked calls Client.Logout, and waits for it within ctx. It unlocks mu.
-func (im *IM) logoutLocked(ctx context.Context) error {
-	l := im.login
-	if im.client.Logout == nil {
-		defer im.mu.Unlock()
-		if l != nil && l.mine {
-			im.login, im.unsure = nil, true // so that the next login fails with this error too
-		}
-		return mustDo("log IM out")
-	}
-	c := im.beginLocked("", "the host's IM client to log out")
-	c.decided, c.last = true, in
-	if l != nil {
-		c.accid = l.accid
-	}
-	im.login = nil
-	im.landLocked()
-	im.mu.Unlock()
-	go func() {
-		defer im.finish(c)
-		c.panicked, c.err = im.logout(ctx)
-		if l != nil && len(l.notify) > 1 { // the one that asked knows, and ignores it
-			im.mu.Lock()
-			defer im.mu.Unlock()
-			l.lose(engine.ErrIMLoggedOut)
-		}
-	}()
-	return im.wait(ctx, c)
+	return context.Cause(ctx)
 }

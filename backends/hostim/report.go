@@ -18,9 +18,9 @@ func (im *IM) LoggingIn() {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	switch c := im.call; {
-	case im.login != nil || im.opening != nil:
-	case c != nil && (c.last == nothing || c.last == lost && !c.came && !c.decided):
-		c.last = announced
+	case im.hostsLocked():
+	case c != nil && c.accid != "" && !c.announced:
+		c.announced, c.loss = true, nil
 	default:
 		im.opening = make(chan struct{})
 	}
@@ -37,26 +37,20 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 	}
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	about := im.aboutCallLocked(accid)
-	if l := im.login; l == nil || l.accid != accid {
-		im.endLocked(engine.ErrIMLoggedOut)
-		if !about {
-			im.login = &login{appKey: a.AppKey, accid: accid}
-			im.unsure = false
-		}
+	defer im.landLocked()
+	l, c := im.login, im.call
+	if l != nil && l.accid == accid {
+		return
 	}
-	if c := im.call; about && c.last != in {
-		c.last, c.came, c.offline = in, true, false
+	// While a logout is in flight, an announced login is the host's.
+	about := c != nil && c.accid == accid && !(c.undoing && im.hostsLocked())
+	im.endLocked(engine.ErrIMLoggedOut)
+	if about {
+		c.in, c.loss, c.offline = true, nil, false
+		return
 	}
-	im.landLocked()
-}
-
-// aboutCallLocked reports whether a login of accid is the one that the call in
-// flight is about. Once Client.Login has returned, it is a new one if LoggedOut
-// was reported of the logout, or the host has logged in or announced a login.
-func (im *IM) aboutCallLocked(accid string) bool {
-	c := im.call
-	return c != nil && c.accid == accid && !(c.decided && (c.out || im.login != nil || im.opening != nil))
+	im.login = &login{appKey: a.AppKey, accid: accid}
+	im.unsure = false
 }
 
 // LoggedOut reports that nobody is logged in any more, or that a login which
@@ -68,9 +62,9 @@ func (im *IM) aboutCallLocked(accid string) bool {
 func (im *IM) LoggedOut(cause error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	asked := cause == nil || im.opening == nil // else it is the announced login that failed
-	if c := im.call; c != nil && c.decided && !c.out && im.login == nil && asked {
-		c.out = true
+	asked := cause == nil || im.opening == nil // else the announced login has failed
+	if c := im.call; c != nil && c.undoing && c.accid != "" && im.login == nil && asked {
+		c.accid = "" // it is logged out; what comes now is a new login
 		return
 	}
 	if cause == nil {
@@ -101,10 +95,10 @@ func (im *IM) endLocked(cause error) {
 		im.login = nil
 		l.lose(cause)
 	} else if c := im.call; c != nil {
-		if c.last != lost {
+		c.in, c.announced = false, c.announced && c.in // an SDK that tries again announces it again
+		if c.loss == nil {
 			c.loss = cause
 		}
-		c.last = lost
 	}
 }
 

@@ -1,0 +1,189 @@
+package hostim
+
+import (
+	"context"
+	"errors"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A call is one call of the client for an engine, on a goroutine of its own,
+// until it is settled. IM.mu guards it; err and panicked no longer change once
+// settled is closed.
+type call struct {
+	accid, appKey string        // the login that reports are taken to be about; "": none
+	what          string        // what somebody who waits for it waits for
+	settled       chan struct{} // closed when it is over
+	err           error         // for its caller
+	panicked      any
+	left          bool // its caller gave up
+	undoing       bool // it logs out
+
+	// What was reported about the login.
+	announced bool
+	in        bool
+	loss      error // nil: it was not lost, or came back
+	offline   bool
+}
+
+// errExited is the outcome until there is another one: it stays if the client
+// calls runtime.Goexit.
+var errExited = errors.New("the host's IM client ended the goroutine that called it")
+
+func (im *IM) beginLocked(accid, what string) *call {
+	im.call = &call{accid: accid, what: what, settled: make(chan struct{}), err: errExited}
+	return im.call
+}
+
+// run calls f on a goroutine that settles c, and waits for that within ctx.
+func (im *IM) run(ctx context.Context, c *call, f func()) error {
+	go func() {
+		defer im.finish(c)
+		f()
+	}()
+	if err := await(ctx, c.settled, c.what); err != nil && im.leave(c) {
+		return err
+	}
+	<-c.settled
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	return c.err
+}
+
+// ask calls a function of the client.
+func (c *call) ask(f func() error) {
+	defer func() {
+		if c.panicked = recover(); c.panicked != nil {
+			c.err = nil // what it did is not known, and is undone
+		}
+	}()
+	c.err = f()
+}
+
+// leave gives up c, and reports whether it was still unsettled.
+func (im *IM) leave(c *call) bool {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	c.left = im.call == c
+	return c.left
+}
+
+// finish settles c. It closes settled last, without mu: whoever waits may then
+// look at the IM in any way, as fmt does.
+func (im *IM) finish(c *call) {
+	im.mu.Lock()
+	if im.call == c {
+		im.call = nil
+		if c.err == errExited {
+			im.unsure = im.login == nil
+		}
+	}
+	im.mu.Unlock()
+	close(c.settled)
+}
+
+// decide takes the outcome of Client.Login, and reports whether a login that
+// nobody wants may be there. If not, c is settled.
+func (im *IM) decide(ctx context.Context, c *call, n engine.Notify) (unwanted bool) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	c.undoing = true
+	switch {
+	case c.panicked != nil:
+		return true
+	case errors.Is(c.err, engine.ErrIMInUse):
+		im.leaveToHostLocked(c)
+	case c.err != nil:
+		if unwanted = c.in || isCtxErr(ctx, c.err); unwanted {
+			return true
+		}
+	case ctx.Err() != nil:
+		c.err = context.Cause(ctx)
+		return true
+	case c.loss != nil:
+		c.err = c.loss
+		return true
+	default:
+		im.login = &login{appKey: c.appKey, accid: c.accid, mine: true, offline: c.offline, notify: []engine.Notify{n}}
+		im.landLocked() // the SDK reconnected meanwhile
+		if c.offline && n.Link != nil {
+			n.Link(false)
+		}
+	}
+	im.call = nil
+	return false
+}
+
+// isCtxErr reports whether err may say no more than that ctx ended.
+func isCtxErr(ctx context.Context, err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+}
+
+// leaveToHostLocked makes the reports about c the host's: its login was first.
+func (im *IM) leaveToHostLocked(c *call) {
+	switch {
+	case im.hostsLocked():
+	case c.in:
+		im.login = &login{appKey: c.appKey, accid: c.accid, offline: c.offline}
+	case c.announced && c.loss == nil:
+		im.opening = make(chan struct{})
+	}
+}
+
+// hostsLocked reports whether a login is there, or the host has announced one.
+func (im *IM) hostsLocked() bool { return im.login != nil || im.opening != nil }
+
+// undo logs out a login that nobody wants, unless the host has one, announced
+// or there: the SDK holds one account.
+func (im *IM) undo(ctx context.Context) {
+	im.mu.Lock()
+	hosts := im.hostsLocked()
+	im.unsure = im.login == nil
+	im.mu.Unlock()
+	if !hosts {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		im.logout(ctx, new(call))
+	}
+}
+
+// logoutLocked calls Client.Logout, and waits for it within ctx. It unlocks mu.
+func (im *IM) logoutLocked(ctx context.Context) error {
+	l := im.login
+	if im.client.Logout == nil && l != nil && !l.mine {
+		im.mu.Unlock()
+		return mustDo("log IM out")
+	}
+	c := im.beginLocked("", "the host's IM client to log out")
+	c.undoing, c.announced = true, true
+	if l != nil {
+		c.accid = l.accid
+	}
+	im.login = nil
+	im.landLocked()
+	im.mu.Unlock()
+	return im.run(ctx, c, func() {
+		im.logout(ctx, c)
+		if l != nil && len(l.notify) > 1 { // the one that asked knows, and ignores it
+			im.mu.Lock()
+			defer im.mu.Unlock()
+			l.lose(engine.ErrIMLoggedOut)
+		}
+	})
+}
+
+// logout asks Client.Logout for c. If that fails, a login that nobody wants may
+// still be there, and the next operation tries again.
+func (im *IM) logout(ctx context.Context, c *call) {
+	c.ask(func() error {
+		if im.client.Logout == nil {
+			return mustDo("log IM out")
+		}
+		return im.client.Logout(ctx)
+	})
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.unsure = im.login == nil && (c.err != nil || c.panicked != nil)
+}
