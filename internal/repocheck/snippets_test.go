@@ -1,3 +1,5 @@
+//lint:file-ignore SA4006 the README leaves out some error handling
+
 package repocheck
 
 import (
