@@ -1,4 +1,4 @@
-package engine_test
+package proof_test
 
 import (
 	"context"
@@ -224,10 +224,8 @@ func (w *hookWorld) hostLogsIn() {
 func (w *hookWorld) settled() {
 	w.t.Helper()
 	synctest.Wait()
-	if busy := w.e.Busy(); busy != "" {
-		w.t.Errorf("at rest, but %s", busy)
-	}
 	s, on := w.e.Status(), w.device.LoggedIn()
+	w.holdsNothing(s)
 	checkStatus(w.t, s)
 	switch {
 	case s.State >= imLoggedIn && s.Accid != on:
@@ -296,8 +294,25 @@ func (w *hookWorld) ends() {
 	if on := w.device.LoggedIn(); on != "" && !adopted {
 		w.t.Errorf("%q is logged in to IM after Close", on)
 	}
-	if busy := w.e.Busy(); busy != "" {
-		w.t.Errorf("closed, but %s", busy)
+	w.b.pause(true)
+	if err := w.e.LogoutKit(w.t.Context()); !errors.Is(err, engine.ErrClosed) {
+		w.t.Errorf("closed, but LogoutKit: %v", err)
+	}
+}
+
+// holdsNothing checks that the engine is free for the next operation, and has
+// no loss left to apply. The operation that it tries has a ctx that has ended,
+// so it does nothing else.
+func (w *hookWorld) holdsNothing(s engine.Status) {
+	w.t.Helper()
+	ctx, cancel := context.WithDeadline(w.t.Context(), time.Now())
+	defer cancel()
+	err := w.e.InitIM(ctx)
+	if !errors.Is(err, engine.ErrClosed) && (err == nil || !strings.Contains(err.Error(), "before the operation began")) {
+		w.t.Errorf("at rest, but an operation that does nothing: %v", err)
+	}
+	if now := w.e.Status(); now != s {
+		w.t.Errorf("at rest, but %+v became %+v", s, now)
 	}
 }
 

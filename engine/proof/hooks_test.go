@@ -1,4 +1,4 @@
-package engine_test
+package proof_test
 
 import (
 	"context"
@@ -90,15 +90,6 @@ var hookScenarios = []hookScenario{
 		w.on["kit_lost"] = func() { w.cloud.Kick(imAccount.Accid, engine.KickedByServer) }
 		w.call(w.loginKit)
 		clear(w.on)
-	}},
-	{"loss before a login", engine.AutoLogin, func(w *hookWorld) {
-		w.call(w.loginKit)
-		release := w.e.Hold()
-		w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired)
-		login := w.begin(context.Background(), w.loginKit)
-		release()
-		_ = login.wait()
-		w.call(w.e.LogoutKit)
 	}},
 	{"logout ends a login", engine.AutoLogin, func(w *hookWorld) {
 		release := w.device.Block("LoginIM")

@@ -1,4 +1,4 @@
-package engine_test
+package proof_test
 
 import (
 	"errors"
@@ -159,10 +159,5 @@ func (s rapidStatus) leadsTo(next rapidStatus) bool {
 	if next.Floor > next.State || (next.Accid != "") != (next.State >= imLoggedIn) || (next.UserUUID != "") != (next.State == kitLoggedIn) {
 		return false
 	}
-	return next.Seq == s.Seq+1 && slices.ContainsFunc(matrix, func(row struct {
-		trigger engine.Trigger
-		to      [4]engine.State
-	}) bool {
-		return row.trigger == next.Via && row.to[s.State] == next.State
-	})
+	return next.Seq == s.Seq+1 && modelEdges()[engine.Transition{Trigger: next.Via, From: s.State, To: next.State}]
 }

@@ -1,4 +1,4 @@
-package engine_test
+package proof_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package engine_test
+package proof_test
 
 import (
 	"context"
@@ -177,7 +177,7 @@ func (o *watchOrder) check(now engine.Status) {
 	}
 }
 
-// checkPair checks one published change: an edge of the matrix, or the link.
+// checkPair checks one published change: an edge of the machine, or the link.
 func checkPair(t *testing.T, from, to engine.Status) {
 	if to.Seq != from.Seq+1 {
 		t.Errorf("a gap: %+v, then %+v", from, to)
@@ -190,10 +190,7 @@ func checkPair(t *testing.T, from, to engine.Status) {
 		}
 		return
 	}
-	edge := false
-	for _, row := range matrix {
-		edge = edge || row.trigger == to.Via && row.to[from.State] == to.State
-	}
+	edge := modelEdges()[engine.Transition{Trigger: to.Via, From: from.State, To: to.State}]
 	lost := to.Via == engine.TriggerIMLost || to.Via == engine.TriggerKitLost
 	stepDown := to.Via == engine.TriggerLogoutKit || to.Via == engine.TriggerLogoutIM
 	if !edge || lost && to.Cause == nil || !lost && !stepDown && to.Cause != nil {
