@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 )
 
+// This file has what the engine calls: the Backend, the accounts that it gets,
+// and the Notify by which it reports what happens to a login later.
+
 // An IMAccount is an account of the IM service.
 //
 // It prints as its accid, never with the token: as a value, behind a pointer,

@@ -7,77 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// An operation is one call of a host that has, or waits for, its turn.
-type operation struct {
-	e      *Engine
-	name   string
-	began  State  // what it found
-	failed string // the call of the backend that failed
-
-	top    State // the rung that it climbs to, or that it takes away
-	own    guard
-	guard  *guard                  // own, or that of the operation that this one is part of
-	ctx    context.Context         // the guard, or a child of it
-	cancel context.CancelCauseFunc // of an operation that climbs
-
-	holds   bool      // op is its own
-	asked   *login    // the login that the backend is asked for; nil: none
-	secrets [3]string // the tokens that it knows
-}
-
-// call makes one call of the backend, with Trace around it.
-func (o *operation) call(ctx context.Context, name string, f func(context.Context) error) error {
-	if o.e.trace == nil {
-		return o.ask(ctx, name, f)
-	}
-	ctx, done := o.guard.trace(o.e.trace, ctx, name)
-	err := o.ask(ctx, name, f)
-	o.guard.traced(done, err)
-	return err
-}
-
-// over returns why the operation must not go on: its caller gave up, a logout
-// interrupts it, or the login under it was lost. waitedFor is what its caller
-// waited for.
-func (o *operation) over(waitedFor string) error {
-	if err := o.ctx.Err(); err != nil {
-		return whyOver(err, context.Cause(o.ctx), waitedFor)
-	}
-	return nil
-}
-
-// try makes a call of the operation's own, within its ctx, unless it is over.
-func (o *operation) try(name string, f func(context.Context) error) error {
-	if over := o.over(waits[name]); over != nil {
-		return over
-	}
-	return o.call(o.ctx, name, f)
-}
-
-// outcome returns why the operation was cut short in that call, if it was. That
-// takes precedence over err, the backend's own error.
-func (o *operation) outcome(name string, err error) error {
-	if over := o.over(waits[name]); over != nil {
-		o.failed = name
-		return over
-	}
-	return err
-}
-
-// rise takes the edge of t. What the host asked for, or was found, is its own
-// rung, and becomes the floor.
-func (o *operation) rise(t Trigger, host bool, set func(*Status)) error {
-	return o.take(t, nil, func(s *Status) {
-		if host {
-			s.Floor = s.State
-		}
-		if set != nil {
-			set(s)
-		}
-	})
-}
-
-func (o *operation) host() bool { return o.top < KitLoggedIn }
+// This file has the steps up: find the host's IM login, initialise IM, log in
+// IM, log in the kit. A step takes its edge after the backend has succeeded.
 
 // adopt takes over the IM login that the host made behind the engine's back, if
 // there is one. Above IMInitialized the engine knows of it already.
@@ -143,47 +74,9 @@ func (o *operation) openIM(l *login, host bool) error {
 	})
 }
 
-func (o *operation) loginKit(a KitAccount, anonymous bool) error {
-	l := &login{lost: TriggerKitLost, phase: opening}
-	b := o.e.backend
-	err := o.try("LoginKit", func(ctx context.Context) error {
-		o.asked = l
-		return b.LoginKit(ctx, a, o.e.notify(l))
-	})
-	if over := o.outcome("LoginKit", err); over != nil {
-		return o.abandon(l, err, over, logoutKit)
-	}
-	o.asked = nil
-	return o.rise(TriggerLoginKit, false, func(s *Status) {
-		l.phase = open
-		o.e.kit = l
-		s.UserUUID, s.Anonymous = fold(a.UserUUID), anonymous
-	})
-}
-
-// abandon gives up a login attempt because of why; err is what the backend
-// returned for it. A success that comes too late is undone, and so is a fault:
-// nobody can know what that did. There is nothing to undo for a login that was
-// already lost, and logging out could end someone else's newer login.
-func (o *operation) abandon(l *login, err, why error, s stepDown) error {
-	if lost := o.e.end(l); !lost && (err == nil || faulty(err)) {
-		var b bound
-		defer b.end()
-		why = withUndo(why, o.step(&b, s))
-	}
-	o.asked = nil
-	return why
-}
-
-func withUndo(why, undo error) error {
-	if undo == nil {
-		return why
-	}
-	return fmt.Errorf("%w; undoing it: %v", why, undo) // whose Code is not this failure's
-}
-
-// login does what a kit login does once it is clear that there is none yet.
-func (o *operation) login(a KitAccount, reuse, anonymous bool) error {
+// climbToKit takes the rungs that are missing below the kit, and then logs the
+// kit in as a.
+func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
 	e := o.e
 	if s := e.Status(); reuse && e.requireOnline && !s.Online {
 		return fmt.Errorf("%w: it is logged in as %s, but its link is down", ErrIMNotLoggedIn, s.Accid)
@@ -237,3 +130,50 @@ func (e *Engine) appKeyOf(a IMAccount) string {
 	}
 	return a.AppKey
 }
+
+func (o *operation) loginKit(a KitAccount, anonymous bool) error {
+	l := &login{lost: TriggerKitLost, phase: opening}
+	b := o.e.backend
+	err := o.try("LoginKit", func(ctx context.Context) error {
+		o.asked = l
+		return b.LoginKit(ctx, a, o.e.notify(l))
+	})
+	if over := o.outcome("LoginKit", err); over != nil {
+		return o.abandon(l, err, over, logoutKit)
+	}
+	o.asked = nil
+	return o.rise(TriggerLoginKit, false, func(s *Status) {
+		l.phase = open
+		o.e.kit = l
+		s.UserUUID, s.Anonymous = fold(a.UserUUID), anonymous
+	})
+}
+
+// abandon gives up a login attempt because of why; err is what the backend
+// returned for it. A success that comes too late is undone, and so is a fault:
+// nobody can know what that did. There is nothing to undo for a login that was
+// already lost, and logging out could end someone else's newer login.
+func (o *operation) abandon(l *login, err, why error, s stepDown) error {
+	if lost := o.e.end(l); !lost && (err == nil || faulty(err)) {
+		var b bound
+		defer b.end()
+		why = withUndo(why, o.step(&b, s))
+	}
+	o.asked = nil
+	return why
+}
+
+// rise takes the edge of t. What the host asked for, or was found, is its own
+// rung, and becomes the floor.
+func (o *operation) rise(t Trigger, host bool, set func(*Status)) error {
+	return o.take(t, nil, func(s *Status) {
+		if host {
+			s.Floor = s.State
+		}
+		if set != nil {
+			set(s)
+		}
+	})
+}
+
+func (o *operation) host() bool { return o.top < KitLoggedIn }

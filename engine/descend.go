@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// This file has the steps down: log out the kit, log out IM. A step down takes
+// effect whatever the backend says, and no caller's ctx can end it.
+
 // A stepDown is a call of the backend that logs out.
 type stepDown struct {
 	name string

@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 )
 
+// This file has what a host calls: New and the operations, each with the
+// conditions that it checks before it takes a step.
+
 // Options are what a host may choose. The zero value is useful.
 type Options struct {
 	Mode   Mode         // who logs IM in; AutoDetect
@@ -208,7 +211,7 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 		if err != nil {
 			return err
 		}
-		return o.login(a, reuse, false)
+		return o.climbToKit(a, reuse, false)
 	})
 }
 
@@ -243,7 +246,7 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 		if a.UserUUID == "" {
 			return fmt.Errorf("%w: the kit server made a temporary account without a userUuid", ErrUnavailable)
 		}
-		return o.login(a, false, true)
+		return o.climbToKit(a, false, true)
 	})
 }
 

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// This file has every error that the engine makes: the Codes with their numbers,
+// texts and remedies in one table, and the types that carry more than a Code.
+
 // A Code is a kind of failure that a host may want to tell apart. It is an
 // error itself, like syscall.Errno: errors.Is(err, ErrIMNotLoggedIn), or
 // [CodeOf]. Codes are never renumbered.

@@ -10,6 +10,9 @@ import (
 	"unicode"
 )
 
+// This file calls the backend. Whatever the backend does, even if it panics,
+// becomes an error, and the text of that error shows no token.
+
 // A backendFault is the error of a call that the backend did not end properly:
 // it panicked, or returned an error whose methods panic. Nobody can know what
 // the call did. A backendFault has no Code: all that is known is that the

@@ -2,6 +2,11 @@ package engine
 
 import "context"
 
+// This file follows a login from the call that makes it to its end, above all
+// to its loss, the end that nobody asked for. A loss can be reported at any
+// moment. The running operation applies it; if there is none, a short goroutine
+// does.
+
 // A login is one IM or kit login, from the call that makes it to its end. What
 // a Notify reports goes to the one login that it was made for, so a late report
 // about an old login cannot touch a newer one.
@@ -86,14 +91,6 @@ func (e *Engine) applyLosses() {
 	o := e.newOperation(context.Background(), "release", Uninitialized)
 	_ = o.hold(func() error { return nil }, o.toFloor)
 	o.report()
-}
-
-// end ends an operation whose login was lost; nil: there is none. It is called
-// without mu, as interrupt is.
-func (o *operation) end(cause error) {
-	if o != nil {
-		o.cancel(cause)
-	}
 }
 
 // asCause makes the cause of a loss fit for Status, which is compared with ==.

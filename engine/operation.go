@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+)
+
+// This file runs an operation, one call of the host: it waits for its turn
+// (turn.go), steps up (climb.go) or down (descend.go), and if a step up fails it
+// undoes what it did.
+
+// An operation is one call of a host that has, or waits for, its turn.
+type operation struct {
+	e      *Engine
+	name   string
+	began  State  // what it found
+	failed string // the call of the backend that failed
+
+	top    State // the rung that it climbs to, or that it takes away
+	own    guard
+	guard  *guard                  // own, or that of the operation that this one is part of
+	ctx    context.Context         // the guard, or a child of it
+	cancel context.CancelCauseFunc // of an operation that climbs
+
+	holds   bool      // op is its own
+	asked   *login    // the login that the backend is asked for; nil: none
+	secrets [3]string // the tokens that it knows
+}
+
+// newOperation makes an operation; a nil ctx counts as none.
+func (e *Engine) newOperation(ctx context.Context, name string, top State) *operation {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	o := &operation{e: e, name: name, top: top, began: e.state()}
+	o.own.host = ctx
+	o.guard = &o.own
+	o.ctx = o.guard
+	return o
+}
+
+// start runs f, or fails if an argument is bad. The panic of a hook comes last.
+func (o *operation) start(bad error, f func() error) error {
+	var err error
+	if bad != nil {
+		err = o.result(bad)
+	} else {
+		err = f()
+	}
+	o.guard.raise()
+	return err
+}
+
+func checkCtx(ctx context.Context) error {
+	if ctx == nil {
+		return argument("ctx is nil")
+	}
+	return nil
+}
+
+// climb runs an operation that climbs to the rung top. token is the one that
+// the host gave it; bad is what is wrong with its account.
+func (e *Engine) climb(ctx context.Context, name string, top State, token string, bad error, run func(*operation) error) error {
+	if err := checkCtx(ctx); err != nil {
+		bad = err
+	}
+	o := e.newOperation(ctx, name, top)
+	o.keepSecret(token)
+	return o.start(bad, func() error { return o.climb(run) })
+}
+
+func (o *operation) climb(run func(*operation) error) error {
+	o.ctx, o.cancel = context.WithCancelCause(o.guard)
+	defer o.cancel(nil)
+	if !o.e.enlist(o) {
+		return o.result(ErrClosed)
+	}
+	defer o.e.delist(o)
+	if err := o.acquire(); err != nil {
+		return o.result(err)
+	}
+	return o.hold(func() error {
+		err := o.begin()
+		if err == nil {
+			err = run(o)
+		}
+		if err == nil || o.began == KitLoggedIn {
+			return o.result(err)
+		}
+		return o.undo(err)
+	}, o.toFloor)
+}
+
+// logout runs an operation that descends. Logins that climb to the rung top or
+// above it are ended first, those that only wait for their turn too.
+func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
+	o := e.newOperation(ctx, name, top)
+	return o.start(checkCtx(ctx), func() error { return o.logout(to) })
+}
+
+func (o *operation) logout(to func() State) error {
+	if err := o.acquireToDescend(); err != nil {
+		return o.result(err)
+	}
+	return o.hold(func() error {
+		if o.e.isClosed() {
+			return o.result(ErrClosed)
+		}
+		err := o.settle()
+		if err == nil {
+			o.began = o.e.state()
+			err = o.descend(to(), nil)
+		}
+		return o.result(err)
+	}, func() { _ = o.descend(to(), nil) })
+}
+
+// hold runs f while o holds op, and then gives op back. If f does not return,
+// because a hook or the backend has called runtime.Goexit, putInOrder does
+// what is left to do, and calls no hook.
+func (o *operation) hold(f func() error, putInOrder func()) error {
+	o.holds = true
+	defer func() {
+		if o.holds {
+			o.unwind(putInOrder)
+		}
+	}()
+	err := f()
+	o.release()
+	return err
+}
+
+func (o *operation) unwind(putInOrder func()) {
+	defer func() {
+		if o.holds { // the backend does it again
+			o.giveBack()
+		}
+	}()
+	o.guard.mute = true
+	putInOrder()
+	o.release()
+}
+
+// try makes a call of the operation's own, within its ctx, unless it is over.
+func (o *operation) try(name string, f func(context.Context) error) error {
+	if over := o.over(waits[name]); over != nil {
+		return over
+	}
+	return o.call(o.ctx, name, f)
+}
+
+// call makes one call of the backend, with Trace around it.
+func (o *operation) call(ctx context.Context, name string, f func(context.Context) error) error {
+	if o.e.trace == nil {
+		return o.ask(ctx, name, f)
+	}
+	ctx, done := o.guard.trace(o.e.trace, ctx, name)
+	err := o.ask(ctx, name, f)
+	o.guard.traced(done, err)
+	return err
+}
+
+// over returns why the operation must not go on: its caller gave up, a logout
+// interrupts it, or the login under it was lost. waitedFor is what its caller
+// waited for.
+func (o *operation) over(waitedFor string) error {
+	if err := o.ctx.Err(); err != nil {
+		return whyOver(err, context.Cause(o.ctx), waitedFor)
+	}
+	return nil
+}
+
+// outcome returns why the operation was cut short in that call, if it was. That
+// takes precedence over err, the backend's own error.
+func (o *operation) outcome(name string, err error) error {
+	if over := o.over(waits[name]); over != nil {
+		o.failed = name
+		return over
+	}
+	return err
+}
+
+// undo descends to the floor after the operation failed.
+func (o *operation) undo(err error) error {
+	failure := o.failure(err)
+	if undone := o.descend(o.e.Status().Floor, failure); undone != nil {
+		failure = o.failure(withUndo(err, undone))
+	}
+	o.warn(failure)
+	return failure
+}
+
+// toFloor undoes whatever the operation did, also in the backend's call that it
+// was in.
+func (o *operation) toFloor() {
+	if l := o.asked; l != nil && !o.e.end(l) && !l.adopted {
+		undo := logoutIM
+		if l.lost == TriggerKitLost {
+			undo = logoutKit
+		}
+		var b bound
+		defer b.end()
+		_ = o.step(&b, undo)
+	}
+	_ = o.descend(o.e.Status().Floor, nil)
+}
+
+func withUndo(why, undo error) error {
+	if undo == nil {
+		return why
+	}
+	return fmt.Errorf("%w; undoing it: %v", why, undo) // whose Code is not this failure's
+}
+
+// result is what the host gets: nil, or an *Error, which is logged.
+func (o *operation) result(err error) error {
+	if err == nil {
+		return nil
+	}
+	failure := o.failure(err)
+	o.warn(failure)
+	return failure
+}
+
+func (o *operation) failure(err error) *Error {
+	return &Error{Op: o.name, State: o.began, Call: o.failed, Err: err}
+}
+
+func (o *operation) warn(err *Error) { o.guard.failure(o.ctx, o.e.log, err) }
