@@ -103,14 +103,19 @@ func (f adoptingFake) AdoptIM(context.Context, engine.Notify) (engine.IMAccount,
 	return engine.IMAccount{}, f.call("AdoptIM")
 }
 
-// open makes an engine over b that ends with the test.
+// open makes an engine over b that ends with the test, and must be at rest then.
 func open(t testing.TB, b engine.Backend, o *engine.Options) *engine.Engine {
 	t.Helper()
 	e, err := engine.New(b, appKey, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.Close() })
+	t.Cleanup(func() {
+		e.Close()
+		if busy := e.Busy(); busy != "" {
+			t.Errorf("closed, but %s", busy)
+		}
+	})
 	return e
 }
 

@@ -120,6 +120,56 @@ func TestLayoutImports(t *testing.T) {
 	}
 }
 
+// Each kind of test has its room. The proofs are in proof/, which holds nothing
+// but tests of the engine from outside; a test here that is part of package
+// engine says so in its name.
+func TestLayoutTests(t *testing.T) {
+	names, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proofs, err := filepath.Glob("proof/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) == 0 || len(proofs) == 0 {
+		t.Fatalf("%d tests and %d proofs, want some of each", len(names), len(proofs))
+	}
+	for _, name := range slices.Concat(names, proofs) {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside := name == "export_test.go" || strings.HasSuffix(name, "_internal_test.go")
+		proof := filepath.Dir(name) == "proof"
+		want := either(proof, "proof_test", either(inside, "engine", "engine_test"))
+		if got := file.Name.Name; got != want || !strings.HasSuffix(name, "_test.go") {
+			t.Errorf("%s is of package %s, want a test of package %s", name, got, want)
+		}
+		if what := proves(t, file); what != "" && !proof {
+			t.Errorf("%s has %s, which belongs in proof/", name, what)
+		}
+	}
+}
+
+// proves returns what makes a file a proof; "" if it is none.
+func proves(t *testing.T, file *ast.File) string {
+	for _, s := range file.Imports {
+		if path := importPath(t, s); path == "pgregory.net/rapid" {
+			return path
+		}
+	}
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		for _, prefix := range []string{"Fuzz", "TestModel", "TestRapid", "TestHook"} {
+			if ok && strings.HasPrefix(f.Name.Name, prefix) {
+				return f.Name.Name
+			}
+		}
+	}
+	return ""
+}
+
 func importPath(t *testing.T, s *ast.ImportSpec) string {
 	t.Helper()
 	path, err := strconv.Unquote(s.Path.Value)
