@@ -45,24 +45,6 @@ func TestAppKeyOfAdoptedLogin(t *testing.T) {
 	}
 }
 
-// The Code is the operation's, not that of undoing it.
-func TestFailingUndoKeepsTheCode(t *testing.T) {
-	b := newFake()
-	b.on = func(call string) error {
-		switch call {
-		case "LoginKit":
-			panic("broken")
-		case "LogoutIM":
-			return engine.ErrKicked
-		}
-		return nil
-	}
-	err := open(t, b, nil).LoginKit(t.Context(), kitAccount)
-	if err == nil || engine.CodeOf(err) != 0 {
-		t.Errorf("got %v with code %d, want none", err, int(engine.CodeOf(err)))
-	}
-}
-
 // A climb that is over does not begin another call.
 func TestNoCallAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -93,21 +75,6 @@ func (f onLine) Handle(_ context.Context, r slog.Record) error {
 }
 func (f onLine) WithAttrs([]slog.Attr) slog.Handler { return f }
 func (f onLine) WithGroup(string) slog.Handler      { return f }
-
-// A Trace that panics costs the login nothing; its caller gets the panic.
-func TestTracePanics(t *testing.T) {
-	b := newFake()
-	e := open(t, b, &engine.Options{Trace: func(ctx context.Context, call string) (context.Context, func(error)) {
-		if call == "LoginKit" {
-			panic("broken")
-		}
-		return ctx, nil
-	}})
-	wantPanic(t, func() { _ = e.LoginKit(t.Context(), kitAccount) })
-	if s := e.Status(); s.State != engine.KitLoggedIn {
-		t.Errorf("got %v after %v, want the kit login", s.State, b.called())
-	}
-}
 
 // A ctx of the host's own type, whose methods look at the engine.
 type curious struct {

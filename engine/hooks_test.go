@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -87,48 +86,6 @@ func TestLossIsNeverPutOff(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// A Logger that panics in a logout does not keep it from going all the way.
-func TestLoggerPanicsInLogout(t *testing.T) {
-	device, on := cloudOfTwo(mockim.ServiceOptions{}).Device(), onTrigger{}
-	e := open(t, device, &engine.Options{Mode: engine.AutoLogin, Logger: slog.New(on)})
-	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
-		t.Fatal(err)
-	}
-	on["logout_kit"] = func() { panic("broken") }
-	wantPanic(t, func() { _ = e.LogoutKit(t.Context()) })
-	if s := e.Status(); s.State != imInitialized || device.LoggedIn() != "" {
-		t.Errorf("got %+v with %q in IM, want both logged out", s, device.LoggedIn())
-	}
-}
-
-// The function that Trace returned panics after LoginIM has succeeded. The login
-// stands, it is the engine's, and its loss is the loss of no other.
-func TestTracesFunctionPanicsAfterLogin(t *testing.T) {
-	f, armed := newFake(), true
-	e := open(t, f, &engine.Options{Trace: func(ctx context.Context, call string) (context.Context, func(error)) {
-		return ctx, func(error) {
-			if armed && call == "LoginIM" {
-				panic("broken")
-			}
-		}
-	}})
-	climb(t, e, imInitialized)
-	wantPanic(t, func() { _ = e.LoginIM(t.Context(), imAccount) })
-	armed = false
-	first, s := f.imNotify(), e.Status()
-	if s.State != imLoggedIn || s.Floor != imLoggedIn {
-		t.Fatalf("got %+v, want the login", s)
-	}
-	if err := errors.Join(e.LogoutIM(t.Context()), e.LoginIM(t.Context(), imAccount)); err != nil {
-		t.Fatal(err)
-	}
-	s = e.Status()
-	first.Lost(engine.ErrKicked)
-	if now := e.Status(); now != s {
-		t.Errorf("got %+v, want %+v", now, s)
 	}
 }
 

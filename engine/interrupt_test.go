@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,47 +228,6 @@ func TestCloseWaits(t *testing.T) {
 		w.yielded(viaClose)
 		w.stands(uninitialized, uninitialized, "")
 	})
-}
-
-// A Close that comes while another runs waits for it. It does so on a mutex, of
-// which a bubble knows nothing.
-func TestCloseTwiceAtOnce(t *testing.T) {
-	f := newFake()
-	e, err := engine.New(f, appKey, &engine.Options{Mode: engine.AutoLogin})
-	if err != nil {
-		t.Fatal(err)
-	}
-	climb(t, e, imLoggedIn)
-	closing, release := make(chan struct{}), make(chan struct{})
-	var released atomic.Bool
-	f.on = func(call string) error {
-		if call == "LogoutIM" {
-			close(closing)
-			<-release
-			return errStuck
-		}
-		return nil
-	}
-	errs := make(chan error)
-	down := func() {
-		err := e.Close()
-		if !released.Load() {
-			t.Error("Close returned while the backend logs out")
-		}
-		errs <- err
-	}
-	go down()
-	<-closing
-	go down()
-	for range 1000 {
-		runtime.Gosched()
-	}
-	released.Store(true)
-	close(release)
-	one, two := <-errs, <-errs
-	if (one == nil) == (two == nil) || !errors.Is(errors.Join(one, two), errStuck) {
-		t.Errorf("got %v and %v, want %v once", one, two, errStuck)
-	}
 }
 
 func TestAfterClose(t *testing.T) {

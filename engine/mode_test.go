@@ -35,19 +35,7 @@ func hostRung(hostLoggedIn bool) engine.State {
 	return uninitialized
 }
 
-func TestModeDecides(t *testing.T) {
-	for _, row := range modeRows {
-		reuse, err := engine.ModeReuse(row.mode, row.hostLoggedIn)
-		if reuse != row.reuse || !errors.Is(err, row.kit) {
-			t.Errorf("%v, host logged in %v: reuse %v, %v; want %v, %v", row.mode, row.hostLoggedIn, reuse, err, row.reuse, row.kit)
-		}
-		if err := engine.ModeAnonymous(row.mode, row.hostLoggedIn); !errors.Is(err, row.anonymous) {
-			t.Errorf("%v, host logged in %v: anonymous %v, want %v", row.mode, row.hostLoggedIn, err, row.anonymous)
-		}
-	}
-}
-
-// The same rows as a host meets them. A refusal asks the backend nothing, and
+// The rows as a host meets them. A refusal asks the backend nothing, and
 // changes nothing.
 func TestModeInLogins(t *testing.T) {
 	kinds := []struct {

@@ -14,31 +14,6 @@ func TestStatusOfNewEngine(t *testing.T) {
 	}
 }
 
-// A Lost or Link of a login that has ended says nothing about the next one, nor
-// about an operation that happens to run.
-func TestStatusLateReport(t *testing.T) {
-	f := newFake()
-	e := open(t, f, nil)
-	climb(t, e, imLoggedIn)
-	old := f.imNotify()
-	if err := e.LogoutIM(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	climb(t, e, imLoggedIn)
-	before := e.Status()
-	old.Link(false)
-	if got := e.Status(); got != before {
-		t.Errorf("got %+v, want %+v", got, before)
-	}
-	f.on = func(string) error { old.Lost(engine.ErrKicked); return nil }
-	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
-		t.Errorf("it ends a login in flight: %v", err)
-	}
-	if got := e.Status(); got.State != kitLoggedIn || got.Seq != before.Seq+1 || got.Session != before.Session {
-		t.Errorf("got %+v, want the kit logged in over %+v", got, before)
-	}
-}
-
 // An uncomparable error is one that == panics over where two interfaces hold it.
 type uncomparable []string
 
