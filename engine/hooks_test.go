@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -117,5 +118,55 @@ func TestLogoutOfBrokenContext(t *testing.T) {
 	release()
 	if err := e.LoginKit(t.Context(), kitAccount); err != nil {
 		t.Error(err)
+	}
+}
+
+// A ctx of the host's own type, whose methods look at the engine.
+type curious struct {
+	context.Context
+	look func()
+}
+
+func (c curious) Value(key any) any {
+	c.look()
+	return c.Context.Value(key)
+}
+
+// Ending a login calls methods of its ctx: never under the engine's lock, which
+// those that watch need.
+func TestForeignContext(t *testing.T) {
+	b := newFake()
+	var e *engine.Engine
+	look := func() {
+		if e != nil {
+			for range e.Watch(context.Background()) { // takes the lock
+				break
+			}
+		}
+	}
+	began := make(chan struct{})
+	interrupted := make(chan struct{})
+	b.on = func(call string) error {
+		if call == "Authenticate" {
+			close(began)
+			<-interrupted
+		}
+		return nil
+	}
+	made := open(t, b, nil)
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	e = made
+	done := make(chan error)
+	go func() { done <- made.LoginKit(curious{parent, look}, kitAccount) }()
+	<-began
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := made.LogoutKit(ended); !errors.Is(err, context.Canceled) { // ends the login, and does not wait
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	close(interrupted)
+	if err := <-done; !errors.Is(err, engine.ErrInterrupted) {
+		t.Errorf("got %v, want ErrInterrupted", err)
 	}
 }

@@ -3,7 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -207,85 +208,15 @@ func TestLoginNeedsLiveCtx(t *testing.T) {
 	})
 }
 
-// Close waits for a backend that does not listen, and takes what it says.
-func TestCloseWaits(t *testing.T) {
-	inWorld(t, overMockim, autoLogin, func(w *world) {
-		climbsAlone(w)
-		w.tap.setDeaf(true)
-		release := w.host.Block("LogoutIM")
-		w.host.Fail("LogoutIM", errStuck)
-		down := begin(w.engine.Close)
-		<-time.After(time.Hour)
-		if !down.waits() {
-			w.t.Error("Close did not wait for the backend")
-		}
-		w.called("LogoutKit", "LogoutIM")
-		w.fails(w.engine.InitIM(w.ctx), engine.ErrClosed) // nothing climbs from here on
-		release()
-		w.fails(down.wait(), errStuck)
-		w.fails(w.engine.Close(), nil)
-		w.called()
-		w.yielded(viaClose)
-		w.stands(uninitialized, uninitialized, "")
-	})
-}
-
-func TestAfterClose(t *testing.T) {
-	inWorld(t, overMockim, autoLogin, func(w *world) {
-		climbsAlone(w)
-		im, kit := w.tap.notifies()
-		w.must(w.engine.Close())
-		w.called("LogoutKit", "LogoutIM")
-		ended, cancel := context.WithCancel(w.ctx)
-		cancel()
-		for _, ctx := range []context.Context{w.ctx, ended} {
-			w.ctx = ctx
-			for _, op := range append([]turn{interrupts[0].turn, interrupts[1].turn}, climbs...) {
-				err := op.run(w)
-				w.fails(err, engine.ErrClosed)
-				w.pointsAt(fmt.Sprint(err), op.name)
-			}
-		}
-		w.fails(w.engine.LoginIM(w.ctx, engine.IMAccount{Token: "t"}), engine.ErrArgument)
-		w.fails(w.engine.LoginKit(w.ctx, engine.KitAccount{UserUUID: "u"}), engine.ErrArgument)
-		var noCtx context.Context // a nil literal is what linters look for
-		w.fails(w.engine.LogoutKit(noCtx), engine.ErrArgument)
-		w.fails(w.engine.Close(), nil)
-		im.Link(false)
-		im.Lost(engine.ErrKicked)
-		kit.Lost(engine.ErrTokenExpired)
-		w.called()
-
-		last := w.engine.Status()
-		if last.State != uninitialized || last.Via != engine.TriggerClose || last.Accid != "" {
-			w.t.Errorf("Status is %+v", last)
-		}
-		var all []engine.Status
-		for s := range w.engine.Watch(w.t.Context()) {
-			all = append(all, s)
-		}
-		if len(all) != 1 || all[0] != last {
-			w.t.Errorf("Watch yields %+v, want %+v once", all, last)
-		}
-	})
-}
-
-// An operation that is behind Close in the queue finds a closed engine.
-func TestQueueBehindClose(t *testing.T) {
-	inWorld(t, overMockim, autoLogin, func(w *world) {
-		climbsAlone(w)
-		release := w.engine.Hold()
-		down := begin(w.engine.Close)
-		logout, logoutIM := begin(w.logoutKit), begin(func() error { return w.engine.LogoutIM(w.ctx) })
-		if !down.waits() || !logout.waits() || !logoutIM.waits() {
-			w.t.Error("something did not wait for its turn")
-		}
-		release()
-		w.fails(down.wait(), nil)
-		w.fails(logout.wait(), engine.ErrClosed)
-		w.fails(logoutIM.wait(), engine.ErrClosed)
-		w.called("LogoutKit", "LogoutIM")
-		w.yielded(viaClose)
-		w.stands(uninitialized, uninitialized, "")
-	})
+// A climb that is over does not begin another call.
+func TestNoCallAfterTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newFake()
+	e := open(t, b, &engine.Options{Logger: slog.New(onTrigger{"login_im": cancel})})
+	if err := e.LoginKit(ctx, kitAccount); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if got, want := b.called(), []string{"Authenticate", "InitIM", "LoginIM", "LogoutIM"}; !slices.Equal(got, want) {
+		t.Errorf("got calls %v, want %v", got, want)
+	}
 }

@@ -6,36 +6,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/imreuse/imreuse/engine"
 )
-
-// What the state-machine tests have found.
-
-// A kickingFake finds a login that is lost at the very moment.
-type kickingFake struct{ *fake }
-
-func (kickingFake) AdoptIM(_ context.Context, n engine.Notify) (engine.IMAccount, error) {
-	go n.Lost(engine.ErrKicked)
-	return imAccount, nil
-}
-
-// A login that is lost while AdoptIM returns is a login that was lost; the race
-// detector has to agree.
-func TestLossAsAdoptIMReturns(t *testing.T) {
-	for range 200 { // two of them race
-		synctest.Test(t, func(t *testing.T) {
-			e := open(t, kickingFake{newFake()}, nil)
-			if err := e.InitIM(t.Context()); err != nil && !errors.Is(err, engine.ErrKicked) {
-				t.Errorf("InitIM: %v", err)
-			}
-			synctest.Wait()
-			if s := e.Status(); s.State != imInitialized || s.Via != engine.TriggerIMLost || !errors.Is(s.Cause, engine.ErrKicked) {
-				t.Errorf("got %+v, want a loss by ErrKicked", s)
-			}
-		})
-	}
-}
 
 // An endedContext has ended, and calls hook when it is first asked why.
 type endedContext struct {
@@ -70,5 +44,55 @@ func TestLogoutThatGaveUp(t *testing.T) {
 	}})
 	if login != nil || !asked.Load() {
 		t.Errorf("got %v, asked %v, want nil", login, asked.Load())
+	}
+}
+
+// A login that gets ahead of a logout which has ended the others already is
+// ended too, where the logout takes away the rung that it climbs to or one
+// below; any other login has its turn.
+func TestLoginAheadOfLogout(t *testing.T) {
+	loginKit := func(ctx context.Context, e *engine.Engine) error { return e.LoginKit(ctx, kitAccount) }
+	loginIM := func(ctx context.Context, e *engine.Engine) error { return e.LoginIM(ctx, imAccount) }
+	tests := []struct {
+		name   string
+		login  func(context.Context, *engine.Engine) error
+		logout func(*engine.Engine, context.Context) error
+		want   error
+	}{
+		{"LoginKit and LogoutKit", loginKit, (*engine.Engine).LogoutKit, engine.ErrInterrupted},
+		{"LoginKit and LogoutIM", loginKit, (*engine.Engine).LogoutIM, engine.ErrInterrupted},
+		{"LoginIM and LogoutIM", loginIM, (*engine.Engine).LogoutIM, engine.ErrInterrupted},
+		{"LoginIM and LogoutKit", loginIM, (*engine.Engine).LogoutKit, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := open(t, newFake(), nil)
+				climb(t, e, imInitialized)
+				release := e.Hold()
+				ahead, armed := make(chan error, 1), false
+				first := begin(func() error {
+					return e.LoginKit(curious{t.Context(), func() {
+						if !armed {
+							return
+						}
+						armed = false // the logout is ending this login, and does not wait yet
+						go func() { ahead <- test.login(t.Context(), e) }()
+						synctest.Wait()
+						time.AfterFunc(time.Second, release)
+					}}, kitAccount)
+				})
+				armed = true
+				if err := test.logout(e, t.Context()); err != nil {
+					t.Errorf("the logout: got %v", err)
+				}
+				if err := <-ahead; !errors.Is(err, test.want) {
+					t.Errorf("the login ahead: got %v, want %v", err, test.want)
+				}
+				if err := first.wait(); !errors.Is(err, engine.ErrInterrupted) {
+					t.Errorf("the first login: got %v, want ErrInterrupted", err)
+				}
+			})
+		})
 	}
 }

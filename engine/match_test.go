@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
 	"testing"
 
 	"github.com/imreuse/imreuse/engine"
@@ -42,87 +40,6 @@ func TestAppKeyOfAdoptedLogin(t *testing.T) {
 				t.Errorf("got %v, want ErrAppKeyMismatch with both sides and no token", err)
 			}
 		})
-	}
-}
-
-// A climb that is over does not begin another call.
-func TestNoCallAfterTheEnd(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	b := newFake()
-	e := open(t, b, &engine.Options{Logger: slog.New(onLine(func(r slog.Record) {
-		r.Attrs(func(a slog.Attr) bool {
-			if a.Key == "trigger" && a.Value.String() == string(engine.TriggerLoginIM) {
-				cancel()
-			}
-			return true
-		})
-	}))})
-	if err := e.LoginKit(ctx, kitAccount); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
-	}
-	if got, want := b.called(), []string{"Authenticate", "InitIM", "LoginIM", "LogoutIM"}; !slices.Equal(got, want) {
-		t.Errorf("got calls %v, want %v", got, want)
-	}
-}
-
-// onLine is a slog.Handler.
-type onLine func(slog.Record)
-
-func (f onLine) Enabled(context.Context, slog.Level) bool { return true }
-func (f onLine) Handle(_ context.Context, r slog.Record) error {
-	f(r)
-	return nil
-}
-func (f onLine) WithAttrs([]slog.Attr) slog.Handler { return f }
-func (f onLine) WithGroup(string) slog.Handler      { return f }
-
-// A ctx of the host's own type, whose methods look at the engine.
-type curious struct {
-	context.Context
-	look func()
-}
-
-func (c curious) Value(key any) any {
-	c.look()
-	return c.Context.Value(key)
-}
-
-// Ending a login calls methods of its ctx: never under the engine's lock, which
-// those that watch need.
-func TestForeignContext(t *testing.T) {
-	b := newFake()
-	var e *engine.Engine
-	look := func() {
-		if e != nil {
-			for range e.Watch(context.Background()) { // takes the lock
-				break
-			}
-		}
-	}
-	began := make(chan struct{})
-	interrupted := make(chan struct{})
-	b.on = func(call string) error {
-		if call == "Authenticate" {
-			close(began)
-			<-interrupted
-		}
-		return nil
-	}
-	made := open(t, b, nil)
-	parent, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	e = made
-	done := make(chan error)
-	go func() { done <- made.LoginKit(curious{parent, look}, kitAccount) }()
-	<-began
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if err := made.LogoutKit(ended); !errors.Is(err, context.Canceled) { // ends the login, and does not wait
-		t.Errorf("got %v, want context.Canceled", err)
-	}
-	close(interrupted)
-	if err := <-done; !errors.Is(err, engine.ErrInterrupted) {
-		t.Errorf("got %v, want ErrInterrupted", err)
 	}
 }
 
