@@ -140,3 +140,29 @@ func TestDeadlineOfStepDown(t *testing.T) {
 		w.pointsAt(err.Error(), "waiting for the IM logout")
 	})
 }
+
+// A deadlineFake keeps the deadline that the backend sees in LoginIM.
+type deadlineFake struct {
+	*fake
+	seen *time.Time
+}
+
+func (f deadlineFake) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	*f.seen, _ = ctx.Deadline()
+	return f.fake.LoginIM(ctx, a, n)
+}
+
+// The backend can ask for the deadline of the caller's ctx.
+func TestBackendSeesDeadline(t *testing.T) {
+	var seen time.Time
+	e := open(t, deadlineFake{newFake(), &seen}, nil)
+	climb(t, e, imInitialized)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if err := e.LoginIM(ctx, imAccount); err != nil {
+		t.Fatal(err)
+	}
+	if want, _ := ctx.Deadline(); !seen.Equal(want) {
+		t.Errorf("the backend saw the deadline %v, want %v", seen, want)
+	}
+}

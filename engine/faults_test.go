@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -220,5 +223,33 @@ func TestPanicValueWithTokenOfBackend(t *testing.T) {
 			return nil
 		}
 		checkPanicText(t, e.LoginAnonymous(t.Context()), "LoginKit", "*errors.errorString")
+	}
+}
+
+// A backend that leaves by runtime.Goexit, and again when the engine undoes the
+// login, still does not keep the turn.
+func TestBackendGoexitsTwice(t *testing.T) {
+	f := newFake()
+	e := open(t, f, &engine.Options{Mode: engine.AutoLogin})
+	f.on = func(call string) error {
+		if call == "LoginKit" || call == "LogoutKit" {
+			runtime.Goexit()
+		}
+		return nil
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = e.LoginKit(t.Context(), kitAccount)
+	}()
+	<-gone
+	f.on = nil
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := e.LogoutIM(ctx); err != nil {
+		t.Errorf("the next operation: %v", err)
+	}
+	if s, busy := e.Status(), e.Busy(); s.State != imInitialized || busy != "" {
+		t.Errorf("got %+v (%s), want im_initialized", s, busy)
 	}
 }
