@@ -42,7 +42,8 @@ func (o *operation) adopt() error {
 	return o.outcome("AdoptIM", nil)
 }
 
-// initIM is the one step that is never undone: IM stays initialised until Close.
+// initIM is the one step that is never undone: IM stays initialised until
+// Close.
 func (o *operation) initIM() error {
 	err := o.try("InitIM", func(ctx context.Context) error { return o.e.backend.InitIM(ctx, o.e.appKey) })
 	if err == nil {

@@ -103,7 +103,8 @@ func (f adoptingFake) AdoptIM(context.Context, engine.Notify) (engine.IMAccount,
 	return engine.IMAccount{}, f.call("AdoptIM")
 }
 
-// open makes an engine over b that ends with the test, and must be at rest then.
+// open makes an engine over b that ends with the test, and must be at rest
+// then.
 func open(t testing.TB, b engine.Backend, o *engine.Options) *engine.Engine {
 	t.Helper()
 	e, err := engine.New(b, appKey, o)

@@ -6,8 +6,8 @@ import (
 )
 
 // This file runs an operation, one call of the host: it waits for its turn
-// (turn.go), steps up (climb.go) or down (descend.go), and if a step up fails it
-// undoes what it did.
+// (turn.go), steps up (climb.go) or down (descend.go), and undoes what it did
+// if a step up fails.
 
 // An operation is one call of a host that has, or waits for, its turn.
 type operation struct {
