@@ -140,7 +140,7 @@ func (im *IM) hostsLocked() bool { return im.login != nil || im.opening != nil }
 func (im *IM) undo(ctx context.Context) {
 	im.mu.Lock()
 	hosts := im.hostsLocked()
-	im.unsure = im.login == nil
+	im.unsure = !hosts
 	im.mu.Unlock()
 	if !hosts {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
