@@ -1,10 +1,8 @@
 package sharedim
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/imreuse/imreuse/engine"
@@ -21,10 +19,25 @@ type Seat struct {
 	closed bool // guarded by shared.mu
 }
 
-func (t *Seat) is(h holder) bool { return h.seat == t }
+// inTurn waits for the turn and runs f, which may call im.
+func (t *Seat) inTurn(ctx context.Context, f func() error) error {
+	s := t.shared
+	if err := s.acquire(ctx); err != nil {
+		return err
+	}
+	defer s.release()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := t.checkOpen(); err != nil {
+		return err
+	}
+	_ = s.logoutUnheld(ctx) // its last seat is still waiting for the turn, or im panicked
+	return f()
+}
 
-// check fails once the seat, or the IM, is closed.
-func (t *Seat) check() error {
+// checkOpen fails once the seat, or the IM, is closed.
+func (t *Seat) checkOpen() error {
 	t.shared.mu.Lock()
 	defer t.shared.mu.Unlock()
 	if t.closed || t.shared.closed {
@@ -33,14 +46,14 @@ func (t *Seat) check() error {
 	return nil
 }
 
-// InitIM implements engine.IM. The first seat initialises IM, and the others
-// find that done. It fails with engine.ErrAppKeyMismatch if that was for
-// another AppKey.
+// InitIM implements engine.IM. The first seat initialises IM; for the others it
+// is then already done. It fails with engine.ErrAppKeyMismatch if IM was
+// initialised for another AppKey.
 func (t *Seat) InitIM(ctx context.Context, appKey string) error {
 	s := t.shared
-	return s.inTurn(ctx, t, func() error {
+	return t.inTurn(ctx, func() error {
 		if s.appKey != "" {
-			return matchAppKeys(s.appKey, appKey)
+			return s.checkAppKey(appKey)
 		}
 		err := s.im.InitIM(ctx, appKey)
 		if err == nil {
@@ -50,129 +63,94 @@ func (t *Seat) InitIM(ctx context.Context, appKey string) error {
 	})
 }
 
-// matchAppKeys compares the AppKeys of IM and of a caller, if both are known.
-func matchAppKeys(is, want string) error {
-	if is != "" && want != "" && is != want {
-		return fmt.Errorf("%w: the shared IM is for %q, not %q", engine.ErrAppKeyMismatch, is, want)
-	}
-	return nil
-}
-
 // LoginIM implements engine.IM. If another seat has logged in the same account,
 // it joins that login and ignores a.Token. If another seat's login fails, this
-// seat logs in itself. Errors: engine.ErrIMInUse while other seats hold another
-// account, or this seat or the host is logged in; engine.ErrAppKeyMismatch if
-// a.AppKey is not the one that IM was initialised with; and what LoginIM of the
-// shared engine.IM fails with.
+// seat logs in itself. It fails with engine.ErrIMInUse while other seats hold
+// another account, or while this seat or the host is logged in; with
+// engine.ErrAppKeyMismatch if a.AppKey is not the one that IM was initialised
+// with; and with any error of the shared engine.IM's LoginIM.
 func (t *Seat) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
-	return t.shared.inTurn(ctx, t, func() error {
-		l, err := t.joinOrBegin(a, n)
-		if l == nil {
+	s := t.shared
+	return t.inTurn(ctx, func() error {
+		if err := s.checkAppKey(a.AppKey); err != nil {
 			return err
 		}
-		return t.open(ctx, l, a)
+		wanted := &login{accid: strings.ToLower(a.Accid)}
+		switch l, joined := t.joinOrBegin(wanted, n); {
+		case !joined:
+			return fmt.Errorf("%w: as %s", engine.ErrIMInUse, l.accid)
+		case l == wanted:
+			return t.open(l, func(n engine.Notify) error { return s.im.LoginIM(ctx, a, n) })
+		}
+		return nil
 	})
 }
 
-// joinOrBegin joins the login that is there, or returns one to open.
-func (t *Seat) joinOrBegin(a engine.IMAccount, n engine.Notify) (*login, error) {
+// AdoptIM implements engine.IMAdopter: it returns the login that the host made,
+// never one that a seat made. It finds nobody if the shared engine.IM is not an
+// engine.IMAdopter.
+func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
+	adopter, ok := t.shared.im.(engine.IMAdopter)
+	if !ok {
+		return engine.IMAccount{}, nil
+	}
+	var found engine.IMAccount
+	err := t.inTurn(ctx, func() (err error) {
+		wanted := &login{adopted: true}
+		l, joined := t.joinOrBegin(wanted, n)
+		if l == wanted {
+			err = t.open(l, func(n engine.Notify) error {
+				a, err := adopter.AdoptIM(ctx, n)
+				l.appKey, l.accid = a.AppKey, strings.ToLower(a.Accid)
+				return err
+			})
+		}
+		if err == nil && joined {
+			found = engine.IMAccount{AppKey: l.appKey, Accid: l.accid}
+		}
+		return err
+	})
+	return found, err
+}
+
+// joinOrBegin makes t a holder of the login that is there, if that is the login
+// that t wants: the host's for an adoption, otherwise another seat's of the same
+// account. If no login is there, it makes wanted current; the caller opens it.
+func (t *Seat) joinOrBegin(wanted *login, n engine.Notify) (l *login, joined bool) {
 	s := t.shared
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := &login{appKey: cmp.Or(a.AppKey, s.appKey), accid: strings.ToLower(a.Accid)}
-	there := s.login
-	if there == nil {
-		there = wanted
-	}
-	err := matchAppKeys(cmp.Or(s.appKey, there.appKey), wanted.appKey)
+	l = s.login
 	switch {
-	case err != nil:
-		return nil, err
-	case there.adopted || there.accid != wanted.accid || slices.ContainsFunc(there.holders, t.is):
-		return nil, fmt.Errorf("%w: as %s", engine.ErrIMInUse, there.accid)
+	case l == nil:
+		l = wanted
+		l.holders = map[*Seat]engine.Notify{}
+		s.login = l
+	case l.adopted != wanted.adopted, !l.adopted && (l.accid != wanted.accid || l.heldBy(t)):
+		return l, false
 	}
-	there.join(t, n)
-	if there != wanted {
-		return nil, nil
-	}
-	s.login = wanted
-	return wanted, nil
+	l.join(t, n)
+	return l, true
 }
 
-// open logs in. If im panics, nobody knows whether IM is logged in, so l loses
-// its holder and is logged out.
-func (t *Seat) open(ctx context.Context, l *login, a engine.IMAccount) error {
+// open calls im, through call, for the login l that t has begun. If im panics,
+// t leaves l, and release logs out whatever the call may have logged in.
+func (t *Seat) open(l *login, call func(engine.Notify) error) error {
 	s, returned := t.shared, false
 	defer func() {
 		if !returned {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			l.holders = nil
+			s.dropLocked(t)
 		}
 	}()
-	err := s.im.LoginIM(ctx, a, s.notify(l))
+	err := call(s.notify(l))
 	returned = true
-	if err != nil {
-		s.end(l)
+	if err != nil || l.accid == "" { // "": there was nobody to adopt
+		s.forgetLogin()
 		return err
 	}
-	return t.check() // closed meanwhile: l has no holder
-}
-
-// AdoptIM implements engine.IMAdopter: it returns the login that the host made.
-// It never returns a login that a seat made, and it finds nobody if the shared
-// engine.IM is no engine.IMAdopter.
-func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (a engine.IMAccount, err error) {
-	s := t.shared
-	if s.adopter == nil {
-		return a, nil
-	}
-	err = s.inTurn(ctx, t, func() (err error) {
-		l := t.joinAdopted(n)
-		if l == nil {
-			l, err = t.adopt(ctx, n)
-		}
-		if l != nil && l.adopted {
-			a = engine.IMAccount{AppKey: l.appKey, Accid: l.accid}
-		}
-		return err
-	})
-	return a, err
-}
-
-// joinAdopted returns the login that seats hold, and joins it if the host made
-// it.
-func (t *Seat) joinAdopted(n engine.Notify) *login {
-	s := t.shared
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.login != nil && s.login.adopted {
-		s.login.join(t, n)
-	}
-	return s.login
-}
-
-// adopt asks im for a login of the host's, and returns it, or nil for none.
-func (t *Seat) adopt(ctx context.Context, n engine.Notify) (found *login, err error) {
-	s := t.shared
-	l := &login{adopted: true, holders: []holder{{t, n}}}
-	s.mu.Lock()
-	s.login = l
-	s.mu.Unlock()
-	defer func() {
-		if found == nil { // also after a panic
-			s.end(l)
-		}
-	}()
-	a, err := s.adopter.AdoptIM(ctx, s.notify(l))
-	if err != nil || a.Accid == "" {
-		return nil, err
-	}
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	l.appKey, l.accid = a.AppKey, strings.ToLower(a.Accid)
-	return l, nil
+	return t.checkOpen() // if closed meanwhile, l has no holder
 }
 
 // LogoutIM implements engine.IM: the seat leaves the login that it holds. If no
@@ -181,19 +159,23 @@ func (t *Seat) adopt(ctx context.Context, n engine.Notify) (found *login, err er
 // is in flight, LogoutIM fails, and IM is logged out as soon as that call
 // returns.
 func (t *Seat) LogoutIM(ctx context.Context) error {
-	t.shared.mu.Lock()
-	t.shared.leaveLocked(t.is, false)
-	t.shared.mu.Unlock()
-	return t.shared.logout(ctx)
+	s := t.shared
+	s.mu.Lock()
+	if s.login != nil {
+		delete(s.login.holders, t)
+	}
+	s.mu.Unlock()
+	return s.logout(ctx)
 }
 
 // Close implements io.Closer. It leaves the login as LogoutIM does, within 5
 // seconds, but never logs out the host's login. Afterwards InitIM, LoginIM and
 // AdoptIM fail with engine.ErrClosed. A second Close returns nil.
 func (t *Seat) Close() error {
-	t.shared.mu.Lock()
+	s := t.shared
+	s.mu.Lock()
 	t.closed = true
-	t.shared.leaveLocked(t.is, true)
-	t.shared.mu.Unlock()
-	return t.shared.logoutInTime()
+	s.dropLocked(t)
+	s.mu.Unlock()
+	return s.logoutInTime()
 }

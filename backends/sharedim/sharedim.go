@@ -8,26 +8,25 @@
 //	room, err := engine.New(engine.Join(shared.Seat(), roomKit), appKey, nil)
 //
 // The first engine that logs in opens the login, and the others join it. Each
-// logs out when it likes; the last one out turns off the light. An engine
+// logs out when it likes; IM is logged out when the last one leaves. An engine
 // whose kit is bound to another account gets engine.ErrIMInUse until all the
 // others have left.
 //
 // If the host has logged IM in itself, every engine reuses that login. Neither
-// LogoutKit nor Engine.Close ends it. Engine.LogoutIM logs IM out whoever
-// logged it in: if the last engine to leave does so with LogoutIM, the host's
-// login ends.
+// LogoutKit nor Engine.Close ends it, but Engine.LogoutIM does, if the engine
+// that calls it is the last one to leave.
 //
-// An engine in ReuseIM does not reuse a login that another engine made, which
-// may end at any moment: LoginKit fails with engine.ErrIMNotLoggedIn (100004).
-// To share that login, call LoginIM on this engine too.
+// An engine in ReuseIM does not reuse a login that another engine made, because
+// that login may end at any moment: LoginKit fails with engine.ErrIMNotLoggedIn
+// (100004). To share the login, call LoginIM on this engine too.
 //
-// A kick, any other loss of the login and the state of its connection are
-// reported to every engine that holds it.
+// A kick, any other loss of the login, and each change of its connection are
+// reported to every engine that holds the login.
 package sharedim
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"sync"
 	"time"
 
@@ -37,79 +36,59 @@ import (
 // An IM shares one engine.IM. Make one with New. It is safe for concurrent use,
 // and runs no goroutine.
 type IM struct {
-	im      engine.IM
-	adopter engine.IMAdopter // nil if im is none
+	im engine.IM
 
-	// turn has one slot. Its holder alone may call im and touch the following
-	// field. It is a channel so that waiting for it honours ctx.
+	// turn has one slot. Only its holder may call im, begin a login, or touch
+	// appKey. It is a channel so that waiting for it honours ctx.
 	turn   chan struct{}
-	appKey string // a seat has initialised im with it; "": not yet
+	appKey string // "" until a seat has initialised im
 
 	// mu protects the following fields. It is taken after turn, and is held
 	// while a Notify is called, but never while im is.
 	mu     sync.Mutex
-	login  *login // the one that seats hold, open, or have left
+	login  *login // nil: im is logged out, as far as the seats know
 	closed bool
 }
 
-// A login has ended once IM.login is another one.
+// A login is current while IM.login points to it. If no seat holds it, whoever
+// has the turn logs it out.
 type login struct {
 	appKey, accid string // accid is in lower case; both are written in turn
 	adopted       bool   // the host made it
 
 	// Guarded by IM.mu.
 	offline bool
-	holders []holder // none: whoever has the turn logs it out
+	holders map[*Seat]engine.Notify
 }
 
-type holder struct {
-	seat   *Seat
-	notify engine.Notify
-}
-
-// New shares im, and calls nothing of it yet. The host keeps im and closes it
-// after the engines. Until then only the seats may call its methods of
-// engine.IM and engine.IMAdopter.
-func New(im engine.IM) *IM {
-	adopter, _ := im.(engine.IMAdopter)
-	return &IM{im: im, adopter: adopter, turn: make(chan struct{}, 1)}
-}
+// New shares im without calling it. The host keeps im, and closes it after the
+// engines. Until then only the seats may call its methods of engine.IM and
+// engine.IMAdopter.
+func New(im engine.IM) *IM { return &IM{im: im, turn: make(chan struct{}, 1)} }
 
 // Seat makes a place for one more engine: pass it to engine.Join. The engine
 // closes it.
 func (s *IM) Seat() *Seat { return &Seat{shared: s} }
 
 // Close takes the login away from every seat that still holds it. Their engines
-// report engine.ErrIMLoggedOut. A login that a seat made is logged out, and the
-// host's own stays. Afterwards InitIM, LoginIM and AdoptIM of every seat fail
-// with engine.ErrClosed. Close does not close the engine.IM. It returns the
-// error of its LogoutIM, or context.DeadlineExceeded if a call in flight takes
-// longer than 5 seconds; what that call opens is logged out when it returns.
+// report engine.ErrIMLoggedOut. Close logs IM out if a seat had logged it in; a
+// login that the host made stays. Afterwards InitIM, LoginIM and AdoptIM of
+// every seat fail with engine.ErrClosed. Close does not close the engine.IM.
+//
+// It returns the error of its LogoutIM. If a call in flight takes longer than 5
+// seconds, it returns context.DeadlineExceeded; a login that this call opens is
+// logged out when the call returns.
 func (s *IM) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	if s.login != nil {
-		s.login.lost(engine.ErrIMLoggedOut)
+	if l := s.login; l != nil {
+		l.reportLoss(engine.ErrIMLoggedOut)
+		for t := range l.holders {
+			s.dropLocked(t)
+		}
 	}
-	s.leaveLocked(func(holder) bool { return true }, true)
 	s.mu.Unlock()
 	return s.logoutInTime()
-}
-
-// inTurn runs f, which may call im, for t.
-func (s *IM) inTurn(ctx context.Context, t *Seat, f func() error) error {
-	if err := s.acquire(ctx); err != nil {
-		return err
-	}
-	defer s.release()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := t.check(); err != nil {
-		return err
-	}
-	_ = s.logoutUnheld(ctx) // the seat that left waits for its turn, or im panicked
-	return f()
 }
 
 // acquire takes the turn, or fails when ctx ends first. A free turn wins over
@@ -128,13 +107,12 @@ func (s *IM) acquire(ctx context.Context) error {
 	}
 }
 
-// release gives the turn back. If the last seat has left and gave up waiting
-// for the turn, release logs out first. The check and giving back are one step,
-// so a seat that leaves later finds the turn free, or held by someone who has
-// yet to release it.
+// release gives the turn back, after logging out a login whose last seat could
+// not wait for the turn. mu makes the check and the release one step: a seat
+// that leaves later finds the turn free, or someone who has yet to release it.
 func (s *IM) release() {
 	s.mu.Lock()
-	if s.unheldLocked() == nil {
+	if !s.unheldLocked() {
 		<-s.turn
 		s.mu.Unlock()
 		return
@@ -146,33 +124,35 @@ func (s *IM) release() {
 	_ = s.logoutUnheld(ctx)
 }
 
-// unheld returns the login if no seat holds it, or nil.
-func (s *IM) unheld() *login {
+// unheld reports whether there is a login that no seat holds.
+func (s *IM) unheld() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.unheldLocked()
 }
 
-func (s *IM) unheldLocked() *login {
-	if s.login != nil && len(s.login.holders) == 0 {
-		return s.login
-	}
-	return nil
-}
+func (s *IM) unheldLocked() bool { return s.login != nil && len(s.login.holders) == 0 }
 
 // logoutUnheld logs out a login that no seat holds. The caller has the turn. If
-// im panics, the login is still there to be logged out.
+// im panics, the login is kept, so that the next caller tries again.
 func (s *IM) logoutUnheld(ctx context.Context) error {
-	l := s.unheld()
-	if l == nil {
+	if !s.unheld() {
 		return nil
 	}
 	err := s.im.LogoutIM(ctx)
-	s.end(l)
+	s.forgetLogin()
 	return err
 }
 
-// logoutTimeout bounds the logouts that have no ctx of a caller.
+// forgetLogin makes no login current. The caller has the turn, so no other
+// login can have begun.
+func (s *IM) forgetLogin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.login = nil
+}
+
+// logoutTimeout bounds the logouts that no caller's ctx bounds.
 const logoutTimeout = 5 * time.Second
 
 func (s *IM) logoutInTime() error {
@@ -181,10 +161,10 @@ func (s *IM) logoutInTime() error {
 	return s.logout(ctx)
 }
 
-// logout logs out a login that no seat holds. If it cannot have the turn before
-// ctx ends, whoever has the turn logs it out.
+// logout waits for the turn and logs out a login that no seat holds. If ctx
+// ends first, whoever has the turn logs it out.
 func (s *IM) logout(ctx context.Context) error {
-	if s.unheld() == nil {
+	if !s.unheld() {
 		return nil
 	}
 	if err := s.acquire(ctx); err != nil {
@@ -194,29 +174,29 @@ func (s *IM) logout(ctx context.Context) error {
 	return s.logoutUnheld(ctx)
 }
 
-// leaveLocked takes holders out of the login. A login of the host's that loses
-// its last holder to a Close stays logged in.
-func (s *IM) leaveLocked(who func(holder) bool, closing bool) {
+// dropLocked makes t leave the login without being asked to log out. If t was
+// the last holder of the host's login, that login stays logged in.
+func (s *IM) dropLocked(t *Seat) {
 	l := s.login
-	if l == nil || !slices.ContainsFunc(l.holders, who) {
+	if l == nil || !l.heldBy(t) {
 		return
 	}
-	l.holders = slices.DeleteFunc(l.holders, who)
-	if closing && l.adopted && len(l.holders) == 0 {
+	delete(l.holders, t)
+	if l.adopted && len(l.holders) == 0 {
 		s.login = nil
 	}
 }
 
-// end forgets l, unless another login has taken its place.
-func (s *IM) end(l *login) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.login == l {
-		s.login = nil
+// checkAppKey compares appKey with the one that im was initialised with, if
+// both are known. The caller has the turn.
+func (s *IM) checkAppKey(appKey string) error {
+	if s.appKey != "" && appKey != "" && appKey != s.appKey {
+		return fmt.Errorf("%w: the shared IM is for %q, not %q", engine.ErrAppKeyMismatch, s.appKey, appKey)
 	}
+	return nil
 }
 
-// notify passes the reports about l on to its holders, until it has ended.
+// notify passes reports about l on to its holders, as long as l is current.
 func (s *IM) notify(l *login) engine.Notify {
 	return engine.Notify{
 		Lost: func(cause error) {
@@ -224,43 +204,44 @@ func (s *IM) notify(l *login) engine.Notify {
 			defer s.mu.Unlock()
 			if s.login == l {
 				s.login = nil
-				l.lost(cause)
+				l.reportLoss(cause)
 			}
 		},
 		Link: func(online bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.login == l {
-				l.link(online)
+				l.reportLink(online)
 			}
 		},
 	}
 }
 
-func (l *login) lost(cause error) {
-	for _, h := range l.holders {
-		if h.notify.Lost != nil {
-			h.notify.Lost(cause)
+func (l *login) reportLoss(cause error) {
+	for _, n := range l.holders {
+		if n.Lost != nil {
+			n.Lost(cause)
 		}
 	}
 }
 
-func (l *login) link(online bool) {
+func (l *login) reportLink(online bool) {
 	l.offline = !online
-	for _, h := range l.holders {
-		if h.notify.Link != nil {
-			h.notify.Link(online)
+	for _, n := range l.holders {
+		if n.Link != nil {
+			n.Link(online)
 		}
 	}
 }
 
-// join makes t a holder of l. If it is one already, n replaces its Notify.
+func (l *login) heldBy(t *Seat) bool {
+	_, held := l.holders[t]
+	return held
+}
+
+// join makes t a holder of l, or replaces its Notify.
 func (l *login) join(t *Seat, n engine.Notify) {
-	if i := slices.IndexFunc(l.holders, t.is); i >= 0 {
-		l.holders[i].notify = n
-	} else {
-		l.holders = append(l.holders, holder{t, n})
-	}
+	l.holders[t] = n
 	if l.offline && n.Link != nil {
 		n.Link(false)
 	}
