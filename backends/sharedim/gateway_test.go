@@ -19,9 +19,9 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// TestGateway is TestSameAccount and TestFailureIsNobodyElses with the vendor's
-// own SDK in the gateway, the kits over HTTP, and an IM cloud that sees who is
-// online.
+// TestGateway is TestSameAccount and TestFailureDoesNotAffectOthers with the
+// vendor's own SDK in the gateway, the kits over HTTP, and an IM cloud that sees
+// who is online.
 func TestGateway(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and npm ci in backends/nimhttp/gateway")
@@ -61,7 +61,7 @@ func startNode(t *testing.T) *nimhttp.Gateway {
 	return g
 }
 
-// A gatewayWorld is a slot of the gateway, which engines share.
+// A gatewayWorld is one slot of the gateway, shared by several engines.
 type gatewayWorld struct {
 	t      *testing.T
 	cloud  *nimcloud.Cloud
@@ -91,7 +91,7 @@ func (c *loginCounter) LoginIM(ctx context.Context, a engine.IMAccount, n engine
 	return c.IM.LoginIM(ctx, a, n)
 }
 
-func (c *loginCounter) want(t *testing.T, inits, logins int) {
+func (c *loginCounter) wantCalls(t *testing.T, inits, logins int) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,7 +100,7 @@ func (c *loginCounter) want(t *testing.T, inits, logins int) {
 	}
 }
 
-func (c *loginCounter) begun() bool {
+func (c *loginCounter) loginBegun() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.logins > 0
@@ -150,8 +150,8 @@ func (w *gatewayWorld) engine() *engine.Engine {
 	return e
 }
 
-// online waits until those are who the cloud sees.
-func (w *gatewayWorld) online(want ...string) {
+// waitOnline waits until the cloud sees exactly these accounts online.
+func (w *gatewayWorld) waitOnline(want ...string) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("%q online", want), func() bool {
 		var got []string
@@ -192,18 +192,18 @@ func gatewaySameAccount(t *testing.T, w *gatewayWorld) {
 		})
 	}
 	logins.Wait()
-	w.logins.want(t, 1, 1)
-	w.online("alice")
+	w.logins.wantCalls(t, 1, 1)
+	w.waitOnline("alice")
 	for _, e := range engines {
-		w.online("alice")
+		w.waitOnline("alice")
 		if err := e.LogoutKit(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}
-	w.online()
+	w.waitOnline()
 }
 
-// The cloud does not answer the first login, whose caller gives up.
+// The cloud does not answer the first login, and its caller gives up.
 func gatewayGivesUp(t *testing.T, w *gatewayWorld) {
 	first, second := w.engine(), w.engine()
 	w.cloud.MuteLogin(true)
@@ -211,16 +211,16 @@ func gatewayGivesUp(t *testing.T, w *gatewayWorld) {
 	defer cancel()
 	one, two := make(chan error, 1), make(chan error, 1)
 	go func() { one <- first.LoginKit(ctx, meetingAlice) }()
-	w.until("the first login", w.logins.begun)
+	w.until("the first login", w.logins.loginBegun)
 	go func() { two <- second.LoginKit(t.Context(), roomAlice) }()
 	cancel()
 	wantError(t, "the first", <-one, context.Canceled)
 	w.cloud.MuteLogin(false)
 	wantError(t, "the second", <-two, nil)
-	w.online("alice")
-	w.logins.want(t, 1, 2)
+	w.waitOnline("alice")
+	w.logins.wantCalls(t, 1, 2)
 	wantError(t, "LogoutKit", second.LogoutKit(t.Context()), nil)
-	w.online()
+	w.waitOnline()
 }
 
 // The IM service refuses the first login, which has a wrong token.
@@ -230,10 +230,10 @@ func gatewayFails(t *testing.T, w *gatewayWorld) {
 	one, two := make(chan error, 1), make(chan error, 1)
 	wrong := engine.IMAccount{Accid: alice.Accid, Token: strings.ToUpper(alice.Token)}
 	go func() { one <- first.LoginIM(t.Context(), wrong) }()
-	w.until("the first login", w.logins.begun)
+	w.until("the first login", w.logins.loginBegun)
 	go func() { two <- second.LoginKit(t.Context(), roomAlice) }()
 	wantError(t, "the first", <-one, engine.ErrTokenRejected)
 	wantError(t, "the second", <-two, nil)
-	w.online("alice")
-	w.logins.want(t, 1, 2)
+	w.waitOnline("alice")
+	w.logins.wantCalls(t, 1, 2)
 }

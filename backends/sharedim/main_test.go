@@ -38,14 +38,14 @@ func newCloud() *mockim.Service {
 	return cloud
 }
 
-// A phone is an IM client that an app's kits share, and what the host, the
-// service and the test do to it.
+// A phone is an IM client that an app's kits share, with hooks for the host, the
+// service and the test.
 type phone interface {
 	engine.IM
 	engine.IMAdopter
 	hostLogin(a engine.IMAccount) error
 	hostLogout()
-	end(cause error) // the service's doing
+	end(cause error) // by the service
 	link(online bool)
 	loggedIn() string
 	count(call string) int              // of InitIM, LoginIM, LogoutIM: how often it reached the client
@@ -59,7 +59,7 @@ var phones = map[string]func(*mockim.Service) phone{
 	"hostim": newSDK,
 }
 
-// forEachPhone runs a test over each of them, in a bubble of its own.
+// forEachPhone runs a test over each of the phones, each in its own bubble.
 func forEachPhone(t *testing.T, run func(w *world)) {
 	for name, open := range phones {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ type tester interface {
 	Context() context.Context
 }
 
-// A world is a phone, shared by engines with a kit each.
+// A world is a phone that several engines share; each engine has its own kit.
 type world struct {
 	t     tester
 	cloud *mockim.Service
@@ -113,7 +113,7 @@ func (w *world) im() *sharedim.IM {
 	return w.shared
 }
 
-// engine is one with a seat and a kit of its own.
+// engine makes an engine with its own seat and its own kit.
 func (w *world) engine(mode engine.Mode) *engine.Engine {
 	w.t.Helper()
 	return w.engineOf(w.im().Seat(), appKey, mode)
@@ -129,8 +129,7 @@ func (w *world) engineOf(im engine.IM, appKey string, mode engine.Mode) *engine.
 	return e
 }
 
-// A guard is a phone that notices calls from two goroutines at once. Its calls
-// may take their time.
+// A guard is a phone that counts overlapping calls. It can delay its calls.
 type guard struct {
 	phone
 	delays []time.Duration // of the calls, in turn
@@ -189,8 +188,6 @@ func (g *guard) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount,
 	return g.phone.AdoptIM(ctx, n)
 }
 
-// What the tests say of a world.
-
 func (w *world) ok(what string, err error) {
 	w.t.Helper()
 	if err != nil {
@@ -198,36 +195,35 @@ func (w *world) ok(what string, err error) {
 	}
 }
 
-func (w *world) refused(what string, err, want error) {
+func (w *world) wantError(what string, err, want error) {
 	w.t.Helper()
 	if !errors.Is(err, want) {
 		w.t.Errorf("%s: got %v, want %v", what, err, want)
 	}
 }
 
-func (w *world) loggedIn(want string) {
+func (w *world) wantLoggedIn(want string) {
 	w.t.Helper()
 	if got := w.phone.loggedIn(); got != want {
 		w.t.Errorf("IM is logged in as %q, want %q", got, want)
 	}
 }
 
-func (w *world) called(call string, want int) {
+func (w *world) wantCalls(call string, want int) {
 	w.t.Helper()
 	if got := w.phone.count(call); got != want {
 		w.t.Errorf("%s was called %d times, want %d", call, got, want)
 	}
 }
 
-// is fails unless e stands there.
-func (w *world) is(e *engine.Engine, want engine.State) {
+func (w *world) wantState(e *engine.Engine, want engine.State) {
 	w.t.Helper()
 	if got := e.Status().State; got != want {
 		w.t.Errorf("got state %v, want %v", got, want)
 	}
 }
 
-// begin starts an operation, and returns when it waits for something.
+// begin starts an operation, and returns once it has ended or is waiting.
 func begin(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
@@ -235,8 +231,8 @@ func begin(f func() error) <-chan error {
 	return done
 }
 
-// waiting fails if the operation has returned.
-func (w *world) waiting(what string, done <-chan error) {
+// wantWaiting fails if the operation has returned.
+func (w *world) wantWaiting(what string, done <-chan error) {
 	w.t.Helper()
 	synctest.Wait()
 	select {

@@ -44,7 +44,7 @@ func (p *mockPhone) count(call string) (n int) {
 func (p *mockPhone) end(cause error) { p.cloud.EndIM(p.LoggedIn(), cause) }
 
 // An sdk is a host's IM SDK that keeps hostim's contract: its callbacks come
-// one at a time and in order, and those about a call before the call returns.
+// one at a time and in order, and those caused by a call come before it returns.
 type sdk struct {
 	*hostim.IM
 	cloud *mockim.Service
@@ -62,7 +62,7 @@ func newSDK(cloud *mockim.Service) phone {
 	return s
 }
 
-// enter counts a call, and lets it wait or fail.
+// enter counts a call, then waits or fails if the test asked for that.
 func (s *sdk) enter(ctx context.Context, call string) error {
 	s.mu.Lock()
 	s.counts[call]++

@@ -14,9 +14,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The seats alone, over an IM that does what a test wants of it.
-
-// A script is an IM that does nothing, unless a test sets what it does.
+// A script is an IM that does nothing, unless a test sets what it does. It tests
+// the seats without an engine.
 type script struct {
 	init   func(context.Context) error
 	login  func(context.Context, engine.Notify) error
@@ -97,8 +96,8 @@ func (l *listener) notify() engine.Notify {
 	}
 }
 
-// heard fails unless these losses were reported, in this order.
-func (l *listener) heard(t *testing.T, want ...error) {
+// wantLost fails unless these losses were reported, in this order.
+func (l *listener) wantLost(t *testing.T, want ...error) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +112,7 @@ func (l *listener) heard(t *testing.T, want ...error) {
 	}
 }
 
-func logsIn(t *testing.T, seat *sharedim.Seat) *listener {
+func mustLogIn(t *testing.T, seat *sharedim.Seat) *listener {
 	t.Helper()
 	l := new(listener)
 	if err := seat.LoginIM(t.Context(), alice, l.notify()); err != nil {
@@ -122,8 +121,8 @@ func logsIn(t *testing.T, seat *sharedim.Seat) *listener {
 	return l
 }
 
-// adopts fails unless AdoptIM finds want; "": nobody.
-func adopts(t *testing.T, seat *sharedim.Seat, want string) *listener {
+// mustAdopt fails unless AdoptIM finds want; "" means nobody.
+func mustAdopt(t *testing.T, seat *sharedim.Seat, want string) *listener {
 	t.Helper()
 	l := new(listener)
 	a, err := seat.AdoptIM(t.Context(), l.notify())
@@ -147,8 +146,8 @@ func wantError(t *testing.T, what string, err, want error) {
 	}
 }
 
-// panics fails unless f panics.
-func panics(t *testing.T, what string, f func()) {
+// wantPanic fails unless f panics.
+func wantPanic(t *testing.T, what string, f func()) {
 	t.Helper()
 	defer func() {
 		if recover() == nil {
@@ -158,28 +157,30 @@ func panics(t *testing.T, what string, f func()) {
 	f()
 }
 
-func TestLossIsToldOnce(t *testing.T) {
+func TestLossIsReportedOnce(t *testing.T) {
 	im := &script{}
 	var n engine.Notify
 	im.login = func(_ context.Context, given engine.Notify) error { n = given; return nil }
 	s := sharedim.New(im)
 	one, two, gone := s.Seat(), s.Seat(), s.Seat()
-	first, second, third := logsIn(t, one), logsIn(t, two), logsIn(t, gone)
+	first, second, third := mustLogIn(t, one), mustLogIn(t, two), mustLogIn(t, gone)
 	if err := gone.Close(); err != nil {
 		t.Error(err)
 	}
 	old := n
 	old.Lost(engine.ErrKicked)
 	old.Lost(engine.ErrUnavailable)
-	again := logsIn(t, one)
+	again := mustLogIn(t, one)
 	old.Lost(engine.ErrUnavailable)
 	old.Link(false)
-	first.heard(t, engine.ErrKicked)
-	second.heard(t, engine.ErrKicked)
-	third.heard(t)
-	again.heard(t)
-	if len(again.links) != 0 {
-		t.Errorf("the new login heard of the old link: %v", again.links)
+	first.wantLost(t, engine.ErrKicked)
+	second.wantLost(t, engine.ErrKicked)
+	third.wantLost(t)
+	again.wantLost(t)
+	for name, l := range map[string]*listener{"lost": first, "new": again} {
+		if len(l.links) != 0 {
+			t.Errorf("the %s login heard of the link of a lost one: %v", name, l.links)
+		}
 	}
 	wantCalls(t, im, "LogoutIM", 0)
 	if err := two.LogoutIM(t.Context()); err != nil { // it was lost, and so holds nothing
@@ -200,9 +201,9 @@ func TestReportBeforeReturn(t *testing.T) {
 			s := sharedim.New(im)
 			l := new(listener)
 			wantError(t, "LoginIM", s.Seat().LoginIM(t.Context(), alice, l.notify()), row.err)
-			l.heard(t, engine.ErrKicked)
+			l.wantLost(t, engine.ErrKicked)
 			im.login = nil
-			logsIn(t, s.Seat()).heard(t)
+			mustLogIn(t, s.Seat()).wantLost(t)
 			wantCalls(t, im, "LoginIM", 2)
 			wantCalls(t, im, "LogoutIM", 0)
 		})
@@ -214,15 +215,15 @@ func TestReportBeforeReturn(t *testing.T) {
 			return alice, nil
 		}
 		s := sharedim.New(im)
-		adopts(t, s.Seat(), "alice").heard(t, engine.ErrKicked)
-		logsIn(t, s.Seat())
+		mustAdopt(t, s.Seat(), "alice").wantLost(t, engine.ErrKicked)
+		mustLogIn(t, s.Seat())
 	})
 	t.Run("offline", func(t *testing.T) {
 		im := &script{}
 		im.login = func(_ context.Context, n engine.Notify) error { n.Link(false); return nil }
 		s := sharedim.New(im)
 		for range 2 {
-			if l := logsIn(t, s.Seat()); len(l.links) != 1 || l.links[0] {
+			if l := mustLogIn(t, s.Seat()); len(l.links) != 1 || l.links[0] {
 				t.Errorf("Link: got %v, want [false]", l.links)
 			}
 		}
@@ -234,7 +235,7 @@ func TestPanicOfIM(t *testing.T) {
 	t.Run("InitIM", func(t *testing.T) {
 		im := &script{init: func(context.Context) error { panic("broken") }}
 		s := sharedim.New(im)
-		panics(t, "InitIM", func() { s.Seat().InitIM(t.Context(), appKey) })
+		wantPanic(t, "InitIM", func() { s.Seat().InitIM(t.Context(), appKey) })
 		im.init = nil
 		wantError(t, "InitIM", s.Seat().InitIM(t.Context(), appKey), nil)
 		wantCalls(t, im, "InitIM", 2)
@@ -243,45 +244,45 @@ func TestPanicOfIM(t *testing.T) {
 		im := &script{login: func(context.Context, engine.Notify) error { panic("broken") }}
 		s := sharedim.New(im)
 		var l listener
-		panics(t, "LoginIM", func() { s.Seat().LoginIM(t.Context(), alice, l.notify()) })
+		wantPanic(t, "LoginIM", func() { s.Seat().LoginIM(t.Context(), alice, l.notify()) })
 		wantCalls(t, im, "LogoutIM", 1)
-		l.heard(t)
+		l.wantLost(t)
 		im.login = nil
-		logsIn(t, s.Seat())
+		mustLogIn(t, s.Seat())
 	})
 	t.Run("LogoutIM", func(t *testing.T) {
 		im := &script{}
 		s := sharedim.New(im)
 		seat := s.Seat()
-		logsIn(t, seat)
+		mustLogIn(t, seat)
 		im.logout = func(context.Context) error { panic("broken") }
-		panics(t, "LogoutIM", func() { seat.LogoutIM(t.Context()) })
+		wantPanic(t, "LogoutIM", func() { seat.LogoutIM(t.Context()) })
 		im.logout = nil
 		before := im.count("LogoutIM")
 		wantError(t, "LogoutIM once more", seat.LogoutIM(t.Context()), nil)
 		wantCalls(t, im, "LogoutIM", before+1)
-		logsIn(t, seat)
+		mustLogIn(t, seat)
 	})
 	t.Run("AdoptIM", func(t *testing.T) {
 		im := &script{}
 		im.adopt = func(context.Context, engine.Notify) (engine.IMAccount, error) { panic("broken") }
 		s := sharedim.New(im)
-		panics(t, "AdoptIM", func() { s.Seat().AdoptIM(t.Context(), engine.Notify{}) })
+		wantPanic(t, "AdoptIM", func() { s.Seat().AdoptIM(t.Context(), engine.Notify{}) })
 		im.hostIsAlice()
-		adopts(t, s.Seat(), "alice")
+		mustAdopt(t, s.Seat(), "alice")
 		wantCalls(t, im, "LogoutIM", 0) // the host's stays
 	})
 }
 
-// The seat holds for itself that no seat's login is the host's.
-func TestAdoptsNoSeatsLogin(t *testing.T) {
+// A seat never takes a seat's login for the host's, even if im does.
+func TestSeatsLoginIsNotAdopted(t *testing.T) {
 	im := &script{}
 	s := sharedim.New(im)
 	seat := s.Seat()
-	logsIn(t, seat)
-	im.hostIsAlice() // it is wrong: that is the seat's login
-	adopts(t, seat, "")
-	adopts(t, s.Seat(), "")
+	mustLogIn(t, seat)
+	im.hostIsAlice() // wrong: it is the seat's login
+	mustAdopt(t, seat, "")
+	mustAdopt(t, s.Seat(), "")
 }
 
 func TestAdoptionFails(t *testing.T) {
@@ -292,16 +293,16 @@ func TestAdoptionFails(t *testing.T) {
 	s := sharedim.New(im)
 	_, err := s.Seat().AdoptIM(t.Context(), engine.Notify{})
 	wantError(t, "AdoptIM", err, engine.ErrUnavailable)
-	logsIn(t, s.Seat())
+	mustLogIn(t, s.Seat())
 }
 
-// An IM that the host cannot log in behind the engine's back is no IMAdopter.
+// An engine.IM that is not an engine.IMAdopter has no login to adopt.
 func TestNoAdopter(t *testing.T) {
 	im := &script{}
 	s := sharedim.New(struct{ engine.IM }{im})
-	adopts(t, s.Seat(), "")
-	logsIn(t, s.Seat())
-	adopts(t, s.Seat(), "")
+	mustAdopt(t, s.Seat(), "")
+	mustLogIn(t, s.Seat())
+	mustAdopt(t, s.Seat(), "")
 }
 
 func TestNilNotify(t *testing.T) {
@@ -316,8 +317,8 @@ func TestNilNotify(t *testing.T) {
 	n.Lost(nil)
 }
 
-// The last seat cannot wait for another's call. IM is logged out when that call
-// returns.
+// If the last seat gives up waiting for another seat's call, IM is logged out
+// when that call returns.
 func TestLogoutGivesUpWaiting(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -336,7 +337,7 @@ func TestLogoutGivesUpWaiting(t *testing.T) {
 				im.init = func(context.Context) error { <-release; return nil }
 				s := sharedim.New(im)
 				seat := s.Seat()
-				adopts(t, seat, "alice")
+				mustAdopt(t, seat, "alice")
 				init := begin(func() error { return s.Seat().InitIM(t.Context(), appKey) })
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
@@ -352,32 +353,54 @@ func TestLogoutGivesUpWaiting(t *testing.T) {
 	}
 }
 
+// LogoutIM of the last seat has yet to log the host's login out. If a seat that
+// does not hold the login closes meanwhile, the logout still happens.
+func TestCloseOfAnotherSeatKeepsLogout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		im := &script{}
+		im.hostIsAlice()
+		release := make(chan struct{})
+		im.init = func(context.Context) error { <-release; return nil }
+		s := sharedim.New(im)
+		seat, other := s.Seat(), s.Seat()
+		mustAdopt(t, seat, "alice")
+		init := begin(func() error { return s.Seat().InitIM(t.Context(), appKey) })
+		logout := begin(func() error { return seat.LogoutIM(t.Context()) })
+		closing := begin(other.Close)
+		close(release)
+		wantError(t, "InitIM", <-init, nil)
+		wantError(t, "LogoutIM", <-logout, nil)
+		wantError(t, "Close", <-closing, nil)
+		wantCalls(t, im, "LogoutIM", 1)
+	})
+}
+
 // A free turn wins over a ctx that has ended: someone has to log out.
 func TestLogoutWithEndedCtx(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	im := &script{}
 	s := sharedim.New(im)
-	const often = 50 // select is as good as never lucky that often
+	const often = 50 // a random select would hardly be right 50 times in a row
 	for i := range often {
 		seat := s.Seat()
-		logsIn(t, seat)
+		mustLogIn(t, seat)
 		wantError(t, "LogoutIM", seat.LogoutIM(ended), nil)
 		wantCalls(t, im, "LogoutIM", i+1)
 	}
 }
 
-// Nobody joins a login that could not be logged out.
-func TestNobodyJoinsWhatWasLeft(t *testing.T) {
+// A seat does not join a login whose logout failed, but logs it out first.
+func TestLeftLoginIsNotJoined(t *testing.T) {
 	im := &script{}
 	s := sharedim.New(im)
 	seat := s.Seat()
-	logsIn(t, seat)
+	mustLogIn(t, seat)
 	im.logout = func(context.Context) error { panic("broken") }
-	panics(t, "LogoutIM", func() { seat.LogoutIM(t.Context()) })
+	wantPanic(t, "LogoutIM", func() { seat.LogoutIM(t.Context()) })
 	im.logout = nil
 	before := im.count("LogoutIM")
-	logsIn(t, s.Seat())
+	mustLogIn(t, s.Seat())
 	wantCalls(t, im, "LogoutIM", before+1)
 	wantCalls(t, im, "LoginIM", 2)
 }
@@ -391,10 +414,10 @@ func TestAdoptAgain(t *testing.T) {
 	}
 	s := sharedim.New(im)
 	seat := s.Seat()
-	first, second := adopts(t, seat, "alice"), adopts(t, seat, "alice")
+	first, second := mustAdopt(t, seat, "alice"), mustAdopt(t, seat, "alice")
 	n.Lost(engine.ErrKicked)
-	first.heard(t)
-	second.heard(t, engine.ErrKicked)
+	first.wantLost(t)
+	second.wantLost(t, engine.ErrKicked)
 	wantCalls(t, im, "AdoptIM", 1)
 }
 
@@ -404,7 +427,7 @@ func TestLoginOverHostsLogin(t *testing.T) {
 	im.hostIsAlice()
 	s := sharedim.New(im)
 	seat := s.Seat()
-	adopts(t, seat, "alice")
+	mustAdopt(t, seat, "alice")
 	for _, other := range []*sharedim.Seat{seat, s.Seat()} {
 		wantError(t, "LoginIM", other.LoginIM(t.Context(), alice, engine.Notify{}), engine.ErrIMInUse)
 	}
@@ -413,8 +436,8 @@ func TestLoginOverHostsLogin(t *testing.T) {
 	wantCalls(t, im, "LogoutIM", 1)
 }
 
-// A logout that waits for its turn is done by whoever is in line before it.
-func TestLogoutIsDoneByWhoIsFirst(t *testing.T) {
+// While a logout waits for its turn, the next caller in line does it.
+func TestNextInLineLogsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		im := &script{}
 		im.hostIsAlice()
@@ -422,7 +445,7 @@ func TestLogoutIsDoneByWhoIsFirst(t *testing.T) {
 		im.init = func(context.Context) error { <-release; return nil }
 		s := sharedim.New(im)
 		seat := s.Seat()
-		adopts(t, seat, "alice")
+		mustAdopt(t, seat, "alice")
 		init := begin(func() error { return s.Seat().InitIM(t.Context(), appKey) })
 		login := begin(func() error { return s.Seat().LoginIM(t.Context(), bob, engine.Notify{}) })
 		logout := begin(func() error { return seat.LogoutIM(t.Context()) })
@@ -439,9 +462,9 @@ func TestErrorOfLogout(t *testing.T) {
 	im := &script{logout: func(context.Context) error { return engine.ErrUnavailable }}
 	s := sharedim.New(im)
 	seat := s.Seat()
-	logsIn(t, seat)
+	mustLogIn(t, seat)
 	wantError(t, "LogoutIM", seat.LogoutIM(t.Context()), engine.ErrUnavailable)
-	logsIn(t, seat) // nobody is logged in all the same
+	mustLogIn(t, seat) // nobody is logged in all the same
 	wantCalls(t, im, "LoginIM", 2)
 }
 
@@ -449,12 +472,12 @@ func TestClosedSeat(t *testing.T) {
 	im := &script{}
 	s := sharedim.New(im)
 	seat := s.Seat()
-	logsIn(t, seat)
+	mustLogIn(t, seat)
 	wantError(t, "Close", seat.Close(), nil)
 	wantCalls(t, im, "LogoutIM", 1)
 	wantRefusals(t, seat)
 	wantError(t, "Close again", seat.Close(), nil)
-	logsIn(t, s.Seat())
+	mustLogIn(t, s.Seat())
 }
 
 func wantRefusals(t *testing.T, seat *sharedim.Seat) {
@@ -466,8 +489,8 @@ func wantRefusals(t *testing.T, seat *sharedim.Seat) {
 	wantError(t, "LogoutIM", seat.LogoutIM(t.Context()), nil)
 }
 
-// A seat, or the IM, is closed while the seat logs in: what it opens is logged
-// out.
+// If a seat, or the IM, is closed while the seat logs in, the login that it
+// opens is logged out.
 func TestCloseWhileOpening(t *testing.T) {
 	for name, close := range map[string]func(*sharedim.IM, *sharedim.Seat) error{
 		"seat": func(_ *sharedim.IM, seat *sharedim.Seat) error { return seat.Close() },
@@ -495,12 +518,12 @@ func TestCloseOfIM(t *testing.T) {
 		im := &script{}
 		s := sharedim.New(im)
 		seats := []*sharedim.Seat{s.Seat(), s.Seat()}
-		first, second := logsIn(t, seats[0]), logsIn(t, seats[1])
+		first, second := mustLogIn(t, seats[0]), mustLogIn(t, seats[1])
 		for range 2 {
 			wantError(t, "Close", s.Close(), nil)
 		}
-		first.heard(t, engine.ErrIMLoggedOut)
-		second.heard(t, engine.ErrIMLoggedOut)
+		first.wantLost(t, engine.ErrIMLoggedOut)
+		second.wantLost(t, engine.ErrIMLoggedOut)
 		wantCalls(t, im, "LogoutIM", 1)
 		wantRefusals(t, seats[0])
 		wantRefusals(t, s.Seat())
@@ -509,15 +532,15 @@ func TestCloseOfIM(t *testing.T) {
 		im := &script{}
 		im.hostIsAlice()
 		s := sharedim.New(im)
-		l := adopts(t, s.Seat(), "alice")
+		l := mustAdopt(t, s.Seat(), "alice")
 		wantError(t, "Close", s.Close(), nil)
-		l.heard(t, engine.ErrIMLoggedOut)
+		l.wantLost(t, engine.ErrIMLoggedOut)
 		wantCalls(t, im, "LogoutIM", 0)
 	})
 }
 
-// Neither the IM nor its seats have a goroutine while nothing happens, be it
-// that engines are logged in, or that they have all left.
+// Neither the IM nor its seats keep a goroutine between calls, whether engines
+// are logged in or have all left.
 func TestNoGoroutineAtRest(t *testing.T) {
 	others := goleak.IgnoreCurrent()
 	cloud := newCloud()

@@ -14,10 +14,10 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// TestRapidWalk lets several engines, the host and the service do what they
-// like, several things at a time, over an IM that takes its time and fails now
-// and then, while callers give up. Whenever all is at rest, IM is logged in
-// exactly where an engine or the host holds it, and each engine says so.
+// TestRapidWalk runs random calls of several engines, the host and the service,
+// some of them at once, over a slow IM that fails now and then, while callers
+// give up. Whenever everything is at rest, IM is logged in if and only if an
+// engine or the host holds the login, and each engine reports that login.
 func TestRapidWalk(t *testing.T) {
 	for name, open := range phones {
 		t.Run(name, rapid.MakeCheck(func(t *rapid.T) {
@@ -29,11 +29,11 @@ func TestRapidWalk(t *testing.T) {
 					w.engines = append(w.engines, w.open(rapid.SampledFrom(modes).Draw(t, "mode")))
 				}
 				t.Repeat(map[string]func(*rapid.T){
-					"one thing":      func(t *rapid.T) { w.happen(t, 1) },
-					"several things": func(t *rapid.T) { w.happen(t, rapid.IntRange(2, 5).Draw(t, "things")) },
+					"one thing":      func(t *rapid.T) { w.runTogether(t, 1) },
+					"several things": func(t *rapid.T) { w.runTogether(t, rapid.IntRange(2, 5).Draw(t, "things")) },
 					"":               func(*rapid.T) { w.check() },
 				})
-				w.end()
+				w.closeAll()
 			})
 		}))
 	}
@@ -53,9 +53,9 @@ type walk struct {
 	t       *rapid.T
 	engines []*engine.Engine
 
-	// hosts is whose login the host made, as far as the walk can know: "" after
-	// anything that may have ended it.
-	hosts string
+	// hostAccid is the account of the login that the host made, as far as the
+	// walk can know: "" after anything that may have ended it.
+	hostAccid string
 }
 
 func (w *walk) open(mode engine.Mode) *engine.Engine {
@@ -66,7 +66,7 @@ func (w *walk) open(mode engine.Mode) *engine.Engine {
 	return e
 }
 
-// A thing is one call of the host, or one event.
+// A thing is one call by the app, or one event.
 type thing struct {
 	name string
 	do   func(ctx context.Context) error
@@ -74,8 +74,8 @@ type thing struct {
 	err  error         // after done
 }
 
-// happen lets n things happen at once, and waits until nothing moves.
-func (w *walk) happen(t *rapid.T, n int) {
+// runTogether runs n random things at once, and waits until nothing moves.
+func (w *walk) runTogether(t *rapid.T, n int) {
 	var things []*thing
 	busy := map[int]bool{} // a closed engine is replaced: it has no other work
 	for range n {
@@ -94,9 +94,9 @@ func (w *walk) happen(t *rapid.T, n int) {
 	done.Wait()
 	synctest.Wait()
 	for _, x := range things {
-		w.judge(x)
+		w.checkError(x)
 	}
-	w.believe(things)
+	w.trackHost(things)
 }
 
 func (w *walk) draw(t *rapid.T, busy map[int]bool) *thing {
@@ -139,8 +139,8 @@ func (w *walk) draw(t *rapid.T, busy map[int]bool) *thing {
 	return x
 }
 
-// judge fails for an error that nothing explains.
-func (w *walk) judge(x *thing) {
+// checkError fails for an error that nothing explains.
+func (w *walk) checkError(x *thing) {
 	if x.err == nil || errors.Is(x.err, context.DeadlineExceeded) {
 		return
 	}
@@ -155,21 +155,21 @@ func (w *walk) judge(x *thing) {
 	w.t.Errorf("%s: got %v", x.name, x.err)
 }
 
-// believe updates what is known of the host's login.
-func (w *walk) believe(things []*thing) {
+// trackHost updates hostAccid.
+func (w *walk) trackHost(things []*thing) {
 	for _, x := range things {
 		switch x.name {
 		case "kick", "hostLogout", "LogoutIM":
-			w.hosts = ""
+			w.hostAccid = ""
 		case "hostLogin":
-			if w.hosts = ""; len(things) == 1 && x.err == nil && w.nobodyHolds() {
-				w.hosts = w.phone.loggedIn()
+			if w.hostAccid = ""; len(things) == 1 && x.err == nil && w.noEngineLoggedIn() {
+				w.hostAccid = w.phone.loggedIn()
 			}
 		}
 	}
 }
 
-func (w *walk) nobodyHolds() bool {
+func (w *walk) noEngineLoggedIn() bool {
 	for _, e := range w.engines {
 		if e.Status().State >= engine.IMLoggedIn {
 			return false
@@ -186,14 +186,14 @@ func (w *walk) check() {
 			w.t.Errorf("engine %d says %v as %q, but IM is logged in as %q", i, s.State, s.Accid, in)
 		}
 	}
-	if w.hosts != "" && in != w.hosts {
-		w.t.Errorf("IM is logged in as %q, but the host logged in as %q and nobody logged that out", in, w.hosts)
+	if w.hostAccid != "" && in != w.hostAccid {
+		w.t.Errorf("IM is logged in as %q, but the host logged in as %q and nobody logged that out", in, w.hostAccid)
 	}
 	if n := w.guard.overlaps(); n != 0 {
 		w.t.Fatalf("the engine.IM was called from two goroutines at once")
 	}
-	if in != "" && w.nobodyHolds() {
-		// Nobody's Notify is replaced: no engine holds a login.
+	if in != "" && w.noEngineLoggedIn() {
+		// This replaces no Notify, because no engine holds a login.
 		a, err := w.phone.AdoptIM(context.Background(), engine.Notify{})
 		if err != nil || !strings.EqualFold(a.Accid, in) {
 			w.t.Fatalf("IM is logged in as %q, but neither an engine nor the host holds it (%q, %v)", in, a.Accid, err)
@@ -201,11 +201,11 @@ func (w *walk) check() {
 	}
 }
 
-// end closes every engine. What then stays logged in is the host's, and without
-// it a new engine can log in.
-func (w *walk) end() {
+// closeAll closes every engine. A login that is left then is the host's; once
+// the host logs out, a new engine can log in.
+func (w *walk) closeAll() {
 	for _, e := range w.engines {
-		_ = e.Close() // of a logout that was made to fail
+		_ = e.Close() // it may return the error of a logout that was made to fail
 	}
 	w.engines = nil
 	w.check()
@@ -217,12 +217,12 @@ func (w *walk) end() {
 		if tries > 100 {
 			w.t.Fatalf("LoginKit fails for ever")
 		}
-		if err := e.LoginKit(context.Background(), roomBob); err != nil && !errors.Is(err, engine.ErrUnavailable) { // a fault that is left
+		if err := e.LoginKit(context.Background(), roomBob); err != nil && !errors.Is(err, engine.ErrUnavailable) { // a fault that no call has met yet
 			w.t.Fatalf("LoginKit after all: %v", err)
 		}
 	}
 	if err := e.Close(); err != nil && !errors.Is(err, engine.ErrUnavailable) {
 		w.t.Errorf("Close after all: %v", err)
 	}
-	w.loggedIn("")
+	w.wantLoggedIn("")
 }

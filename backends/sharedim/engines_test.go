@@ -11,8 +11,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Several seats log in the same account: one InitIM and one LoginIM, also if
-// they start at once, while the login is still opening.
+// If several seats log in the same account, there is one InitIM and one LoginIM,
+// even if all start while the first login is still opening.
 func TestSameAccount(t *testing.T) {
 	forEachPhone(t, func(w *world) {
 		const n = 8
@@ -33,20 +33,20 @@ func TestSameAccount(t *testing.T) {
 		release()
 		logins.Wait()
 		for _, e := range engines {
-			w.is(e, engine.KitLoggedIn)
+			w.wantState(e, engine.KitLoggedIn)
 		}
-		w.called("InitIM", 1)
-		w.called("LoginIM", 1)
+		w.wantCalls("InitIM", 1)
+		w.wantCalls("LoginIM", 1)
 		late := w.engine(engine.AutoDetect)
 		w.ok("a late LoginKit", late.LoginKit(w.t.Context(), roomAlice))
-		w.called("LoginIM", 1)
-		w.loggedIn("alice")
+		w.wantCalls("LoginIM", 1)
+		w.wantLoggedIn("alice")
 	})
 }
 
-// The seat that logs in gives up, or its login fails: the next in line logs in
-// by itself.
-func TestFailureIsNobodyElses(t *testing.T) {
+// If the seat that logs in gives up, or its login fails, the next in line logs
+// in itself.
+func TestFailureDoesNotAffectOthers(t *testing.T) {
 	forEachPhone(t, func(w *world) {
 		for _, row := range []struct {
 			name string
@@ -67,18 +67,18 @@ func TestFailureIsNobodyElses(t *testing.T) {
 			one := begin(func() error { return first.LoginKit(ctx, meetingAlice) })
 			two := begin(func() error { return second.LoginKit(w.t.Context(), roomAlice) })
 			row.end(cancel, release)
-			w.refused(row.name, <-one, row.want)
+			w.wantError(row.name, <-one, row.want)
 			if row.err == nil {
-				w.waiting("the second", two)
+				w.wantWaiting("the second", two)
 			}
 			release()
 			w.ok(row.name+": the second", <-two)
 			cancel()
-			w.is(first, engine.IMInitialized)
-			w.is(second, engine.KitLoggedIn)
-			w.called("LoginIM", logins+2)
+			w.wantState(first, engine.IMInitialized)
+			w.wantState(second, engine.KitLoggedIn)
+			w.wantCalls("LoginIM", logins+2)
 			w.ok("Close", errors.Join(first.Close(), second.Close()))
-			w.loggedIn("")
+			w.wantLoggedIn("")
 		}
 	})
 }
@@ -92,14 +92,14 @@ func TestWaitHonoursCtx(t *testing.T) {
 		one := begin(func() error { return first.LoginKit(w.t.Context(), meetingAlice) })
 		ctx, cancel := context.WithCancel(w.t.Context())
 		two := begin(func() error { return second.LoginKit(ctx, roomAlice) })
-		w.waiting("the second", two)
+		w.wantWaiting("the second", two)
 		cancel()
-		w.refused("the second", <-two, context.Canceled)
+		w.wantError("the second", <-two, context.Canceled)
 		w.ok("Close of the second", second.Close())
-		w.waiting("the first", one)
+		w.wantWaiting("the first", one)
 		release()
 		w.ok("the first", <-one)
-		w.called("LoginIM", 1)
+		w.wantCalls("LoginIM", 1)
 	})
 }
 
@@ -115,31 +115,32 @@ func TestLastOutLogsOut(t *testing.T) {
 				w.ok("LoginKit", first.LoginKit(w.t.Context(), meetingAlice))
 				w.ok("LoginKit", second.LoginKit(w.t.Context(), roomAlice))
 				w.ok("the first leaves", leave(w.t.Context(), first))
-				w.loggedIn("alice")
-				w.is(second, engine.KitLoggedIn)
-				w.called("LogoutIM", 0)
+				w.wantLoggedIn("alice")
+				w.wantState(second, engine.KitLoggedIn)
+				w.wantCalls("LogoutIM", 0)
 				w.ok("the last leaves", leave(w.t.Context(), second))
-				w.loggedIn("")
-				w.called("LogoutIM", 1)
+				w.wantLoggedIn("")
+				w.wantCalls("LogoutIM", 1)
 			})
 		})
 	}
 }
 
-// A seat logs out while another's login is opening.
+// A seat that logs out while another seat's login is opening neither waits for
+// that login nor ends it.
 func TestLogoutWhileOpening(t *testing.T) {
 	forEachPhone(t, func(w *world) {
 		first, second := w.engine(engine.AutoDetect), w.im().Seat()
 		release := w.phone.block("LoginIM")
 		defer release()
 		one := begin(func() error { return first.LoginKit(w.t.Context(), meetingAlice) })
-		w.ok("LogoutIM", second.LogoutIM(w.t.Context())) // returns: else the bubble deadlocks
+		w.ok("LogoutIM", second.LogoutIM(w.t.Context())) // if it waited, the bubble would deadlock
 		w.ok("Close", second.Close())
-		w.waiting("the first", one)
+		w.wantWaiting("the first", one)
 		release()
 		w.ok("the first", <-one)
-		w.loggedIn("alice")
-		w.called("LogoutIM", 0)
+		w.wantLoggedIn("alice")
+		w.wantCalls("LogoutIM", 0)
 	})
 }
 
@@ -149,13 +150,13 @@ func TestAnotherAccount(t *testing.T) {
 		w.ok("LoginKit", first.LoginKit(w.t.Context(), meetingAlice))
 		w.ok("LoginKit", second.LoginKit(w.t.Context(), roomAlice))
 		for _, e := range []*engine.Engine{first, second} {
-			w.refused("LoginKit as bob", third.LoginKit(w.t.Context(), roomBob), engine.ErrIMInUse)
-			w.loggedIn("alice")
-			w.is(third, engine.IMInitialized)
+			w.wantError("LoginKit as bob", third.LoginKit(w.t.Context(), roomBob), engine.ErrIMInUse)
+			w.wantLoggedIn("alice")
+			w.wantState(third, engine.IMInitialized)
 			w.ok("LogoutKit", e.LogoutKit(w.t.Context()))
 		}
 		w.ok("LoginKit as bob", third.LoginKit(w.t.Context(), roomBob))
-		w.loggedIn("bob")
+		w.wantLoggedIn("bob")
 	})
 }
 
@@ -164,17 +165,17 @@ func TestAnotherAppKey(t *testing.T) {
 		first, other := w.engine(engine.AutoDetect), w.engineOf(w.im().Seat(), "app2", engine.AutoDetect)
 		w.ok("LoginKit", first.LoginKit(w.t.Context(), meetingAlice))
 		before := first.Status()
-		w.refused("InitIM for another app", other.InitIM(w.t.Context()), engine.ErrAppKeyMismatch)
+		w.wantError("InitIM for another app", other.InitIM(w.t.Context()), engine.ErrAppKeyMismatch)
 		foreign := engine.IMAccount{AppKey: "app2", Accid: alice.Accid, Token: alice.Token}
-		w.refused("LoginIM for another app", w.im().Seat().LoginIM(w.t.Context(), foreign, engine.Notify{}), engine.ErrAppKeyMismatch)
+		w.wantError("LoginIM for another app", w.im().Seat().LoginIM(w.t.Context(), foreign, engine.Notify{}), engine.ErrAppKeyMismatch)
 		if got := first.Status(); got != before {
 			w.t.Errorf("the other engine: got %+v, want %+v", got, before)
 		}
-		w.called("InitIM", 1)
-		w.called("LoginIM", 1)
+		w.wantCalls("InitIM", 1)
+		w.wantCalls("LoginIM", 1)
 		w.ok("LogoutKit", first.LogoutKit(w.t.Context()))
-		w.refused("LoginIM for another app", w.im().Seat().LoginIM(w.t.Context(), foreign, engine.Notify{}), engine.ErrAppKeyMismatch)
-		w.called("LoginIM", 1)
+		w.wantError("LoginIM for another app", w.im().Seat().LoginIM(w.t.Context(), foreign, engine.Notify{}), engine.ErrAppKeyMismatch)
+		w.wantCalls("LoginIM", 1)
 	})
 }
 
@@ -189,15 +190,15 @@ func TestHostsLogin(t *testing.T) {
 			}
 		}
 		w.ok("LogoutKit", engines[0].LogoutKit(w.t.Context()))
-		w.ok("LogoutIM", engines[0].LogoutIM(w.t.Context())) // lets go
-		w.is(engines[1], engine.KitLoggedIn)
+		w.ok("LogoutIM", engines[0].LogoutIM(w.t.Context())) // leaves
+		w.wantState(engines[1], engine.KitLoggedIn)
 		w.ok("Close", engines[1].Close())
 		w.ok("LogoutKit", engines[2].LogoutKit(w.t.Context()))
-		w.loggedIn("alice")
-		w.called("LoginIM", 0)
-		w.called("LogoutIM", 0)
+		w.wantLoggedIn("alice")
+		w.wantCalls("LoginIM", 0)
+		w.wantCalls("LogoutIM", 0)
 		w.ok("LogoutIM of the last", engines[2].LogoutIM(w.t.Context()))
-		w.loggedIn("")
+		w.wantLoggedIn("")
 	})
 }
 
@@ -210,7 +211,7 @@ func TestHostsLoginOutlivesSeats(t *testing.T) {
 			w.ok("LoginKit", first.LoginKit(w.t.Context(), meetingAlice))
 			w.ok("LoginKit", second.LoginKit(w.t.Context(), roomAlice))
 			w.ok("Close", errors.Join(first.Close(), second.Close()))
-			w.loggedIn("alice")
+			w.wantLoggedIn("alice")
 		}
 		e := w.engine(engine.ReuseIM)
 		w.ok("LoginKit", e.LoginKit(w.t.Context(), meetingAlice))
@@ -222,28 +223,28 @@ func TestHostsLoginOutlivesSeats(t *testing.T) {
 	})
 }
 
-// In ReuseIM, another kit's login is not there to be reused.
-func TestReuseOfAnotherKitsLogin(t *testing.T) {
+// In ReuseIM, an engine does not reuse a login that another kit made.
+func TestAnotherKitsLoginIsNotReused(t *testing.T) {
 	forEachPhone(t, func(w *world) {
 		first, second := w.engine(engine.AutoLogin), w.engine(engine.ReuseIM)
 		w.ok("LoginKit", first.LoginKit(w.t.Context(), meetingAlice))
-		w.refused("LoginKit in ReuseIM", second.LoginKit(w.t.Context(), roomAlice), engine.ErrIMNotLoggedIn)
+		w.wantError("LoginKit in ReuseIM", second.LoginKit(w.t.Context(), roomAlice), engine.ErrIMNotLoggedIn)
 		w.ok("InitIM", second.InitIM(w.t.Context()))
 		w.ok("LoginIM", second.LoginIM(w.t.Context(), alice))
 		w.ok("LoginKit in ReuseIM", second.LoginKit(w.t.Context(), roomAlice))
 		w.ok("Close of the first", first.Close())
-		w.loggedIn("alice")
+		w.wantLoggedIn("alice")
 		w.ok("LogoutKit", second.LogoutKit(w.t.Context()))
-		w.loggedIn("alice")
-		w.called("LoginIM", 1)
+		w.wantLoggedIn("alice")
+		w.wantCalls("LoginIM", 1)
 		w.ok("Close", second.Close())
-		w.loggedIn("")
+		w.wantLoggedIn("")
 	})
 }
 
-// Every holder hears of the end of the login once, with one cause, and anyone
-// may log in again.
-func TestLossIsToldToAll(t *testing.T) {
+// Each holder gets one report that the login has ended, with the same cause, and
+// anyone may log in again.
+func TestLossIsReportedToAllHolders(t *testing.T) {
 	kick := &engine.KickError{Reason: engine.KickedByServer}
 	for _, row := range []struct {
 		name string
@@ -261,20 +262,20 @@ func TestLossIsToldToAll(t *testing.T) {
 					if adopted {
 						w.ok("the host's login", w.phone.hostLogin(alice))
 					}
-					w.lossIsToldToAll(row.end, row.want)
+					w.checkLossReports(row.end, row.want)
 				})
 			})
 		}
 	}
 }
 
-func (w *world) lossIsToldToAll(end func(phone), want error) {
+func (w *world) checkLossReports(end func(phone), want error) {
 	w.t.Helper()
 	first, second, third := w.engine(engine.AutoDetect), w.engine(engine.AutoDetect), w.engine(engine.AutoDetect)
 	w.ok("LoginKit", first.LoginKit(w.t.Context(), meetingAlice))
 	w.ok("LoginKit", second.LoginKit(w.t.Context(), roomAlice))
 	w.ok("InitIM", third.InitIM(w.t.Context()))
-	w.ok("LogoutIM", third.LogoutIM(w.t.Context())) // holds nothing: hears nothing
+	w.ok("LogoutIM", third.LogoutIM(w.t.Context())) // holds nothing, so it gets no report
 	out := third.Status()
 	end(w.phone)
 	synctest.Wait()
@@ -284,9 +285,9 @@ func (w *world) lossIsToldToAll(end func(phone), want error) {
 		}
 	}
 	if got := third.Status(); got != out {
-		w.t.Errorf("a seat that holds nothing heard of it: got %+v, want %+v", got, out)
+		w.t.Errorf("a seat that holds nothing got a report: got %+v, want %+v", got, out)
 	}
-	w.called("LogoutIM", 0) // what is lost is not logged out
+	w.wantCalls("LogoutIM", 0) // a lost login is not logged out
 	if w.phone.loggedIn() == "bob" {
 		w.ok("LoginKit as bob", second.LoginKit(w.t.Context(), roomBob))
 		if !second.Status().Reused() {
@@ -296,10 +297,10 @@ func (w *world) lossIsToldToAll(end func(phone), want error) {
 	}
 	w.ok("LoginKit again", second.LoginKit(w.t.Context(), roomAlice))
 	w.ok("LoginKit again", first.LoginKit(w.t.Context(), meetingAlice))
-	w.loggedIn("alice")
+	w.wantLoggedIn("alice")
 }
 
-func TestLinkIsToldToAll(t *testing.T) {
+func TestLinkIsReportedToAllHolders(t *testing.T) {
 	for _, adopted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("adopted %v", adopted), func(t *testing.T) {
 			forEachPhone(t, func(w *world) {
