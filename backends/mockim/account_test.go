@@ -26,7 +26,7 @@ func TestCreateKitAccount(t *testing.T) {
 			k, err := s.CreateKitAccount(row.accid, row.token)
 			if wantErr(t, err, row.want); row.want != nil {
 				if k != (engine.KitAccount{}) {
-					t.Errorf("got %v beside the error", k)
+					t.Errorf("got %v along with the error", k)
 				}
 				return
 			}
@@ -38,7 +38,8 @@ func TestCreateKitAccount(t *testing.T) {
 	}
 }
 
-// Without an accid, the server makes the IM account itself (guides.md G11).
+// Without an accid, the server makes the IM account itself
+// (docs/vendor/guides.md, G11).
 func TestCreateKitAccountWithIM(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	first, err := s.CreateKitAccount("", "")
@@ -49,7 +50,7 @@ func TestCreateKitAccountWithIM(t *testing.T) {
 		t.Errorf("the same account twice: %v", first)
 	}
 	if made := regexp.MustCompile(`^[0-9a-f]{32}$`); !made.MatchString(first.UserUUID) || !made.MatchString(first.Token) {
-		t.Errorf("the account %v has not the vendor's form", first)
+		t.Errorf("the account %v does not have the vendor's form", first)
 	}
 	d := initialised(t, s)
 	bound, err := d.Authenticate(t.Context(), first)
@@ -71,14 +72,14 @@ func TestBind(t *testing.T) {
 	}
 	s.Bind(kitAlice, "BOB")
 	if got := bound(kitAlice); got != "bob" {
-		t.Errorf("bound anew to %q, want bob", got)
+		t.Errorf("bound again to %q, want bob", got)
 	}
 
 	s.Bind(kitAlice, "")
 	a, err := d.Authenticate(t.Context(), kitAlice)
 	wantErr(t, err, engine.ErrNoIMAccount)
 	if a != (engine.IMAccount{}) {
-		t.Errorf("got %v beside the error", a)
+		t.Errorf("got %v along with the error", a)
 	}
 
 	s.Bind(kitAlice, nobody.Accid)
@@ -151,7 +152,7 @@ func TestFindKit(t *testing.T) {
 	}{
 		{"as it was bound", "User1", engine.KitAccount{UserUUID: "user1", Token: "kit-" + secret}, "alice", true},
 		{"in another case", "USER1", engine.KitAccount{UserUUID: "user1", Token: "kit-" + secret}, "alice", true},
-		{"bound anew", "user2", engine.KitAccount{UserUUID: "user2", Token: "new-" + secret}, "alice", true},
+		{"bound again", "user2", engine.KitAccount{UserUUID: "user2", Token: "new-" + secret}, "alice", true},
 		{"bound to nothing", "unbound", engine.KitAccount{UserUUID: "unbound", Token: secret}, "", true},
 		{"unknown", "user9", engine.KitAccount{}, "", false},
 		{"an IM account", "alice", engine.KitAccount{}, "", false},
@@ -167,7 +168,7 @@ func TestFindKit(t *testing.T) {
 	}
 }
 
-// Whoever is logged in stays so when the account gets a new token.
+// A new token for an account ends no login.
 func TestAddIMRenewsToken(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	d, n := loggedIn(t, s, alice)
@@ -180,37 +181,26 @@ func TestAddIMRenewsToken(t *testing.T) {
 	must(t, d.LoginIM(t.Context(), renewed, engine.Notify{}))
 }
 
-func TestAnonymous(t *testing.T) {
-	d := initialised(t, newService(mockim.ServiceOptions{}))
-	k, err := d.Anonymous(t.Context())
-	must(t, err)
-	a, err := d.Authenticate(t.Context(), k)
-	must(t, err)
-	must(t, d.LoginIM(t.Context(), a, engine.Notify{}))
-	must(t, d.LoginKit(t.Context(), k, engine.Notify{}))
-	wantLoggedIn(t, d, a.Accid)
-}
-
 func TestNoAnonymous(t *testing.T) {
 	d := newService(mockim.ServiceOptions{NoAnonymous: true}).Device()
 	k, err := d.Anonymous(t.Context())
 	wantErr(t, err, errors.ErrUnsupported)
 	if k != (engine.KitAccount{}) {
-		t.Errorf("got %v beside the error", k)
+		t.Errorf("got %v along with the error", k)
 	}
 }
 
-// What a service serves, what IM was initialised for, and what the account is
-// of, each say an AppKey, or any.
+// The service, InitIM, the account in the cloud and the account of the login
+// may each name an AppKey.
 func TestAppKeys(t *testing.T) {
 	rows := []struct {
 		name                      string
-		service, registered       string // of the cloud, and of the account in it
+		service, registered       string // the AppKeys of the cloud, and of the account in it
 		initialise, again, login  string
 		wantInit, wantAgain, want error
 	}{
-		{name: "all the same", service: "app1", initialise: "app1", again: "app1", login: "app1"},
-		{name: "the login says none", service: "app1", initialise: "app1", again: "app1"},
+		{name: "the same everywhere", service: "app1", initialise: "app1", again: "app1", login: "app1"},
+		{name: "the login names none", service: "app1", initialise: "app1", again: "app1"},
 		{name: "the service serves any", initialise: "app1", again: "app1", login: "app1"},
 		{name: "not the service's", service: "app1", initialise: "app2", again: "app1", wantInit: engine.ErrAppKeyMismatch},
 		{name: "another one later", initialise: "app1", again: "app2", wantAgain: engine.ErrAppKeyMismatch},
@@ -231,7 +221,7 @@ func TestAppKeys(t *testing.T) {
 	}
 }
 
-// The engine's AppKey and the host's must be one.
+// The engine and the host must use the same AppKey.
 func TestAppKeyOfHost(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	d := s.Device()
@@ -242,7 +232,7 @@ func TestAppKeyOfHost(t *testing.T) {
 
 	other := mockim.NewService(mockim.ServiceOptions{}).Device()
 	must(t, other.InitIM(t.Context(), "app2"))
-	must(t, other.HostInit(t.Context())) // with what IM has
+	must(t, other.HostInit(t.Context())) // keeps the AppKey that IM has
 	must(t, other.InitIM(t.Context(), "app2"))
 }
 
@@ -254,5 +244,40 @@ func TestBoundAppKey(t *testing.T) {
 	got, err := s.Device().Authenticate(t.Context(), k)
 	if want := (engine.IMAccount{AppKey: "app2", Accid: "alice", Token: secret}); got != want || err != nil {
 		t.Errorf("AppKey %q, %v; want %q", got.AppKey, err, want.AppKey)
+	}
+}
+
+func TestRemoveKit(t *testing.T) {
+	s := newService(mockim.ServiceOptions{})
+	im, kit := s.Device(), s.Device()
+	if err := errors.Join(im.HostInit(t.Context()), im.HostLogin(t.Context(), alice)); err != nil {
+		t.Fatal(err)
+	}
+	var lost error
+	if err := kit.LoginKit(t.Context(), kitAlice, engine.Notify{Lost: func(cause error) { lost = cause }}); err != nil {
+		t.Fatal(err)
+	}
+	if s.RemoveKit(kitAlice.UserUUID) {
+		t.Error("an account that is logged in to IM was removed")
+	}
+	if _, found := s.FindIM(alice.Accid); !found || lost != nil {
+		t.Errorf("the IM account is there: %t, the kit session ended with %v", found, lost)
+	}
+	if err := im.HostLogout(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !s.RemoveKit("USER1") {
+		t.Error("an account that is logged out was not removed")
+	}
+	_, foundIM := s.FindIM(alice.Accid)
+	_, _, foundKit := s.FindKit(kitAlice.UserUUID)
+	if foundIM || foundKit || !errors.Is(lost, engine.ErrTokenRejected) {
+		t.Errorf("IM account %t, kit account %t, the session ended with %v", foundIM, foundKit, lost)
+	}
+	if _, _, found := s.FindKit(kitBob.UserUUID); !found {
+		t.Error("another account is gone too")
+	}
+	if !s.RemoveKit("User1") {
+		t.Error("an account that is gone is not reported as gone")
 	}
 }

@@ -2,6 +2,7 @@ package mockim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -9,24 +10,25 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A Device is one process with an IM SDK and a kit. It is an engine.Backend
-// and an engine.IMAdopter: its SDK can be driven by the engine, and by the host
-// behind the engine's back. It is safe for concurrent use, has no goroutine at
-// rest, and outlives the engine that closes it: another may follow.
+// A Device is one process with an IM SDK and a kit. It is an engine.Backend and
+// an engine.IMAdopter: the engine drives its SDK, and so can the host, behind
+// the engine's back. It is safe for concurrent use and keeps no goroutine
+// between calls. It stays usable when an engine closes it, so that a new engine
+// can use it.
 //
 // Its kit works with another IM too: engine.Join(im, device).
 type Device struct {
 	service *Service
-	im      *hostim.IM // the engine's view of the SDK, which reports to it
+	im      *hostim.IM // between the engine and the SDK
 
-	// Guarded by service.mu: the SDK and the kit.
+	// The SDK and the kit, guarded by service.mu.
 	appKey      string
 	initialized bool
-	accid       string // who is logged in to IM; "": nobody
-	session     *session
-	hostLogins  int // in flight
+	accid       string   // logged in to IM; "": nobody
+	session     *session // of the kit; nil: none
+	hostLogins  int      // calls of HostLogin in flight
 
-	mu     sync.Mutex // protects the following fields; taken after no other
+	mu     sync.Mutex // protects the following fields; not held with service.mu
 	calls  []string
 	faults map[string][]error
 	blocks map[string][]<-chan struct{}
@@ -37,16 +39,16 @@ type session struct {
 	lost     func(error)
 }
 
-// Device makes a process on which nothing is initialised.
+// Device makes a device whose IM is not initialised.
 func (s *Service) Device() *Device {
 	d := &Device{service: s, faults: map[string][]error{}, blocks: map[string][]<-chan struct{}{}}
-	d.im = hostim.Wrap(hostim.Client{Init: d.init, Login: d.login, Logout: d.logout})
+	d.im = hostim.Wrap(hostim.Client{Init: d.sdkInit, Login: d.sdkLogin, Logout: d.sdkLogout})
 	return d
 }
 
-// The SDK, as whoever drives it sees it.
+// The SDK's own calls, which the engine and the host both use.
 
-func (d *Device) init(_ context.Context, appKey string) error {
+func (d *Device) sdkInit(_ context.Context, appKey string) error {
 	s := d.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +63,7 @@ func (d *Device) init(_ context.Context, appKey string) error {
 	return nil
 }
 
-func (d *Device) login(_ context.Context, a engine.IMAccount) error {
+func (d *Device) sdkLogin(_ context.Context, a engine.IMAccount) error {
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
 	if d.accid != "" {
@@ -78,7 +80,7 @@ func (d *Device) loginLocked(a engine.IMAccount) error {
 	if a.AppKey != "" && a.AppKey != d.appKey {
 		return fmt.Errorf("%w: IM is for %q, the account of %q", engine.ErrAppKeyMismatch, d.appKey, a.AppKey)
 	}
-	known, err := s.verifyLocked(a.Accid, a.Token)
+	known, err := s.verifyIMLocked(a.Accid, a.Token)
 	if err != nil {
 		return err
 	}
@@ -86,32 +88,32 @@ func (d *Device) loginLocked(a engine.IMAccount) error {
 		return fmt.Errorf("IM account %s is not of this app: %w", known.accid, engine.ErrTokenRejected)
 	}
 	if !s.options.MultiDevice {
-		s.endLocked(known.accid, &engine.KickError{Reason: engine.KickedByClient})
+		s.endIMLocked(known.accid, &engine.KickError{Reason: engine.KickedByClient})
 	}
 	d.accid = known.accid
-	d.trackLocked()
+	d.updateActiveLocked()
 	d.im.LoggedIn(engine.IMAccount{AppKey: d.appKey, Accid: d.accid})
 	return nil
 }
 
-func (d *Device) logout(context.Context) error {
+func (d *Device) sdkLogout(context.Context) error {
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
-	d.endLocked(nil)
+	d.endIMLocked(nil)
 	return nil
 }
 
-// endLocked ends the IM login, and the kit session on it.
-func (d *Device) endLocked(cause error) {
+// endIMLocked ends the IM login, and the kit session on top of it.
+func (d *Device) endIMLocked(cause error) {
 	if d.accid == "" {
 		return
 	}
 	d.accid, d.session = "", nil
-	d.trackLocked()
+	d.updateActiveLocked()
 	d.im.LoggedOut(cause)
 }
 
-func (d *Device) trackLocked() {
+func (d *Device) updateActiveLocked() {
 	if d.accid == "" && d.session == nil {
 		delete(d.service.active, d)
 	} else {
@@ -119,10 +121,10 @@ func (d *Device) trackLocked() {
 	}
 }
 
-// The engine's side: every call is noted, and may be made to wait and to fail.
+// The engine's calls. Each is recorded, and Block and Fail apply to it.
 
-// InitIM implements engine.IM. It fails with engine.ErrAppKeyMismatch where the
-// service or the host has another AppKey.
+// InitIM implements engine.IM. It fails with engine.ErrAppKeyMismatch if the
+// service serves another AppKey, or the host has initialised IM for another.
 func (d *Device) InitIM(ctx context.Context, appKey string) error {
 	if err := d.enter(ctx, "InitIM", ""); err != nil {
 		return err
@@ -131,7 +133,7 @@ func (d *Device) InitIM(ctx context.Context, appKey string) error {
 }
 
 // LoginIM implements engine.IM. It fails with engine.ErrState before InitIM or
-// HostInit, engine.ErrIMInUse while anybody is logged in, and
+// HostInit, with engine.ErrIMInUse while anybody is logged in, and with
 // engine.ErrTokenRejected for an unknown account or a wrong token.
 func (d *Device) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
 	if err := d.enter(ctx, "LoginIM", a.Accid); err != nil {
@@ -140,8 +142,8 @@ func (d *Device) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notif
 	return d.im.LoginIM(ctx, a, n)
 }
 
-// LogoutIM implements engine.IM. Nobody is logged in afterwards, even if it was
-// made to fail, or its ctx ended.
+// LogoutIM implements engine.IM. It logs out even if it fails because of Fail
+// or because ctx has ended.
 func (d *Device) LogoutIM(ctx context.Context) error {
 	err := d.enter(ctx, "LogoutIM", "")
 	if out := d.im.LogoutIM(context.WithoutCancel(ctx)); err == nil {
@@ -150,18 +152,18 @@ func (d *Device) LogoutIM(ctx context.Context) error {
 	return err
 }
 
-// AdoptIM implements engine.IMAdopter: it reports the login that HostLogin
-// made, and waits for one that is in flight.
+// AdoptIM implements engine.IMAdopter: it returns the login that HostLogin
+// made. It waits for a HostLogin in flight.
 func (d *Device) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
-	if err := d.gate(ctx, "AdoptIM"); err != nil {
+	if err := d.applyFaults(ctx, "AdoptIM"); err != nil {
 		return engine.IMAccount{}, err
 	}
 	return d.im.AdoptIM(ctx, n)
 }
 
 // Authenticate implements engine.Kit. It fails with engine.ErrTokenRejected for
-// an unknown account or a wrong token, and with engine.ErrNoIMAccount for one
-// that is bound to none.
+// an unknown account or a wrong token, and with engine.ErrNoIMAccount for a kit
+// account that is bound to no IM account.
 func (d *Device) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
 	if err := d.enter(ctx, "Authenticate", a.UserUUID); err != nil {
 		return engine.IMAccount{}, err
@@ -169,15 +171,19 @@ func (d *Device) Authenticate(ctx context.Context, a engine.KitAccount) (engine.
 	return d.service.authenticate(a)
 }
 
-// Anonymous implements engine.Kit. It makes a kit account and an IM account.
+// Anonymous implements engine.Kit. It makes a kit account and an IM account. It
+// fails with errors.ErrUnsupported if ServiceOptions.NoAnonymous is set.
 func (d *Device) Anonymous(ctx context.Context) (engine.KitAccount, error) {
 	if err := d.enter(ctx, "Anonymous", ""); err != nil {
 		return engine.KitAccount{}, err
 	}
-	return d.service.anonymous()
+	if d.service.options.NoAnonymous {
+		return engine.KitAccount{}, fmt.Errorf("temporary accounts: %w", errors.ErrUnsupported)
+	}
+	return d.service.CreateKitAccount("", "")
 }
 
-// LoginKit implements engine.Kit. A session that was open is replaced.
+// LoginKit implements engine.Kit. It replaces an open session.
 func (d *Device) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify) error {
 	if err := d.enter(ctx, "LoginKit", a.UserUUID); err != nil {
 		return err
@@ -188,21 +194,21 @@ func (d *Device) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Not
 		return err
 	}
 	d.session = &session{fold(a.UserUUID), n.Lost}
-	d.trackLocked()
+	d.updateActiveLocked()
 	return nil
 }
 
-// LogoutKit implements engine.Kit. No session is open afterwards, even if it
-// was made to fail, or its ctx ended.
+// LogoutKit implements engine.Kit. It ends the session even if it fails because
+// of Fail or because ctx has ended.
 func (d *Device) LogoutKit(ctx context.Context) error {
 	err := d.enter(ctx, "LogoutKit", "")
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
 	d.session = nil
-	d.trackLocked()
+	d.updateActiveLocked()
 	return err
 }
 
-// Close implements io.Closer. An IM login that is there is the host's, and stays,
-// unless it is one that the engine gave up and that came true all the same.
+// Close implements io.Closer. It logs out only an IM login that the engine gave
+// up on and that succeeded nevertheless; the host's login stays.
 func (d *Device) Close() error { return d.im.Close() }

@@ -9,8 +9,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A test of a host needs no account and no network: the cloud is in memory, and
-// does what the test wants of it.
+// The test of an app needs no account and no network: the cloud is in memory,
+// and the test can make calls fail.
 func Example() {
 	ctx := context.Background()
 	cloud := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})
@@ -41,7 +41,7 @@ func Example() {
 	// <nil> im_initialized [LogoutKit LogoutIM]
 }
 
-// The same app on another device: the first one is kicked.
+// A login on another device kicks the first one.
 func ExampleService_Device() {
 	ctx := context.Background()
 	cloud := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})

@@ -11,28 +11,28 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// callRows are all the calls that Fail and Block know, each with what must come
-// first, and the call itself.
-var callRows = []struct {
+// faultyCalls lists all the calls that Fail and Block accept, each with the
+// setup that it needs.
+var faultyCalls = []struct {
 	name  string
 	ready func(t *testing.T, d *mockim.Device)
 	call  func(ctx context.Context, d *mockim.Device) error
 }{
-	{"InitIM", nothing, func(ctx context.Context, d *mockim.Device) error { return d.InitIM(ctx, appKey) }},
+	{"InitIM", noSetup, func(ctx context.Context, d *mockim.Device) error { return d.InitIM(ctx, appKey) }},
 	{"LoginIM", initIM, func(ctx context.Context, d *mockim.Device) error { return d.LoginIM(ctx, alice, engine.Notify{}) }},
 	{"LogoutIM", loginIM, func(ctx context.Context, d *mockim.Device) error { return d.LogoutIM(ctx) }},
 	{"AdoptIM", initIM, func(ctx context.Context, d *mockim.Device) error {
 		_, err := d.AdoptIM(ctx, engine.Notify{})
 		return err
 	}},
-	{"Authenticate", nothing, func(ctx context.Context, d *mockim.Device) error { _, err := d.Authenticate(ctx, kitAlice); return err }},
-	{"Anonymous", nothing, func(ctx context.Context, d *mockim.Device) error { _, err := d.Anonymous(ctx); return err }},
+	{"Authenticate", noSetup, func(ctx context.Context, d *mockim.Device) error { _, err := d.Authenticate(ctx, kitAlice); return err }},
+	{"Anonymous", noSetup, func(ctx context.Context, d *mockim.Device) error { _, err := d.Anonymous(ctx); return err }},
 	{"LoginKit", loginIM, func(ctx context.Context, d *mockim.Device) error { return d.LoginKit(ctx, kitAlice, engine.Notify{}) }},
 	{"LogoutKit", loginIM, func(ctx context.Context, d *mockim.Device) error { return d.LogoutKit(ctx) }},
 	{"HostLogin", initIM, func(ctx context.Context, d *mockim.Device) error { return d.HostLogin(ctx, alice) }},
 }
 
-func nothing(*testing.T, *mockim.Device) {}
+func noSetup(*testing.T, *mockim.Device) {}
 
 func initIM(t *testing.T, d *mockim.Device) { must(t, d.InitIM(t.Context(), appKey)) }
 
@@ -41,17 +41,17 @@ func loginIM(t *testing.T, d *mockim.Device) {
 	must(t, d.LoginIM(t.Context(), alice, engine.Notify{}))
 }
 
-// Faults come in the order in which they were asked for, one a call, and to no
-// other call.
+// Each call gets one fault, in the order of the calls of Fail, and no other
+// call gets it.
 func TestFail(t *testing.T) {
 	first, second := errors.New("first"), errors.New("second")
-	for i, row := range callRows {
+	for i, row := range faultyCalls {
 		t.Run(row.name, func(t *testing.T) {
 			d := newService(mockim.ServiceOptions{}).Device()
 			row.ready(t, d)
 			d.Fail(row.name, first)
 			d.Fail(row.name, second)
-			for j, other := range callRows {
+			for j, other := range faultyCalls {
 				if j != i {
 					d.Fail(other.name, errors.New("of another call"))
 				}
@@ -63,8 +63,8 @@ func TestFail(t *testing.T) {
 	}
 }
 
-// A login that was made to fail has logged nobody in, and a fault of one device
-// is none of another.
+// A login that Fail made fail logs nobody in, and a fault of one device does
+// not affect another.
 func TestFailedLogins(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	d, other := initialised(t, s), initialised(t, s)
@@ -87,7 +87,7 @@ func TestFailedLogins(t *testing.T) {
 // Whatever a logout returns, nobody is logged in afterwards.
 func TestFailedLogouts(t *testing.T) {
 	gaveUp := errors.New("the engine gave up")
-	over, cancel := context.WithCancelCause(context.Background())
+	ended, cancel := context.WithCancelCause(context.Background())
 	cancel(gaveUp)
 	rows := []struct {
 		name string
@@ -96,7 +96,7 @@ func TestFailedLogouts(t *testing.T) {
 		want error
 	}{
 		{"a fault", t.Context(), true, engine.ErrUnavailable},
-		{"an ended ctx", over, false, gaveUp},
+		{"an ended ctx", ended, false, gaveUp},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -122,9 +122,9 @@ func TestFailedLogouts(t *testing.T) {
 	}
 }
 
-// A call waits until each block was released. It is noted when it begins.
+// A call waits until every block is released. It is recorded when it begins.
 func TestBlock(t *testing.T) {
-	for _, row := range callRows {
+	for _, row := range faultyCalls {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newService(mockim.ServiceOptions{}).Device()
@@ -133,12 +133,12 @@ func TestBlock(t *testing.T) {
 				before := len(d.Calls())
 				running := start(func() error { return row.call(t.Context(), d) })
 				wantWaits(t, running)
-				noted := 1
+				recorded := 1
 				if row.name == "AdoptIM" || row.name == "HostLogin" {
-					noted = 0
+					recorded = 0
 				}
-				if got := d.Calls()[before:]; len(got) != noted {
-					t.Errorf("calls %q while it waits, want %d", got, noted)
+				if got := d.Calls()[before:]; len(got) != recorded {
+					t.Errorf("calls %q while it waits, want %d", got, recorded)
 				}
 				second()
 				second()
@@ -154,7 +154,7 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-// A call that begins when one of two blocks was released waits for the other.
+// A call that begins after one of two blocks was released waits for the other.
 func TestBlocksAreReleasedOneByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newService(mockim.ServiceOptions{}).Device()
@@ -167,11 +167,11 @@ func TestBlocksAreReleasedOneByOne(t *testing.T) {
 	})
 }
 
-// A call that is given up while it waits fails with the cause, and leaves
-// nobody logged in who was not before; a logout logs out all the same.
+// A call whose ctx ends while it is blocked fails with the cause and logs
+// nobody in; a logout still logs out.
 func TestBlockGivenUp(t *testing.T) {
 	gaveUp := errors.New("the engine gave up")
-	for _, row := range callRows {
+	for _, row := range faultyCalls {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newService(mockim.ServiceOptions{}).Device()
@@ -194,23 +194,23 @@ func TestBlockGivenUp(t *testing.T) {
 	}
 }
 
-// What the engine gave up before it called is not done.
+// A call whose ctx has ended fails with the cause, and uses up no fault.
 func TestEndedContext(t *testing.T) {
 	gaveUp := errors.New("the engine gave up")
-	for _, row := range callRows {
+	for _, row := range faultyCalls {
 		t.Run(row.name, func(t *testing.T) {
 			d := newService(mockim.ServiceOptions{}).Device()
 			row.ready(t, d)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(gaveUp)
-			d.Fail(row.name, engine.ErrUnavailable) // waits for a call that gets as far
+			d.Fail(row.name, engine.ErrUnavailable) // for the first call that gets this far
 			wantErr(t, row.call(ctx, d), gaveUp)
 			wantErr(t, row.call(t.Context(), d), engine.ErrUnavailable)
 		})
 	}
 }
 
-// The engine bounds a logout that is blocked for good.
+// The engine stops waiting for a logout that never returns.
 func TestBlockedLogoutUnderEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newService(mockim.ServiceOptions{}).Device()
@@ -225,7 +225,7 @@ func TestBlockedLogoutUnderEngine(t *testing.T) {
 	})
 }
 
-// A name that no call has would make a test pass without its fault.
+// A misspelt call name panics; a test would otherwise pass without its fault.
 func TestUnknownCallName(t *testing.T) {
 	for name, use := range map[string]func(*mockim.Device){
 		"Fail":  func(d *mockim.Device) { d.Fail("LoginIm", engine.ErrUnavailable) },

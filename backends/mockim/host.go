@@ -10,9 +10,10 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The host's side: it drives the SDK itself, behind the engine's back.
+// The host's calls, which drive the SDK behind the engine's back.
 
-// HostInit initialises the SDK, for the service's AppKey. Again is nothing.
+// HostInit initialises the SDK for the service's AppKey. If the host or the
+// engine has initialised it already, HostInit has no effect.
 func (d *Device) HostInit(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -23,48 +24,51 @@ func (d *Device) HostInit(ctx context.Context) error {
 		appKey = d.appKey
 	}
 	d.service.mu.Unlock()
-	return d.init(ctx, appKey)
+	return d.sdkInit(ctx, appKey)
 }
 
-// HostLogin logs a in. Where a is logged in already it succeeds and does
-// nothing; anybody else is logged out first, whoever logged them in, also if
-// the login then fails. It fails with engine.ErrState before an init, and
-// otherwise as LoginIM. With an ended ctx nothing happens.
+// HostLogin logs a in. If a is logged in already, it does nothing. Any other
+// account is logged out first, no matter whether the engine or the host logged
+// it in, and even if HostLogin then fails. It fails with engine.ErrState before
+// HostInit or InitIM, with engine.ErrTokenRejected for an unknown account or a
+// wrong token, and with engine.ErrAppKeyMismatch if a.AppKey is another app's.
+// If ctx has ended already, HostLogin fails and logs nobody out.
 func (d *Device) HostLogin(ctx context.Context, a engine.IMAccount) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	d.beginHostLogin(a)
-	err := d.gate(ctx, "HostLogin")
+	err := d.applyFaults(ctx, "HostLogin")
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
 	d.hostLogins--
-	if err == nil && !d.isLocked(a) {
-		d.endLocked(nil)
+	if err == nil && !d.isLoggedInLocked(a) {
+		d.endIMLocked(nil)
 		err = d.loginLocked(a)
 	}
 	if err != nil && d.accid == "" && d.hostLogins == 0 {
-		d.im.LoggedOut(err) // nobody need wait any more
+		d.im.LoggedOut(err) // so that AdoptIM stops waiting
 	}
 	return err
 }
 
-// beginHostLogin is what happens at once: AdoptIM waits from here on.
+// beginHostLogin logs out any other account. AdoptIM waits from here on.
 func (d *Device) beginHostLogin(a engine.IMAccount) {
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
 	d.hostLogins++
-	if d.initialized && !d.isLocked(a) {
-		d.endLocked(nil)
+	if d.initialized && !d.isLoggedInLocked(a) {
+		d.endIMLocked(nil)
 		d.im.LoggingIn()
 	}
 }
 
-// isLocked reports whether a is who is logged in.
-func (d *Device) isLocked(a engine.IMAccount) bool { return d.accid != "" && d.accid == fold(a.Accid) }
+func (d *Device) isLoggedInLocked(a engine.IMAccount) bool {
+	return d.accid != "" && d.accid == fold(a.Accid)
+}
 
-// HostLogout logs out whoever is logged in. It does so even if ctx has ended.
-func (d *Device) HostLogout(ctx context.Context) error { return d.logout(ctx) }
+// HostLogout logs out whoever is logged in, even if ctx has ended.
+func (d *Device) HostLogout(ctx context.Context) error { return d.sdkLogout(ctx) }
 
 // Link takes the connection of this device's IM login down, or back up. Without
 // a login it does nothing; a new login is online.
@@ -76,51 +80,52 @@ func (d *Device) Link(online bool) {
 	}
 }
 
-// LoggedIn returns the accid that is logged in to IM here, "" for none.
+// LoggedIn returns the accid that is logged in to IM on this device, or "".
 func (d *Device) LoggedIn() string {
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
 	return d.accid
 }
 
-// The test's side.
+// The test's calls.
 
-// Calls returns what the engine called, in order: the method, and the id that
-// it is about, as "LoginIM myaccid". AdoptIM and Close are left out, and so is
-// what the host does.
+// Calls returns the engine's calls in order. Each has the method and, if the
+// call takes an account, its id in lower case, as in "LoginIM myaccid".
+// AdoptIM, Close and the host's calls are left out.
 func (d *Device) Calls() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.calls)
 }
 
-// callNames are the calls that Fail and Block know.
+// callNames lists the calls that Fail and Block accept.
 var callNames = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin"}
 
-// mustKnow panics if there is no such call: a test that misspells it would
-// otherwise pass without its fault.
-func mustKnow(call string) {
+// mustBeCallName panics if there is no such call. Otherwise a test with a
+// misspelt name would pass without its fault.
+func mustBeCallName(call string) {
 	if !slices.Contains(callNames, call) {
 		panic(fmt.Sprintf("mockim: there is no call %q; there are %s", call, strings.Join(callNames, ", ")))
 	}
 }
 
-// Fail makes the next such call fail with err. Used twice, it also makes the
-// call after that fail. The call is a method of engine.IM, engine.Kit or
+// Fail makes the next call of that name fail with err. Calling it twice makes
+// the next two calls fail. The name is a method of engine.IM, engine.Kit or
 // engine.IMAdopter, or "HostLogin"; Fail panics if it is none of them. A logout
-// that fails logs out all the same.
+// that fails still logs out.
 func (d *Device) Fail(call string, err error) {
-	mustKnow(call)
+	mustBeCallName(call)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.faults[call] = append(d.faults[call], err)
 }
 
-// Block makes such calls wait until release is called or their ctx ends. It
-// takes the same names as Fail, and panics if call is none of them. AdoptIM
-// waits for a blocked HostLogin. Calling release again has no effect.
+// Block makes calls of that name wait until release is called or their ctx
+// ends. It takes the same names as Fail, and panics if call is none of them.
+// AdoptIM also waits for a blocked HostLogin. Calling release again has no
+// effect.
 func (d *Device) Block(call string) (release func()) {
-	mustKnow(call)
+	mustBeCallName(call)
 	block := make(chan struct{})
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -133,7 +138,7 @@ func (d *Device) Block(call string) (release func()) {
 	})
 }
 
-// enter notes a call of the engine, and lets it wait or fail.
+// enter records a call by the engine, and applies Block and Fail to it.
 func (d *Device) enter(ctx context.Context, call, id string) error {
 	d.mu.Lock()
 	if id != "" {
@@ -142,10 +147,12 @@ func (d *Device) enter(ctx context.Context, call, id string) error {
 		d.calls = append(d.calls, call)
 	}
 	d.mu.Unlock()
-	return d.gate(ctx, call)
+	return d.applyFaults(ctx, call)
 }
 
-func (d *Device) gate(ctx context.Context, call string) error {
+// applyFaults waits for the blocks on a call, and returns the error that Fail
+// has set for it.
+func (d *Device) applyFaults(ctx context.Context, call string) error {
 	d.mu.Lock()
 	blocks := slices.Clone(d.blocks[call])
 	d.mu.Unlock()

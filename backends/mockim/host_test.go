@@ -23,20 +23,21 @@ func TestHostInit(t *testing.T) {
 	must(t, d.HostLogin(t.Context(), alice))
 }
 
-// The host's login replaces whoever is there, whoever logged them in.
+// The host's login replaces the one that is there, whether the engine or the
+// host made it.
 func TestHostLogin(t *testing.T) {
 	rows := []struct {
 		name string
 		a    engine.IMAccount
 		want error
-		who  string // is logged in then
-		lost error  // by the login that was there
+		who  string // is logged in afterwards
+		lost error  // reported to the login that was there
 	}{
 		{"the same account", alice, nil, "alice", nil},
-		{"the same account, whatever its token", wrong(alice), nil, "alice", nil},
+		{"the same account, whatever its token", withWrongToken(alice), nil, "alice", nil},
 		{"another account", bob, nil, "bob", engine.ErrIMLoggedOut},
 		{"an unknown account", nobody, engine.ErrTokenRejected, "", engine.ErrIMLoggedOut},
-		{"a wrong token", wrong(bob), engine.ErrTokenRejected, "", engine.ErrIMLoggedOut},
+		{"a wrong token", withWrongToken(bob), engine.ErrTokenRejected, "", engine.ErrIMLoggedOut},
 		{"another app's", engine.IMAccount{AppKey: "app2", Accid: "bob", Token: bob.Token}, engine.ErrAppKeyMismatch, "", engine.ErrIMLoggedOut},
 	}
 	for _, row := range rows {
@@ -58,7 +59,7 @@ func TestHostLogin(t *testing.T) {
 					return
 				}
 				wantLost(t, n, row.lost)
-				wantLost(t, kit) // it ended with IM
+				wantLost(t, kit) // it ended with the IM login
 				wantAdopted(t, d, &news{}, row.who)
 			})
 		}
@@ -82,7 +83,7 @@ func TestHostLogout(t *testing.T) {
 	}
 }
 
-// The engine's own login is nobody's to adopt.
+// AdoptIM finds the host's login, never the engine's own.
 func TestAdoptIM(t *testing.T) {
 	s := newService(mockim.ServiceOptions{MultiDevice: true})
 	d, n := loggedIn(t, s, alice)
@@ -94,7 +95,7 @@ func TestAdoptIM(t *testing.T) {
 	must(t, d.HostLogin(t.Context(), alice))
 	first, second := &news{}, &news{}
 	wantAdopted(t, d, first, "alice")
-	wantAdopted(t, d, second, "alice") // by another engine
+	wantAdopted(t, d, second, "alice") // as another engine does
 	d.Link(false)
 	s.Kick("alice", engine.KickedByServer)
 	for _, old := range []*news{n, dropped} {
@@ -107,7 +108,7 @@ func TestAdoptIM(t *testing.T) {
 	}
 }
 
-// A link that is down is said before AdoptIM returns; a new login is online.
+// AdoptIM reports a link that is down before it returns; a new login is online.
 func TestAdoptOffline(t *testing.T) {
 	d := newService(mockim.ServiceOptions{}).Device()
 	must(t, d.HostInit(t.Context()))
@@ -126,7 +127,7 @@ func TestAdoptOffline(t *testing.T) {
 	wantLinks(t, n)
 }
 
-// AdoptIM waits for a HostLogin that is under way, and finds what became of it.
+// AdoptIM waits for a HostLogin in flight, and finds its result.
 func TestAdoptWaitsForHostLogin(t *testing.T) {
 	failure := errors.New("the host gave up")
 	rows := []struct {
@@ -137,7 +138,7 @@ func TestAdoptWaitsForHostLogin(t *testing.T) {
 		want   error
 	}{
 		{"success", alice, func(_ *mockim.Device, release func(), _ context.CancelCauseFunc) { release() }, "alice", nil},
-		{"a wrong token", wrong(alice), func(_ *mockim.Device, release func(), _ context.CancelCauseFunc) { release() }, "", engine.ErrTokenRejected},
+		{"a wrong token", withWrongToken(alice), func(_ *mockim.Device, release func(), _ context.CancelCauseFunc) { release() }, "", engine.ErrTokenRejected},
 		{"a fault", alice, func(d *mockim.Device, release func(), _ context.CancelCauseFunc) {
 			d.Fail("HostLogin", failure)
 			release()
@@ -192,8 +193,8 @@ func TestAdoptGivesUp(t *testing.T) {
 	})
 }
 
-// A HostLogin that is under way has logged out whoever was there, and gives way
-// to a login of the same account that is faster.
+// A HostLogin in flight has already logged out the other account. If the engine
+// logs in the same account first, that login stays.
 func TestHostLoginOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, before := loggedIn(t, newService(mockim.ServiceOptions{}), bob)
@@ -209,12 +210,13 @@ func TestHostLoginOvertaken(t *testing.T) {
 		must(t, <-login)
 		wantLost(t, n)
 		wantLoggedIn(t, d, "alice")
-		wantAdopted(t, d, &news{}, "") // it is the engine's
+		wantAdopted(t, d, &news{}, "") // it is the engine's login
 	})
 }
 
-// One that is slower than the login of another replaces it.
-func TestHostLoginReplaces(t *testing.T) {
+// If the engine logs in another account while HostLogin is in flight, HostLogin
+// replaces it.
+func TestHostLoginReplacesFasterLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := initialised(t, newService(mockim.ServiceOptions{}))
 		release := d.Block("HostLogin")
@@ -229,8 +231,8 @@ func TestHostLoginReplaces(t *testing.T) {
 	})
 }
 
-// One that fails leaves such a login alone.
-func TestHostLoginFailsBesideAnother(t *testing.T) {
+// A HostLogin that fails does not end a login made while it was in flight.
+func TestFailedHostLoginKeepsFasterLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := initialised(t, newService(mockim.ServiceOptions{}))
 		d.Fail("HostLogin", engine.ErrUnavailable)
@@ -246,7 +248,7 @@ func TestHostLoginFailsBesideAnother(t *testing.T) {
 	})
 }
 
-// A Device is one process: it stays when the engine on it is closed.
+// A Device is one process: it stays usable when its engine is closed.
 func TestDeviceOutlivesEngine(t *testing.T) {
 	d := newService(mockim.ServiceOptions{}).Device()
 	must(t, d.HostInit(t.Context()))
@@ -275,7 +277,7 @@ func TestEndIMWithoutCause(t *testing.T) {
 	for status := range e.Watch(t.Context()) {
 		if status.State == engine.IMInitialized {
 			if status.Cause != engine.ErrUnavailable {
-				t.Errorf("got cause %v, want ErrUnavailable: the host did nothing", status.Cause)
+				t.Errorf("got cause %v, want ErrUnavailable", status.Cause)
 			}
 			break
 		}
@@ -295,7 +297,7 @@ func TestHostLoginWithEndedContext(t *testing.T) {
 	}
 }
 
-// A fault is for the next call, whatever it would have said.
+// A fault applies even to a call that would fail, or do nothing, anyway.
 func TestFailedHostLoginOfSameAccount(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	d := s.Device()
@@ -312,7 +314,7 @@ func TestFailedHostLoginOfSameAccount(t *testing.T) {
 	}
 }
 
-// AdoptIM waits until the last of two host logins in flight is decided.
+// AdoptIM waits for the last of two host logins in flight.
 func TestTwoHostLoginsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(mockim.ServiceOptions{})

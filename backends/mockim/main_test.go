@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The accounts of the tests. Their tokens have one word in common, so that
-// a test can look for it where no token may be.
+// The tokens of all test accounts contain secret, so that a test can look for
+// it where no token may be.
 const (
 	appKey = "app1"
 	secret = "s3cr3t"
@@ -31,13 +31,14 @@ var (
 	kitBob   = engine.KitAccount{UserUUID: "user2", Token: "kit2-" + secret}
 )
 
-// wrong is a with a token that is not its own.
-func wrong(a engine.IMAccount) engine.IMAccount {
+// withWrongToken returns a with a token that is not its own.
+func withWrongToken(a engine.IMAccount) engine.IMAccount {
 	a.Token = "wrong-" + secret
 	return a
 }
 
-// newService makes a cloud of appKey with alice and bob, and their kit accounts.
+// newService makes a cloud of appKey with alice and bob, and their kit
+// accounts.
 func newService(o mockim.ServiceOptions) *mockim.Service {
 	o.AppKey = appKey
 	s := mockim.NewService(o)
@@ -69,7 +70,7 @@ func loggedIn(t *testing.T, s *mockim.Service, a engine.IMAccount) (*mockim.Devi
 }
 
 // adopted makes a device on which the host has logged a in, and the engine has
-// found it.
+// adopted that login.
 func adopted(t *testing.T, s *mockim.Service, a engine.IMAccount) (*mockim.Device, *news) {
 	t.Helper()
 	d, n := initialised(t, s), &news{}
@@ -78,7 +79,7 @@ func adopted(t *testing.T, s *mockim.Service, a engine.IMAccount) (*mockim.Devic
 	return d, n
 }
 
-// wantAdopted checks whom AdoptIM finds, "" for nobody.
+// wantAdopted checks which account AdoptIM finds; "" means nobody.
 func wantAdopted(t *testing.T, d *mockim.Device, n *news, accid string) {
 	t.Helper()
 	want := engine.IMAccount{AppKey: appKey, Accid: accid}
@@ -91,7 +92,7 @@ func wantAdopted(t *testing.T, d *mockim.Device, n *news, accid string) {
 	}
 }
 
-// news is what a Notify was told.
+// news records the reports to a Notify.
 type news struct {
 	mu    sync.Mutex
 	lost  []error
@@ -113,7 +114,8 @@ func (n *news) notify() engine.Notify {
 	}
 }
 
-// wantLost checks that n was told of these losses, by errors.Is, and no others.
+// wantLost checks that these losses, compared with errors.Is, were reported to
+// n, and no others.
 func wantLost(t *testing.T, n *news, want ...error) {
 	t.Helper()
 	n.mu.Lock()
@@ -153,14 +155,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// start runs f, and returns where its result will be.
+// start runs f in a goroutine, and returns a channel for its result.
 func start(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	return done
 }
 
-// wantWaits checks that none of these has come to an end, in a bubble.
+// wantWaits checks, in a bubble, that none of these calls has returned.
 func wantWaits(t *testing.T, running ...<-chan error) {
 	t.Helper()
 	synctest.Wait()

@@ -1,8 +1,8 @@
 // Package mockim is an IM cloud and a kit server in memory, with the vendor's
-// rules: an SDK holds one account, devices kick each other, accids are folded
-// to lower case, a kit account is bound to one IM account. It is the embedded
-// default: demos, examples and hosts' tests run on it, with no account and no
-// network.
+// rules: an SDK holds one account, a login on one device kicks the other,
+// accids are folded to lower case, and a kit account is bound to one IM
+// account. Demos, examples and the tests of apps run on it without an account
+// or a network.
 //
 //	cloud := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})
 //	cloud.AddIM(engine.IMAccount{Accid: "myAccid", Token: "myToken"})
@@ -12,7 +12,6 @@ package mockim
 
 import (
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -22,23 +21,30 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// ServiceOptions are the rules of one cloud. The zero value is useful.
+// ServiceOptions are the rules of one cloud. The zero value is ready to use.
 type ServiceOptions struct {
-	AppKey      string // the only one it serves; "": any
-	MultiDevice bool   // several devices may be logged in with one account; else a login kicks the device before it (engine.KickedByClient)
-	NoAnonymous bool   // there are no temporary accounts: Anonymous fails with errors.ErrUnsupported
+	// AppKey is the only one that the cloud serves. If it is empty, the cloud
+	// serves any.
+	AppKey string
+
+	// MultiDevice lets one account be logged in on several devices. Otherwise
+	// a login kicks the device that was logged in (engine.KickedByClient).
+	MultiDevice bool
+
+	// NoAnonymous makes Anonymous fail with errors.ErrUnsupported.
+	NoAnonymous bool
 }
 
-// A Service is the cloud: accounts, and who is logged in. It is safe for
-// concurrent use. All its methods take effect at once, and tell the engines of
-// the devices that they concern before they return.
+// A Service is the cloud: it has the accounts, and knows which of them are
+// logged in on which device. It is safe for concurrent use. Its methods take
+// effect at once: before they return, the affected engines have their reports.
 type Service struct {
 	options ServiceOptions
 
 	mu     sync.Mutex
 	im     map[string]*imAccount
 	kits   map[string]*kitAccount
-	active map[*Device]struct{} // with an IM or kit login
+	active map[*Device]struct{} // the devices that have an IM or kit login
 }
 
 type imAccount struct {
@@ -48,17 +54,17 @@ type imAccount struct {
 
 type kitAccount struct {
 	token secret
-	accid string // of the IM account that it is bound to
+	accid string // the IM account that it is bound to; "": none
 }
 
-// A secret does not print: fmt looks into pointers and maps, but not into
-// functions.
+// A secret holds a token that fmt cannot print: fmt looks into pointers and
+// maps, but not into functions.
 type secret func() string
 
-func keep(token string) secret { return func() string { return token } }
+func newSecret(token string) secret { return func() string { return token } }
 
-// is takes the same time wherever they differ: servers stand on this.
-func (s secret) is(token string) bool {
+// equal compares in constant time, because servers rely on it.
+func (s secret) equal(token string) bool {
 	return subtle.ConstantTimeCompare([]byte(s()), []byte(token)) == 1
 }
 
@@ -74,27 +80,27 @@ func NewService(o ServiceOptions) *Service {
 
 func fold(id string) string { return strings.ToLower(id) }
 
-// AddIM registers an IM account, or gives one a new token; whoever is logged in
-// stays so. An empty a.AppKey means the service's own.
+// AddIM registers an IM account, or gives a registered one a new token, which
+// ends no login. An empty a.AppKey means the service's own.
 func (s *Service) AddIM(a engine.IMAccount) {
 	if a.AppKey == "" {
 		a.AppKey = s.options.AppKey
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.im[fold(a.Accid)] = &imAccount{a.AppKey, fold(a.Accid), keep(a.Token)}
+	s.im[fold(a.Accid)] = &imAccount{a.AppKey, fold(a.Accid), newSecret(a.Token)}
 }
 
-// Bind makes k a kit account that is bound to accid, or binds it anew. An empty
-// accid makes one without an IM account, which Authenticate refuses with
-// engine.ErrNoIMAccount.
+// Bind registers the kit account k and binds it to accid. If k is registered
+// already, Bind replaces its token and its binding. If accid is empty, k has no
+// IM account, and Authenticate refuses it with engine.ErrNoIMAccount.
 func (s *Service) Bind(k engine.KitAccount, accid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kits[fold(k.UserUUID)] = &kitAccount{keep(k.Token), fold(accid)}
+	s.kits[fold(k.UserUUID)] = &kitAccount{newSecret(k.Token), fold(accid)}
 }
 
-// FindIM returns the IM account accid, with its token, and whether there is one.
+// FindIM returns the IM account accid with its token, and whether it exists.
 func (s *Service) FindIM(accid string) (engine.IMAccount, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,8 +111,8 @@ func (s *Service) FindIM(accid string) (engine.IMAccount, bool) {
 	return engine.IMAccount{AppKey: a.appKey, Accid: a.accid, Token: a.token()}, true
 }
 
-// FindKit returns the kit account userUUID, with its token, the accid that it is
-// bound to, which is empty where Bind had none, and whether there is one.
+// FindKit returns the kit account userUUID with its token, the accid that it is
+// bound to, and whether it exists. The accid is empty if it is bound to none.
 func (s *Service) FindKit(userUUID string) (k engine.KitAccount, accid string, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,30 +123,31 @@ func (s *Service) FindKit(userUUID string) (k engine.KitAccount, accid string, f
 	return engine.KitAccount{UserUUID: fold(userUUID), Token: a.token()}, a.accid, true
 }
 
-// CreateKitAccount makes a new kit account that is bound to an IM account, as
-// the vendor's server API does (guides.md G09, G10). An empty imAccid makes the
-// IM account too (G11); else imToken must be its token: a wrong one, or an
-// unknown account, is engine.ErrTokenRejected.
+// CreateKitAccount makes a new kit account and binds it to an IM account, as
+// the vendor's server API does (docs/vendor/guides.md, G09 and G10). If imAccid
+// is empty, it makes the IM account too (G11). Otherwise imToken must be that
+// account's token; it fails with engine.ErrTokenRejected for a wrong token or
+// an unknown account.
 func (s *Service) CreateKitAccount(imAccid, imToken string) (engine.KitAccount, error) {
 	k := engine.KitAccount{UserUUID: newID(), Token: newID()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if imAccid == "" {
 		imAccid = k.UserUUID
-		s.im[imAccid] = &imAccount{s.options.AppKey, imAccid, keep(newID())}
-	} else if _, err := s.verifyLocked(imAccid, imToken); err != nil {
+		s.im[imAccid] = &imAccount{s.options.AppKey, imAccid, newSecret(newID())}
+	} else if _, err := s.verifyIMLocked(imAccid, imToken); err != nil {
 		return engine.KitAccount{}, err
 	}
-	s.kits[k.UserUUID] = &kitAccount{keep(k.Token), fold(imAccid)}
+	s.kits[k.UserUUID] = &kitAccount{newSecret(k.Token), fold(imAccid)}
 	return k, nil
 }
 
-// newID makes an id as the vendor's are: 32 characters of 0-9 a-f.
+// newID makes an id of the vendor's form: 32 characters of 0-9 a-f.
 func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
-func (s *Service) verifyLocked(accid, token string) (*imAccount, error) {
+func (s *Service) verifyIMLocked(accid, token string) (*imAccount, error) {
 	a := s.im[fold(accid)]
-	if a == nil || !a.token.is(token) {
+	if a == nil || !a.token.equal(token) {
 		return nil, fmt.Errorf("IM account %s: %w", fold(accid), engine.ErrTokenRejected)
 	}
 	return a, nil
@@ -148,7 +155,7 @@ func (s *Service) verifyLocked(accid, token string) (*imAccount, error) {
 
 func (s *Service) verifyKitLocked(k engine.KitAccount) (*kitAccount, error) {
 	a := s.kits[fold(k.UserUUID)]
-	if a == nil || !a.token.is(k.Token) {
+	if a == nil || !a.token.equal(k.Token) {
 		return nil, fmt.Errorf("kit account %s: %w", fold(k.UserUUID), engine.ErrTokenRejected)
 	}
 	return a, nil
@@ -161,27 +168,27 @@ func (s *Service) Kick(accid string, r engine.KickReason) {
 }
 
 // EndIM ends the IM login of every device of that account with cause, such as
-// engine.ErrAccountBanned or engine.ErrTokenRejected. The account itself stays
-// as it is. A nil cause is engine.ErrUnavailable.
+// engine.ErrAccountBanned or engine.ErrTokenRejected. It does not change the
+// account. A nil cause means engine.ErrUnavailable.
 func (s *Service) EndIM(accid string, cause error) {
 	if cause == nil {
-		cause = engine.ErrUnavailable // nil would say that the host did it
+		cause = engine.ErrUnavailable // nil would mean that the host logged out
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endLocked(fold(accid), cause)
+	s.endIMLocked(fold(accid), cause)
 }
 
-func (s *Service) endLocked(accid string, cause error) {
+func (s *Service) endIMLocked(accid string, cause error) {
 	for d := range s.active {
 		if d.accid == accid {
-			d.endLocked(cause)
+			d.endIMLocked(cause)
 		}
 	}
 }
 
 // EndKit ends the kit sessions of that account with cause, such as
-// engine.ErrTokenExpired. The IM logins beneath them stay.
+// engine.ErrTokenExpired. The IM logins beneath the sessions stay.
 func (s *Service) EndKit(userUUID string, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +199,7 @@ func (s *Service) endKitLocked(userUUID string, cause error) {
 	for d := range s.active {
 		if k := d.session; k != nil && k.userUUID == userUUID {
 			d.session = nil
-			d.trackLocked()
+			d.updateActiveLocked()
 			if k.lost != nil {
 				k.lost(cause)
 			}
@@ -201,9 +208,9 @@ func (s *Service) endKitLocked(userUUID string, cause error) {
 }
 
 // RemoveKit removes a kit account and the IM account that it is bound to, and
-// reports whether they are gone: it does nothing while that IM account is
-// logged in anywhere. Kit sessions of the account end with
-// engine.ErrTokenRejected.
+// reports whether they are gone. While that IM account is logged in on any
+// device, it removes nothing and returns false. Kit sessions of the account end
+// with engine.ErrTokenRejected.
 func (s *Service) RemoveKit(userUUID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,15 +240,8 @@ func (s *Service) authenticate(k engine.KitAccount) (engine.IMAccount, error) {
 		return engine.IMAccount{}, fmt.Errorf("kit account %s: %w", fold(k.UserUUID), engine.ErrNoIMAccount)
 	}
 	im := s.im[a.accid]
-	if im == nil { // bound to an IM account that nobody registered: IM will refuse it
+	if im == nil { // not registered: LoginIM will refuse it
 		return engine.IMAccount{AppKey: s.options.AppKey, Accid: a.accid}, nil
 	}
 	return engine.IMAccount{AppKey: im.appKey, Accid: im.accid, Token: im.token()}, nil
-}
-
-func (s *Service) anonymous() (engine.KitAccount, error) {
-	if s.options.NoAnonymous {
-		return engine.KitAccount{}, fmt.Errorf("temporary accounts: %w", errors.ErrUnsupported)
-	}
-	return s.CreateKitAccount("", "")
 }

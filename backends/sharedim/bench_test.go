@@ -9,8 +9,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// BenchmarkCycle measures a kit login and logout, IM included, over mockim, with
-// and without a seat in between. Compare them with
+// BenchmarkCycle measures a kit login and logout, IM included, over mockim,
+// with and without a seat in between. Compare them with
 //
 //	go test ./backends/sharedim -run '^$' -bench Cycle -count 10
 func BenchmarkCycle(b *testing.B) {

@@ -11,8 +11,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// If several seats log in the same account, there is one InitIM and one LoginIM,
-// even if all start while the first login is still opening.
+// If several seats log in the same account, there is one InitIM and one
+// LoginIM, even if all start while the first login is still opening.
 func TestSameAccount(t *testing.T) {
 	forEachPhone(t, func(w *world) {
 		const n = 8
@@ -242,8 +242,8 @@ func TestAnotherKitsLoginIsNotReused(t *testing.T) {
 	})
 }
 
-// Each holder gets one report that the login has ended, with the same cause, and
-// anyone may log in again.
+// Each holder gets one report that the login has ended, with the same cause,
+// and anyone may log in again.
 func TestLossIsReportedToAllHolders(t *testing.T) {
 	kick := &engine.KickError{Reason: engine.KickedByServer}
 	for _, row := range []struct {

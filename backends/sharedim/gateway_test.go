@@ -20,8 +20,8 @@ import (
 )
 
 // TestGateway is TestSameAccount and TestFailureDoesNotAffectOthers with the
-// vendor's own SDK in the gateway, the kits over HTTP, and an IM cloud that sees
-// who is online.
+// vendor's own SDK in the gateway, the kits over HTTP, and an IM cloud that
+// sees who is online.
 func TestGateway(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and npm ci in backends/nimhttp/gateway")

@@ -38,8 +38,8 @@ func newCloud() *mockim.Service {
 	return cloud
 }
 
-// A phone is an IM client that an app's kits share, with hooks for the host, the
-// service and the test.
+// A phone is an IM client that an app's kits share, with hooks for the host,
+// the service and the test.
 type phone interface {
 	engine.IM
 	engine.IMAdopter

@@ -44,7 +44,8 @@ func (p *mockPhone) count(call string) (n int) {
 func (p *mockPhone) end(cause error) { p.cloud.EndIM(p.LoggedIn(), cause) }
 
 // An sdk is a host's IM SDK that keeps hostim's contract: its callbacks come
-// one at a time and in order, and those caused by a call come before it returns.
+// one at a time and in order, and those caused by a call come before it
+// returns.
 type sdk struct {
 	*hostim.IM
 	cloud *mockim.Service

@@ -114,8 +114,9 @@ func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, 
 }
 
 // joinOrBegin makes t a holder of the login that is there, if that is the login
-// that t wants: the host's for an adoption, otherwise another seat's of the same
-// account. If no login is there, it makes wanted current; the caller opens it.
+// that t wants: the host's for an adoption, otherwise another seat's of the
+// same account. If no login is there, it makes wanted current; the caller opens
+// it.
 func (t *Seat) joinOrBegin(wanted *login, n engine.Notify) (l *login, joined bool) {
 	s := t.shared
 	s.mu.Lock()

@@ -14,8 +14,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A script is an IM that does nothing, unless a test sets what it does. It tests
-// the seats without an engine.
+// A script is an IM that does nothing, unless a test sets what it does. It
+// tests the seats without an engine.
 type script struct {
 	init   func(context.Context) error
 	login  func(context.Context, engine.Notify) error

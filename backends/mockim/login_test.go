@@ -3,7 +3,6 @@ package mockim_test
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/mockim"
@@ -16,7 +15,7 @@ func TestLoginIMRefuses(t *testing.T) {
 		a    engine.IMAccount
 	}{
 		{"unknown account", nobody},
-		{"wrong token", wrong(alice)},
+		{"wrong token", withWrongToken(alice)},
 		{"the token of another", engine.IMAccount{Accid: "alice", Token: bob.Token}},
 		{"the token of the kit", engine.IMAccount{Accid: "alice", Token: kitAlice.Token}},
 		{"no token", engine.IMAccount{Accid: "alice"}},
@@ -41,7 +40,7 @@ func TestLoginBeforeInit(t *testing.T) {
 	must(t, d.LoginIM(t.Context(), alice, engine.Notify{}))
 }
 
-// An SDK holds one account, whoever logged it in.
+// An SDK holds one account, whether the engine or the host logged it in.
 func TestOneAccountPerDevice(t *testing.T) {
 	for name, login := range map[string]func(*testing.T, *mockim.Service) (*mockim.Device, *news){
 		"by the engine": func(t *testing.T, s *mockim.Service) (*mockim.Device, *news) { return loggedIn(t, s, alice) },
@@ -49,7 +48,7 @@ func TestOneAccountPerDevice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, n := login(t, newService(mockim.ServiceOptions{}))
-			for _, a := range []engine.IMAccount{alice, bob, wrong(alice)} {
+			for _, a := range []engine.IMAccount{alice, bob, withWrongToken(alice)} {
 				wantErr(t, d.LoginIM(t.Context(), a, engine.Notify{}), engine.ErrIMInUse)
 			}
 			wantLoggedIn(t, d, "alice")
@@ -57,7 +56,7 @@ func TestOneAccountPerDevice(t *testing.T) {
 			must(t, d.LogoutIM(t.Context()))
 			must(t, d.LoginIM(t.Context(), bob, engine.Notify{}))
 			wantLoggedIn(t, d, "bob")
-			wantLost(t, n) // it was asked for
+			wantLost(t, n) // the engine asked for that logout
 		})
 	}
 }
@@ -76,7 +75,7 @@ func TestSecondDeviceKicks(t *testing.T) {
 	wantLoggedIn(t, first, "")
 	wantLoggedIn(t, second, "alice")
 
-	must(t, first.HostLogin(t.Context(), alice)) // a host kicks, too
+	must(t, first.HostLogin(t.Context(), alice)) // a host's login kicks too
 	wantLost(t, n2, engine.ErrKicked)
 	wantLoggedIn(t, second, "")
 	wantLost(t, n, engine.ErrKicked)
@@ -85,13 +84,13 @@ func TestSecondDeviceKicks(t *testing.T) {
 	wantLost(t, bobNews)
 }
 
-// A login that fails has kicked nobody.
+// A failed login kicks nobody.
 func TestFailedLoginKicksNobody(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	first, n := loggedIn(t, s, alice)
 	second := initialised(t, s)
-	wantErr(t, second.LoginIM(t.Context(), wrong(alice), engine.Notify{}), engine.ErrTokenRejected)
-	wantErr(t, second.HostLogin(t.Context(), wrong(alice)), engine.ErrTokenRejected)
+	wantErr(t, second.LoginIM(t.Context(), withWrongToken(alice), engine.Notify{}), engine.ErrTokenRejected)
+	wantErr(t, second.HostLogin(t.Context(), withWrongToken(alice)), engine.ErrTokenRejected)
 	must(t, second.LoginIM(t.Context(), bob, engine.Notify{}))
 	wantErr(t, second.LoginIM(t.Context(), alice, engine.Notify{}), engine.ErrIMInUse)
 	wantLoggedIn(t, first, "alice")
@@ -111,7 +110,7 @@ func TestMultiDevice(t *testing.T) {
 	wantLost(t, n2, engine.ErrKicked)
 }
 
-// Ids are in lower case wherever the service says them, and equal in any case.
+// The service accepts ids in any case, and returns them in lower case.
 func TestIDsFold(t *testing.T) {
 	s := newService(mockim.ServiceOptions{})
 	d, n := initialised(t, s), &news{}
@@ -135,8 +134,8 @@ func TestIDsFold(t *testing.T) {
 	}
 }
 
-// Calls has what the engine asked for, whether it succeeded or not, but neither
-// the questions whether the host is logged in, nor what the host does.
+// Calls returns the engine's calls, even those that failed, but not AdoptIM,
+// Close or the host's calls.
 func TestCalls(t *testing.T) {
 	d := newService(mockim.ServiceOptions{}).Device()
 	if got := d.Calls(); len(got) != 0 {
@@ -162,7 +161,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// What EndIM says reaches each login of that account once, and nobody else.
+// EndIM reports its cause once to each login of that account, and to no other.
 func TestEndIM(t *testing.T) {
 	s := newService(mockim.ServiceOptions{MultiDevice: true})
 	first, n := loggedIn(t, s, alice)
@@ -171,21 +170,21 @@ func TestEndIM(t *testing.T) {
 	kit := &news{}
 	must(t, first.LoginKit(t.Context(), kitAlice, kit.notify()))
 
-	foreign := errors.New("the cloud has gone")
-	s.EndIM("alice", foreign)
+	cause := errors.New("the cloud has gone")
+	s.EndIM("alice", cause)
 	s.EndIM("alice", engine.ErrAccountBanned)
 	s.EndIM("nobody", engine.ErrAccountBanned)
 	s.Kick("", engine.KickedByServer)
-	wantLost(t, n, foreign)
-	wantLost(t, n2, foreign)
-	wantLost(t, kit) // it went with IM
+	wantLost(t, n, cause)
+	wantLost(t, n2, cause)
+	wantLost(t, kit) // it ended with the IM login
 	wantLost(t, bobNews)
 	wantLoggedIn(t, first, "")
 	wantLoggedIn(t, bobs, "bob")
 
 	s.EndKit(kitAlice.UserUUID, engine.ErrTokenExpired)
 	wantLost(t, kit)
-	must(t, first.LoginIM(t.Context(), alice, engine.Notify{})) // the account is as it was
+	must(t, first.LoginIM(t.Context(), alice, engine.Notify{})) // the account has not changed
 }
 
 func TestKickReasons(t *testing.T) {
@@ -201,60 +200,6 @@ func TestKickReasons(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Each login has news of its own: those of the one before are over.
-func TestNewsOfNewLogin(t *testing.T) {
-	s := newService(mockim.ServiceOptions{})
-	d, n := loggedIn(t, s, alice)
-	must(t, d.LogoutIM(t.Context()))
-	n2 := &news{}
-	must(t, d.LoginIM(t.Context(), alice, n2.notify()))
-	d.Link(false)
-	s.Kick("alice", engine.KickedByServer)
-	wantLost(t, n)
-	wantLinks(t, n)
-	wantLost(t, n2, engine.ErrKicked)
-	wantLinks(t, n2, false)
-}
-
-// EndKit ends the sessions of one kit account, on each device, and no IM login.
-func TestEndKit(t *testing.T) {
-	s := newService(mockim.ServiceOptions{MultiDevice: true})
-	sessions := map[string]*news{} // and of the IM logins, which hear nothing
-	devices := map[string]*mockim.Device{}
-	for name, a := range map[string]engine.IMAccount{"first": alice, "second": alice, "bob": bob} {
-		k := map[string]engine.KitAccount{"alice": kitAlice, "bob": kitBob}[strings.ToLower(a.Accid)]
-		devices[name], sessions[name] = initialised(t, s), &news{}
-		must(t, devices[name].LoginIM(t.Context(), a, sessions[name].notify()))
-		must(t, devices[name].LoginKit(t.Context(), k, sessions[name].notify()))
-	}
-	s.EndKit(kitAlice.UserUUID, engine.ErrTokenExpired)
-	s.EndKit(kitAlice.UserUUID, engine.ErrTokenRejected)
-	s.EndKit("nobody", engine.ErrTokenRejected)
-	wantLost(t, sessions["first"], engine.ErrTokenExpired)
-	wantLost(t, sessions["second"], engine.ErrTokenExpired)
-	wantLost(t, sessions["bob"])
-	wantLoggedIn(t, devices["first"], "alice")
-	wantLoggedIn(t, devices["second"], "alice")
-	must(t, devices["first"].LoginKit(t.Context(), kitAlice, engine.Notify{}))
-}
-
-// A session that was logged out, or replaced, hears nothing any more.
-func TestKitSessionEnds(t *testing.T) {
-	s := newService(mockim.ServiceOptions{})
-	d, _ := loggedIn(t, s, alice)
-	out, replaced, last := &news{}, &news{}, &news{}
-	must(t, d.LoginKit(t.Context(), kitAlice, out.notify()))
-	must(t, d.LogoutKit(t.Context()))
-	must(t, d.LogoutKit(t.Context()))
-	must(t, d.LoginKit(t.Context(), kitAlice, replaced.notify()))
-	must(t, d.LoginKit(t.Context(), kitAlice, last.notify()))
-	s.EndKit(kitAlice.UserUUID, engine.ErrTokenExpired)
-	wantLost(t, out)
-	wantLost(t, replaced)
-	wantLost(t, last, engine.ErrTokenExpired)
-	wantLoggedIn(t, d, "alice")
 }
 
 func TestLink(t *testing.T) {
@@ -279,7 +224,7 @@ func TestLink(t *testing.T) {
 	d.Link(true)
 	second := &news{}
 	must(t, d.LoginIM(t.Context(), alice, second.notify()))
-	d.Link(true) // as it is already
+	d.Link(true) // no change
 	d.Link(false)
 	wantLinks(t, first, false, true, false)
 	wantLinks(t, second, false)
