@@ -10,9 +10,9 @@ func adopter(_ context.Context, s *subject) {
 	_, adopts := s.Backend.(engine.IMAdopter)
 	switch hooks := s.HostLogin != nil && s.HostLogout != nil; {
 	case adopts && !hooks:
-		s.failf("the backend is an engine.IMAdopter, but Harness.HostLogin or HostLogout is nil: adoption would stay untested")
+		s.failf("the backend is an engine.IMAdopter, but Harness.HostLogin or HostLogout is nil, so adoption would not be tested")
 	case !adopts && (s.HostLogin != nil || s.HostLogout != nil):
-		s.failf("Harness.HostLogin or HostLogout is there, but the backend is no engine.IMAdopter; does a wrapper that embeds engine.Backend hide AdoptIM?")
+		s.failf("Harness.HostLogin or HostLogout is set, but the backend is not an engine.IMAdopter; does a wrapper that embeds engine.Backend hide AdoptIM?")
 	}
 }
 
@@ -26,8 +26,8 @@ func (s *subject) hostLogout(ctx context.Context) {
 	s.ok("HostLogout", s.HostLogout(ctx))
 }
 
-// hostLoginOther logs the host in as another account. An SDK may want the one
-// that is there logged out first.
+// hostLoginOther makes the host log in another account. It logs the current one
+// out first if the SDK insists.
 func (s *subject) hostLoginOther(ctx context.Context) engine.IMAccount {
 	s.Helper()
 	a := s.authenticate(ctx, s.Other)
@@ -38,18 +38,18 @@ func (s *subject) hostLoginOther(ctx context.Context) engine.IMAccount {
 	return a
 }
 
-// adopts takes over the login of a, which must be there.
-func (s *subject) adopts(ctx context.Context, a engine.IMAccount) *listener {
+// mustAdopt fails the case unless AdoptIM returns the login of a.
+func (s *subject) mustAdopt(ctx context.Context, a engine.IMAccount) *listener {
 	s.Helper()
 	l := newListener()
 	got, err := s.Backend.(engine.IMAdopter).AdoptIM(ctx, l.notify())
 	s.ok("AdoptIM", err)
-	s.is("AdoptIM", got, a.Accid)
+	s.wantAccount("AdoptIM", got, a.Accid)
 	return l
 }
 
-// adoptsNobody fails the case where there is a login to take over.
-func (s *subject) adoptsNobody(ctx context.Context, when string) *listener {
+// mustAdoptNobody fails the case if AdoptIM returns a login.
+func (s *subject) mustAdoptNobody(ctx context.Context, when string) *listener {
 	s.Helper()
 	l := newListener()
 	got, err := s.Backend.(engine.IMAdopter).AdoptIM(ctx, l.notify())
@@ -61,28 +61,28 @@ func (s *subject) adoptsNobody(ctx context.Context, when string) *listener {
 }
 
 func adoptNobody(ctx context.Context, s *subject) {
-	dropped := s.adoptsNobody(ctx, "before InitIM")
+	dropped := s.mustAdoptNobody(ctx, "before InitIM")
 	s.ok("InitIM", s.Backend.InitIM(ctx, s.AppKey))
-	s.adoptsNobody(ctx, "after InitIM")
+	s.mustAdoptNobody(ctx, "after InitIM")
 	s.hostLogin(ctx, s.IM)
 	s.hostLogout(ctx)
-	s.adoptsNobody(ctx, "after the host logged out")
+	s.mustAdoptNobody(ctx, "after the host logged out")
 	if n := dropped.heard(); len(n.lost)+len(n.links) > 0 {
-		s.failf("a Notify for nobody heard Lost %v, Link %v of a later login", n.lost, n.links)
+		s.failf("a Notify that AdoptIM had no login for got the reports Lost %v, Link %v of a later login", n.lost, n.links)
 	}
 }
 
 func adopt(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	s.adopts(ctx, s.IM)
+	s.mustAdopt(ctx, s.IM)
 }
 
 func adoptBeforeInit(ctx context.Context, s *subject) {
 	if s.HostLogin(ctx, s.IM) != nil {
-		s.adoptsNobody(ctx, "after the host's login without InitIM failed")
+		s.mustAdoptNobody(ctx, "after the host's login without InitIM failed")
 		return
 	}
-	l := s.adopts(ctx, s.IM)
+	l := s.mustAdopt(ctx, s.IM)
 	s.ok("InitIM after the host's", s.Backend.InitIM(ctx, s.AppKey))
 	if n := l.heard(); len(n.lost)+len(n.links) > 0 {
 		s.failf("InitIM disturbed the host's login: Lost %v, Link %v", n.lost, n.links)
@@ -91,77 +91,77 @@ func adoptBeforeInit(ctx context.Context, s *subject) {
 
 func adoptOwn(ctx context.Context, s *subject) {
 	if s.Backend.LoginIM(ctx, s.wrongIM(), newListener().notify()) != nil {
-		s.adoptsNobody(ctx, "after a LoginIM that failed")
+		s.mustAdoptNobody(ctx, "after a LoginIM that failed")
 	}
-	s.logoutIM(ctx) // anybody who is there all the same is for another case
+	s.logoutIM(ctx) // in case LoginIM succeeded, which another case reports
 	s.loginIM(ctx, s.IM)
-	s.adoptsNobody(ctx, "after LoginIM")
+	s.mustAdoptNobody(ctx, "after LoginIM")
 	s.logoutIM(ctx)
-	s.adoptsNobody(ctx, "after LoginIM and LogoutIM")
+	s.mustAdoptNobody(ctx, "after LoginIM and LogoutIM")
 }
 
 func adoptInUse(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
 	err := s.Backend.LoginIM(ctx, s.IM, newListener().notify())
-	s.refused("LoginIM over the host's login", err, engine.ErrIMInUse)
-	s.adopts(ctx, s.IM)
+	s.wantError("LoginIM over the host's login", err, engine.ErrIMInUse)
+	s.mustAdopt(ctx, s.IM)
 }
 
 func adoptLogout(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	s.adopts(ctx, s.IM)
+	s.mustAdopt(ctx, s.IM)
 	s.logoutIM(ctx)
-	s.adoptsNobody(ctx, "after LogoutIM")
+	s.mustAdoptNobody(ctx, "after LogoutIM")
 	s.loginIM(ctx, s.IM)
 }
 
 func adoptKicked(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	l := s.adopts(ctx, s.IM)
+	l := s.mustAdopt(ctx, s.IM)
 	s.Kick()
-	s.refused("Lost after a kick", s.waitLost(ctx, l), engine.ErrKicked)
+	s.wantError("Lost after a kick", s.waitLost(ctx, l), engine.ErrKicked)
 }
 
 func adoptLink(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	s.linkIsReported(ctx, s.adopts(ctx, s.IM))
+	s.wantLinkReports(ctx, s.mustAdopt(ctx, s.IM))
 }
 
 func adoptOffline(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	first := s.adopts(ctx, s.IM)
+	first := s.mustAdopt(ctx, s.IM)
 	s.Link(false)
-	s.waitLinks(ctx, first, false) // Now the backend knows.
-	if second := s.adopts(ctx, s.IM).heard(); second.online() {
+	s.waitLinks(ctx, first, false) // the backend has noticed
+	if second := s.mustAdopt(ctx, s.IM).heard(); second.online() {
 		s.failf("AdoptIM of a login whose link is down returned without Link(false)")
 	}
 }
 
 func hostLogout(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	l := s.adopts(ctx, s.IM)
+	l := s.mustAdopt(ctx, s.IM)
 	s.hostLogout(ctx)
-	s.refused("Lost after the host logged out", s.waitLost(ctx, l), engine.ErrIMLoggedOut)
+	s.wantError("Lost after the host logged out", s.waitLost(ctx, l), engine.ErrIMLoggedOut)
 }
 
 func hostLogoutOwn(ctx context.Context, s *subject) {
 	l := s.loginIM(ctx, s.IM)
 	s.hostLogout(ctx)
-	s.refused("Lost after the host logged out", s.waitLost(ctx, l), engine.ErrIMLoggedOut)
+	s.wantError("Lost after the host logged out", s.waitLost(ctx, l), engine.ErrIMLoggedOut)
 }
 
 func hostSwitch(ctx context.Context, s *subject) {
 	s.hostLogin(ctx, s.IM)
-	s.switches(ctx, s.adopts(ctx, s.IM))
+	s.hostSwitchEndsLogin(ctx, s.mustAdopt(ctx, s.IM))
 }
 
 func hostSwitchOwn(ctx context.Context, s *subject) {
-	s.switches(ctx, s.loginIM(ctx, s.IM))
+	s.hostSwitchEndsLogin(ctx, s.loginIM(ctx, s.IM))
 }
 
-func (s *subject) switches(ctx context.Context, first *listener) {
+func (s *subject) hostSwitchEndsLogin(ctx context.Context, first *listener) {
 	s.Helper()
 	now := s.hostLoginOther(ctx)
-	s.refused("Lost after the host's login as another account", s.waitLost(ctx, first), engine.ErrIMLoggedOut)
-	s.adopts(ctx, now)
+	s.wantError("Lost after the host's login as another account", s.waitLost(ctx, first), engine.ErrIMLoggedOut)
+	s.mustAdopt(ctx, now)
 }

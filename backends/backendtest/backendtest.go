@@ -11,65 +11,67 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A Harness is a fresh backend, with nobody logged in, and what the suite needs
-// to know of it and to do behind its back. Cases that need a field which is
-// nil or zero are skipped.
+// A Harness is a new backend with nobody logged in, accounts that are valid for
+// it, and hooks that act behind its back. Backend, AppKey, IM and Kit are
+// required; Run fails without them. A case that needs another field is skipped
+// if that field is nil or zero.
 type Harness struct {
 	Backend engine.Backend
 	AppKey  string
 	IM      engine.IMAccount  // a valid account
 	Kit     engine.KitAccount // a valid account, bound to IM
-	Other   engine.KitAccount // a valid account, bound to another IM account; zero: there is none
+	Other   engine.KitAccount // a valid account, bound to another IM account
 
-	// Kick lets the service kick the account IM, and Link takes the IM link
-	// down, or up again. They may return before the backend has noticed.
+	// Kick makes the service kick the account IM. Link takes the IM link down,
+	// or up again. Both may return before the backend has noticed.
 	Kick func()
 	Link func(online bool)
 
 	// HostLogin and HostLogout drive the IM SDK as the host does, behind the
-	// engine's back, and return when that is done. HostLogout logs out whoever
-	// is logged in. They are nil where the backend is no engine.IMAdopter, and
-	// only there.
+	// engine's back. They return when the login or logout is done. HostLogout
+	// logs out whoever is logged in. If the backend is an engine.IMAdopter,
+	// both must be set; otherwise both must be nil.
 	HostLogin  func(ctx context.Context, a engine.IMAccount) error
 	HostLogout func(ctx context.Context) error
 }
 
-// Run tests the backends that open makes: one for each case, which becomes
-// a subtest. A case that fails says which rule the backend breaks. Run closes
-// the backend; whatever else open made is for t.Cleanup.
+// Run tests a backend. It runs each case as a subtest, on a new backend that
+// open makes. A case that fails names the rule that the backend breaks. Run
+// closes the backend; open must pass anything else that it made to t.Cleanup.
 //
-// The suite waits for what it expects, up to 10 seconds, and never sleeps: it
-// also serves backends that talk to other processes.
+// The cases wait up to 10 seconds for an expected report and never sleep, so
+// they also suit backends that talk to other processes.
 func Run(t *testing.T, open func(t *testing.T) *Harness) {
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { c.try(t.Context(), t, open(t)) })
+		t.Run(c.name, func(t *testing.T) { c.runOn(t.Context(), t, open(t)) })
 	}
 }
 
 const (
-	patience  = 10 * time.Second // how long to wait for what must come
-	caseLimit = time.Minute      // the ctx of a whole case
+	patience  = 10 * time.Second // the longest wait for an expected report or return
+	caseLimit = time.Minute      // the timeout of the ctx of a whole case
 )
 
-// A testCase tests one rule, and passes where others are broken as far as it
-// can be helped: a backend with one fault then fails one case, which names it.
+// A testCase tests one rule. As far as possible it passes even if the backend
+// breaks other rules, so that a backend with one fault fails the one case that
+// names this fault.
 type testCase struct {
 	name  string
-	rule  string // what a backend that fails does not do
+	rule  string
 	needs need
-	fresh bool // the case initialises IM itself
+	fresh bool // IM is not initialised before run
 	run   func(ctx context.Context, s *subject)
 }
 
-func (c *testCase) try(ctx context.Context, t tester, h *Harness) {
+func (c *testCase) runOn(ctx context.Context, t tester, h *Harness) {
 	t.Helper()
 	s := &subject{tester: t, Harness: h, rule: c.rule}
-	if lack := h.lacks(); lack != "" {
-		t.Fatalf("the Harness has no %s", lack)
+	if field := h.missingField(); field != "" {
+		t.Fatalf("the Harness has no %s", field)
 	}
 	defer s.close()
-	if why := h.cannot(c.needs); why != "" {
-		t.Skip(why)
+	if reason := h.skipReason(c.needs); reason != "" {
+		t.Skip(reason)
 	}
 	ctx, cancel := context.WithTimeout(ctx, caseLimit)
 	defer cancel()
@@ -79,7 +81,7 @@ func (c *testCase) try(ctx context.Context, t tester, h *Harness) {
 	c.run(ctx, s)
 }
 
-// need says which optional fields of the Harness a case uses.
+// need is a set of optional fields of the Harness.
 type need uint8
 
 const (
@@ -89,8 +91,8 @@ const (
 	host
 )
 
-// cannot returns why a case with these needs is skipped, or "".
-func (h *Harness) cannot(n need) string {
+// skipReason returns why a case with these needs must be skipped, or "".
+func (h *Harness) skipReason(n need) string {
 	_, adopts := h.Backend.(engine.IMAdopter)
 	switch {
 	case n&kick != 0 && h.Kick == nil:
@@ -100,15 +102,15 @@ func (h *Harness) cannot(n need) string {
 	case n&other != 0 && h.Other == engine.KitAccount{}:
 		return "Harness.Other is zero"
 	case n&host != 0 && !adopts:
-		return "the backend is no engine.IMAdopter"
+		return "the backend is not an engine.IMAdopter"
 	case n&host != 0 && (h.HostLogin == nil || h.HostLogout == nil):
 		return "Harness.HostLogin or HostLogout is nil"
 	}
 	return ""
 }
 
-// lacks names a field without which there is nothing to test, or "".
-func (h *Harness) lacks() string {
+// missingField returns the name of a required field that is not set, or "".
+func (h *Harness) missingField() string {
 	switch {
 	case h == nil || h.Backend == nil:
 		return "Backend"
@@ -122,21 +124,21 @@ func (h *Harness) lacks() string {
 	return ""
 }
 
-// tester is what the cases need of a *testing.T. The tests of this package
-// have another, on which a case may fail.
+// tester has the methods of *testing.T that the cases use. The tests of this
+// package have an implementation of their own, on which a case may fail.
 type tester interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Skip(args ...any)
 }
 
-// A subject is a backend under test, with the steps that many cases take.
+// A subject is a backend under test, with steps that many cases share.
 type subject struct {
 	tester
 	*Harness
 	rule   string
-	engine *engine.Engine // of the cases that have one: it owns the backend
-	closed bool           // by the case
+	engine *engine.Engine // if set, it owns the backend
+	closed bool           // the case has closed the backend
 }
 
 func (s *subject) failf(format string, args ...any) {
@@ -152,8 +154,8 @@ func (s *subject) ok(call string, err error) {
 	}
 }
 
-// refused fails the case unless the call failed with one of the errors.
-func (s *subject) refused(call string, err error, want ...error) {
+// wantError fails the case unless err is one of the errors.
+func (s *subject) wantError(call string, err error, want ...error) {
 	s.Helper()
 	for _, w := range want {
 		if errors.Is(err, w) {
@@ -163,7 +165,8 @@ func (s *subject) refused(call string, err error, want ...error) {
 	s.failf("%s: got error %v, want %v", call, err, want)
 }
 
-// close leaves nothing behind, and judges nothing: the case may have failed.
+// close logs out and closes the backend. It ignores errors, because other cases
+// check them.
 func (s *subject) close() {
 	if s.closed {
 		return
@@ -180,7 +183,7 @@ func (s *subject) close() {
 	_ = s.Backend.Close()
 }
 
-// loginIM logs a in, and returns who hears about that login.
+// loginIM logs a in, and returns the listener of that login.
 func (s *subject) loginIM(ctx context.Context, a engine.IMAccount) *listener {
 	s.Helper()
 	l := newListener()
@@ -188,8 +191,8 @@ func (s *subject) loginIM(ctx context.Context, a engine.IMAccount) *listener {
 	return l
 }
 
-// logoutIM logs IM out, whatever the backend says to it: what it should say is
-// for the cases login-logout and logout-nobody.
+// logoutIM logs IM out and ignores the error, which the cases login-logout and
+// logout-nobody check.
 func (s *subject) logoutIM(ctx context.Context) { _ = s.Backend.LogoutIM(ctx) }
 
 func (s *subject) authenticate(ctx context.Context, a engine.KitAccount) engine.IMAccount {
@@ -208,29 +211,30 @@ func (s *subject) loginKit(ctx context.Context, a engine.KitAccount) *listener {
 	return l
 }
 
-// logoutKit is to the kit what logoutIM is to IM.
+// logoutKit logs the kit out and ignores the error, as logoutIM does.
 func (s *subject) logoutKit(ctx context.Context) { _ = s.Backend.LogoutKit(ctx) }
 
-// waitLost waits until l has heard that its login was lost, and returns why.
+// waitLost waits until the login of l is lost, and returns the cause.
 func (s *subject) waitLost(ctx context.Context, l *listener) error {
 	s.Helper()
-	if !l.wait(ctx, func(n news) bool { return len(n.lost) > 0 }) {
+	if !l.wait(ctx, func(r reports) bool { return len(r.lost) > 0 }) {
 		s.failf("Lost was not called within %v", patience)
 	}
 	return l.heard().lost[0]
 }
 
-// waitLinks waits until l has heard these changes of the link, and no others.
+// waitLinks waits until exactly these changes of the link are reported to l.
 func (s *subject) waitLinks(ctx context.Context, l *listener, want ...bool) {
 	s.Helper()
-	l.wait(ctx, func(n news) bool { return len(n.links) >= len(want) })
+	l.wait(ctx, func(r reports) bool { return len(r.links) >= len(want) })
 	if got := l.heard().links; fmt.Sprint(got) != fmt.Sprint(want) {
 		s.failf("changes reported to Link: got %v, want %v", got, want)
 	}
 }
 
-// is fails the case unless got is that account, or one in another case.
-func (s *subject) is(call string, got engine.IMAccount, accid string) {
+// wantAccount fails the case unless got has that accid, in any letter case, and
+// no other AppKey.
+func (s *subject) wantAccount(call string, got engine.IMAccount, accid string) {
 	s.Helper()
 	if !strings.EqualFold(got.Accid, accid) {
 		s.failf("%s: got accid %q, want %q", call, got.Accid, accid)
@@ -240,17 +244,18 @@ func (s *subject) is(call string, got engine.IMAccount, accid string) {
 	}
 }
 
-// returns runs f with a ctx that has ended, and fails the case where f goes on
-// all the same.
-func (s *subject) returns(call string, f func(ctx context.Context) error) error {
+// callWithEndedCtx runs f with a ctx that has ended, and returns its error. It
+// fails the case if f does not return.
+func (s *subject) callWithEndedCtx(call string, f func(ctx context.Context) error) error {
 	s.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return s.returnsWith(ctx, call, f)
+	return s.mustReturn(ctx, call, f)
 }
 
-// returnsWith is returns with a ctx that will have ended soon.
-func (s *subject) returnsWith(ctx context.Context, call string, f func(ctx context.Context) error) error {
+// mustReturn runs f with ctx, which ends soon, and returns its error. It fails
+// the case if f does not return.
+func (s *subject) mustReturn(ctx context.Context, call string, f func(ctx context.Context) error) error {
 	s.Helper()
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()

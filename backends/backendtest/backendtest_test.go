@@ -12,8 +12,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// with opens a harness whose backend is what wrap makes of a correct one.
-func with(wrap func(*memory) engine.Backend) func() *backendtest.Harness {
+// harnessOf returns a function that opens a harness. Its backend is a correct
+// one, wrapped by wrap.
+func harnessOf(wrap func(*memory) engine.Backend) func() *backendtest.Harness {
 	return func() *backendtest.Harness {
 		m := new(memory)
 		return &backendtest.Harness{
@@ -30,21 +31,21 @@ func with(wrap func(*memory) engine.Backend) func() *backendtest.Harness {
 	}
 }
 
-var correct = with(func(m *memory) engine.Backend { return m })
+var correct = harnessOf(func(m *memory) engine.Backend { return m })
 
 func TestConformance(t *testing.T) {
 	backendtest.Run(t, func(*testing.T) *backendtest.Harness { return correct() })
 }
 
-// A backend that nobody can act behind the back of has less to show.
+// Without hooks, and without AdoptIM, the other cases still pass.
 func TestConformanceWithoutHooks(t *testing.T) {
-	backendtest.Run(t, func(*testing.T) *backendtest.Harness { return bare() })
+	backendtest.Run(t, func(*testing.T) *backendtest.Harness { return bareHarness() })
 }
 
-func bare() *backendtest.Harness {
+func bareHarness() *backendtest.Harness {
 	h := correct()
 	return &backendtest.Harness{
-		Backend: struct{ engine.Backend }{h.Backend}, // no adopter
+		Backend: struct{ engine.Backend }{h.Backend}, // hides AdoptIM
 		AppKey:  h.AppKey,
 		IM:      h.IM,
 		Kit:     h.Kit,
@@ -54,11 +55,11 @@ func bare() *backendtest.Harness {
 func TestSkips(t *testing.T) {
 	for _, o := range backendtest.Outcomes(t.Context(), correct) {
 		if o.Skipped != "" {
-			t.Errorf("%s, of a full harness: skipped: %s", o.Case, o.Skipped)
+			t.Errorf("%s was skipped with a full harness: %s", o.Case, o.Skipped)
 		}
 	}
 	skipped := map[string]string{}
-	for _, o := range backendtest.Outcomes(t.Context(), bare) {
+	for _, o := range backendtest.Outcomes(t.Context(), bareHarness) {
 		if o.Skipped != "" {
 			skipped[o.Case] = o.Skipped
 		}
@@ -67,10 +68,10 @@ func TestSkips(t *testing.T) {
 		"kicked":             "Harness.Kick is nil",
 		"link":               "Harness.Link is nil",
 		"authenticate-other": "Harness.Other is zero",
-		"adopt":              "the backend is no engine.IMAdopter",
+		"adopt":              "the backend is not an engine.IMAdopter",
 	} {
 		if got := skipped[name]; got != want {
-			t.Errorf("%s, of a bare harness: got skipped because %q, want %q", name, got, want)
+			t.Errorf("%s with a bare harness: got skip reason %q, want %q", name, got, want)
 		}
 	}
 }
@@ -84,7 +85,7 @@ func TestBrokenBackends(t *testing.T) {
 	}
 }
 
-// logged and loggedAdopter wrap a backend as the package comment says.
+// logged and loggedAdopter are the wrappers in the package comment.
 type logged struct{ engine.Backend }
 
 type loggedAdopter struct {

@@ -9,27 +9,27 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// broken lists backends that each break one rule, with the case that names it.
+// broken lists backends that each break one rule, with the case that must fail.
 var broken = []struct {
 	name  string
 	open  func() *backendtest.Harness
 	fails string
 }{
-	{"stays logged in after a wrong token", with(func(m *memory) engine.Backend { return &lenient{m} }), "failed-login"},
-	{"replaces its own login silently", with(func(m *memory) engine.Backend { return &replacing{memory: m} }), "in-use"},
-	{"does not look at ctx", with(func(m *memory) engine.Backend { return ctxBlind{m} }), "ended-ctx"},
-	{"keeps the login where LogoutIM fails", with(func(m *memory) engine.Backend { return clinging{m} }), "offline-logout"},
-	{"calls Lost twice", with(func(m *memory) engine.Backend { return stuttering{m} }), "lost-once"},
-	{"calls Lost for a LogoutIM", with(func(m *memory) engine.Backend { return &talkative{memory: m} }), "quiet-logout"},
-	{"tells a new login of the old one's end", with(func(m *memory) engine.Backend { return &late{memory: m} }), "old-news"},
-	{"puts the token into errors", with(func(m *memory) engine.Backend { return leaking{m} }), "no-token-in-errors"},
-	{"adopts its own login", with(func(m *memory) engine.Backend { return &selfish{memory: m} }), "adopt-own"},
-	{"adopts without Link(false)", with(func(m *memory) engine.Backend { return optimistic{m} }), "adopt-offline"},
-	{"hides AdoptIM in a wrapper", with(func(m *memory) engine.Backend { return struct{ engine.Backend }{m} }), "adopter"},
+	{"stays logged in after a wrong token", harnessOf(func(m *memory) engine.Backend { return &lenient{m} }), "failed-login"},
+	{"replaces its own login silently", harnessOf(func(m *memory) engine.Backend { return &replacing{memory: m} }), "in-use"},
+	{"ignores ctx", harnessOf(func(m *memory) engine.Backend { return ctxBlind{m} }), "ended-ctx"},
+	{"keeps the login if LogoutIM fails", harnessOf(func(m *memory) engine.Backend { return clinging{m} }), "offline-logout"},
+	{"calls Lost twice", harnessOf(func(m *memory) engine.Backend { return stuttering{m} }), "lost-once"},
+	{"calls Lost for a LogoutIM", harnessOf(func(m *memory) engine.Backend { return &talkative{memory: m} }), "quiet-logout"},
+	{"reports to a new login what happened to the old one", harnessOf(func(m *memory) engine.Backend { return &late{memory: m} }), "old-news"},
+	{"puts the token in errors", harnessOf(func(m *memory) engine.Backend { return leaking{m} }), "no-token-in-errors"},
+	{"adopts its own login", harnessOf(func(m *memory) engine.Backend { return &selfish{memory: m} }), "adopt-own"},
+	{"adopts without Link(false)", harnessOf(func(m *memory) engine.Backend { return optimistic{m} }), "adopt-offline"},
+	{"hides AdoptIM in a wrapper", harnessOf(func(m *memory) engine.Backend { return struct{ engine.Backend }{m} }), "adopter"},
 }
 
-// Each embeds the correct backend and gets one thing wrong. The host and the
-// service act on the correct one.
+// Each embeds the correct backend and gets one thing wrong. The hooks of the
+// host and the service are the correct backend's.
 
 type lenient struct{ *memory }
 
@@ -98,7 +98,7 @@ func (b *talkative) LogoutIM(ctx context.Context) error {
 
 type late struct {
 	*memory
-	lost bool // a login, of which the next one hears
+	lost bool // by a kick; the next login gets a report of it
 }
 
 func (b *late) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {

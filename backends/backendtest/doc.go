@@ -1,72 +1,80 @@
-// Package backendtest tests an [engine.Backend] against its contract, and this
-// page is how to write one.
+// Package backendtest tests an [engine.Backend] against its contract. This page
+// explains how to write a backend.
 //
 // # Two roles
 //
-// A backend plays two roles. The [engine.IM] role is the IM SDK: it holds at
+// A backend has two roles. The [engine.IM] role is the IM SDK, which holds at
 // most one login. The [engine.Kit] role is the kit on top of it: it knows which
-// IM account a kit account is bound to, and opens sessions over the IM login
-// that is there. Write both in one type, or each alone and put them together
-// with [engine.Join].
+// IM account a kit account is bound to, and opens sessions over the current IM
+// login. Write one type with both roles, or two types that you combine with
+// [engine.Join].
 //
-// The engine makes it easy. It makes one call at a time, in an order that its
-// table allows, and Close last, once. The backend knows nothing of modes,
-// states and floors: it does what it is told, and says what happened. A kit
-// login from nothing is
+// The engine makes one call at a time, in an order that its table allows, and
+// ends with one call of Close. The backend does not need to know about modes,
+// states and floors: it does what each call asks for and reports the result. A
+// kit login from scratch is
 //
 //	Authenticate, InitIM, LoginIM, LoginKit
 //
 // and LogoutKit, LogoutIM and Close undo it.
 //
-// # What a backend owes
+// # Duties of a backend
 //
-//   - It returns when ctx ends. A login whose ctx has ended fails.
-//   - A failed login leaves nothing logged in.
-//   - Whatever LogoutIM or LogoutKit return, nobody is logged in there
-//     afterwards; and with nobody logged in they succeed.
-//   - LoginIM while anybody is logged in is ErrIMInUse: never a silent swap.
-//   - Once IM was lost, a fresh IM and kit login works, though LogoutKit was not
+//   - A call returns when its ctx ends. A login whose ctx has ended fails.
+//   - A failed login leaves nobody logged in.
+//   - After LogoutIM or LogoutKit nobody is logged in there, whatever the call
+//     returns. If nobody was logged in before, it succeeds.
+//   - LoginIM fails with ErrIMInUse while anybody is logged in. It never
+//     replaces that login.
+//   - After IM was lost, a new IM and kit login works, even if LogoutKit was not
 //     called.
-//   - Errors carry an [engine.Code] where one fits, so that errors.Is finds it.
-//     An unknown account and a wrong token are ErrTokenRejected.
-//   - No token is in any error.
+//   - Errors wrap an [engine.Code] if one fits, so that errors.Is finds it. An
+//     unknown account and a wrong token are ErrTokenRejected.
+//   - No error contains a token.
 //
 // # Notify
 //
 // Each login comes with its own [engine.Notify]. Keep it with the login, not
-// with the backend: then late news about an old login cannot end a newer one.
-// Call Lost once when the login ends unasked: ErrKicked or an [engine.KickError]
-// for a kick, ErrIMLoggedOut for a logout behind the engine's back,
-// ErrTokenRejected, ErrAccountBanned, or an error of your own. Do not call it
-// for a logout that was asked for. Call Link when the connection goes down, and
-// when it is back: a login that reconnects is not lost. Both may be called
-// from any goroutine, with locks held, even before LoginIM returns; they never
-// block and never call back.
+// with the backend, so that a late report about an old login cannot end a newer
+// one.
+//
+// Call Lost once if the login ends without a call of LogoutIM. Its cause is
+// ErrKicked or an [engine.KickError] for a kick, ErrIMLoggedOut for a logout
+// behind the engine's back, ErrTokenRejected, ErrAccountBanned, or an error of
+// your own. Do not call Lost because of LogoutIM.
+//
+// Call Link when the connection goes down, and when it is up again: a login
+// that reconnects is not lost.
+//
+// You may call both from any goroutine, with locks held, even before LoginIM
+// returns. They never block, and never call the backend.
 //
 // # Adoption
 //
-// Where the host can drive the IM SDK itself, the backend is an
-// [engine.IMAdopter] as well. AdoptIM returns the account that the host logged
-// in, and from then on tells n about that login; the empty account says that
-// there is nobody, and n is dropped. It waits for a host's login in flight,
-// within ctx. Where the link is down it calls n.Link(false) before it returns.
-// It never reports a login that LoginIM made: the engine would take its own
-// login for the host's, and leave it there for good. An error fails the
-// operation; it does not mean "nobody".
+// If the host can drive the IM SDK itself, the backend must also be an
+// [engine.IMAdopter]. AdoptIM returns the account that the host logged in. From
+// then on the backend reports to n what happens to that login. An empty account
+// means that nobody is logged in; n is then never called.
+//
+// If the host is logging in at the moment, AdoptIM waits for the result until
+// ctx ends. If the link is down, it calls n.Link(false) before it returns. It
+// never returns a login that LoginIM made: the engine would mistake its own
+// login for the host's and never log it out. An error makes the engine's
+// operation fail; it does not mean that nobody is logged in.
 //
 // # Wrapping a backend
 //
-// AdoptIM is found by a type assertion, so this wrapper hides it, and with it
-// every login that the host makes:
+// The engine finds AdoptIM by a type assertion. This wrapper hides AdoptIM, and
+// with it every login that the host makes:
 //
 //	type logged struct{ engine.Backend } // wrong: has no AdoptIM
 //
-// Embed the concrete type, whose methods all show:
+// Embed the concrete type instead, which keeps all its methods:
 //
 //	type logged struct{ *mockim.Device }
 //
-// Where only the interface is at hand, write a second type that forwards
-// AdoptIM, and use it where the inner backend has one:
+// If you have only the interface, write a second type that forwards AdoptIM,
+// and use it if the inner backend has AdoptIM:
 //
 //	type loggedAdopter struct {
 //		logged
@@ -80,13 +88,13 @@
 //		return logged{b}
 //	}
 //
-// A Harness with HostLogin around a wrapper that hides AdoptIM fails the case
-// "adopter".
+// If a wrapper hides AdoptIM but its Harness has a HostLogin, the case
+// "adopter" fails.
 //
 // # Testing it
 //
-// The example below is a whole backend, AdoptIM included. Its test, and that
-// of any other, is [Run] with a function that opens a fresh one:
+// The example below is a complete backend with AdoptIM. To test a backend, pass
+// [Run] a function that opens a new one:
 //
 //	func TestConformance(t *testing.T) {
 //		backendtest.Run(t, func(t *testing.T) *backendtest.Harness {

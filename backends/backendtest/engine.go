@@ -8,8 +8,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// start makes an engine, which owns the backend from here on.
-func (s *subject) start(m engine.Mode) *engine.Engine {
+// startEngine makes an engine, which owns the backend from then on.
+func (s *subject) startEngine(m engine.Mode) *engine.Engine {
 	s.Helper()
 	e, err := engine.New(s.Backend, s.AppKey, &engine.Options{Mode: m})
 	s.ok("engine.New", err)
@@ -17,8 +17,9 @@ func (s *subject) start(m engine.Mode) *engine.Engine {
 	return e
 }
 
-// state fails the case unless the engine is there, with the right account.
-func (s *subject) state(after string, want engine.State) {
+// wantState fails the case unless the engine is in that state, with the account
+// IM if it is logged in.
+func (s *subject) wantState(after string, want engine.State) {
 	s.Helper()
 	got := s.engine.Status()
 	if got.State != want {
@@ -32,7 +33,7 @@ func (s *subject) state(after string, want engine.State) {
 func (s *subject) engineLoginKit(ctx context.Context, reused bool) {
 	s.Helper()
 	s.ok("Engine.LoginKit", s.engine.LoginKit(ctx, s.Kit))
-	s.state("Engine.LoginKit", engine.KitLoggedIn)
+	s.wantState("Engine.LoginKit", engine.KitLoggedIn)
 	if got := s.engine.Status().Reused(); got != reused {
 		s.failf("after Engine.LoginKit: got Reused %v, want %v", got, reused)
 	}
@@ -45,15 +46,15 @@ func (s *subject) engineLoginIM(ctx context.Context) {
 }
 
 func engineAutoLogin(ctx context.Context, s *subject) {
-	e := s.start(engine.AutoLogin)
+	e := s.startEngine(engine.AutoLogin)
 	s.engineLoginKit(ctx, false)
 	s.ok("Engine.LogoutKit", e.LogoutKit(ctx))
-	s.state("Engine.LogoutKit", engine.IMInitialized)
+	s.wantState("Engine.LogoutKit", engine.IMInitialized)
 	s.ok("Engine.Close", e.Close())
 }
 
 func engineAutoDetect(ctx context.Context, s *subject) {
-	e := s.start(engine.AutoDetect)
+	e := s.startEngine(engine.AutoDetect)
 	s.engineLoginKit(ctx, false)
 	s.ok("Engine.LogoutKit", e.LogoutKit(ctx))
 	s.engineLoginIM(ctx)
@@ -62,35 +63,35 @@ func engineAutoDetect(ctx context.Context, s *subject) {
 }
 
 func engineReuse(ctx context.Context, s *subject) {
-	e := s.start(engine.ReuseIM)
+	e := s.startEngine(engine.ReuseIM)
 	s.engineLoginIM(ctx)
 	for range 2 {
 		s.engineLoginKit(ctx, true)
 		s.ok("Engine.LogoutKit", e.LogoutKit(ctx))
-		s.state("Engine.LogoutKit", engine.IMLoggedIn)
+		s.wantState("Engine.LogoutKit", engine.IMLoggedIn)
 	}
 	s.ok("Engine.LogoutIM", e.LogoutIM(ctx))
-	s.state("Engine.LogoutIM", engine.IMInitialized)
+	s.wantState("Engine.LogoutIM", engine.IMInitialized)
 	s.ok("Engine.Close", e.Close())
 }
 
 func engineMismatch(ctx context.Context, s *subject) {
-	e := s.start(engine.ReuseIM)
+	e := s.startEngine(engine.ReuseIM)
 	s.engineLoginIM(ctx)
-	s.refused("Engine.LoginKit of Other", e.LoginKit(ctx, s.Other), engine.ErrIMAccountMismatch)
-	s.state("a mismatch", engine.IMLoggedIn)
+	s.wantError("Engine.LoginKit of Other", e.LoginKit(ctx, s.Other), engine.ErrIMAccountMismatch)
+	s.wantState("a mismatch", engine.IMLoggedIn)
 	s.engineLoginKit(ctx, true)
 }
 
 func engineKicked(ctx context.Context, s *subject) {
-	s.start(engine.AutoLogin)
+	s.startEngine(engine.AutoLogin)
 	s.engineLoginKit(ctx, false)
 	s.Kick()
 	s.waitKicked(ctx)
 	s.engineLoginKit(ctx, false)
 }
 
-// waitKicked waits until the engine has published the kick.
+// waitKicked waits until the engine's Status shows the kick.
 func (s *subject) waitKicked(ctx context.Context) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -104,27 +105,27 @@ func (s *subject) waitKicked(ctx context.Context) {
 		}
 		return
 	}
-	s.failf("the engine has not reached im_initialized within %v of a kick", patience)
+	s.failf("the engine did not reach im_initialized within %v of a kick", patience)
 }
 
 func engineAdopt(ctx context.Context, s *subject) {
-	e := s.start(engine.ReuseIM)
+	e := s.startEngine(engine.ReuseIM)
 	s.ok("Engine.InitIM", e.InitIM(ctx))
 	s.hostLogin(ctx, s.IM)
 	s.engineLoginKit(ctx, true)
 	s.ok("Engine.LogoutKit", e.LogoutKit(ctx))
-	s.state("Engine.LogoutKit", engine.IMLoggedIn)
+	s.wantState("Engine.LogoutKit", engine.IMLoggedIn)
 	s.ok("Engine.Close", e.Close())
 }
 
 func engineAdoptKicked(ctx context.Context, s *subject) {
-	e := s.start(engine.ReuseIM)
+	e := s.startEngine(engine.ReuseIM)
 	s.ok("Engine.InitIM", e.InitIM(ctx))
 	s.hostLogin(ctx, s.IM)
 	s.engineLoginKit(ctx, true)
 	s.Kick()
 	s.waitKicked(ctx)
-	s.refused("Engine.LoginKit after a kick", e.LoginKit(ctx, s.Kit), engine.ErrIMNotLoggedIn)
+	s.wantError("Engine.LoginKit after a kick", e.LoginKit(ctx, s.Kit), engine.ErrIMNotLoggedIn)
 	s.hostLogin(ctx, s.IM)
 	s.engineLoginKit(ctx, true)
 }

@@ -10,16 +10,18 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// memory is a whole backend: an IM SDK and a kit in memory, with the accounts
-// of one app. It is an engine.IMAdopter, since its host can log in as well.
+// memory is a complete backend: an IM SDK and a kit in memory, with the
+// accounts of one app. It is an engine.IMAdopter, because its host can log in
+// as well.
 type memory struct {
 	mu      sync.Mutex
 	appKey  string // "": IM is not initialised
 	im      *login // nil: nobody is logged in
-	session bool   // the kit's
+	session bool   // the kit is logged in
 }
 
-// A login keeps its own Notify, so that nothing reaches it once it is replaced.
+// A login keeps its own Notify, so that reports about it never reach another
+// login.
 type login struct {
 	accid   string
 	notify  engine.Notify
@@ -52,7 +54,7 @@ func (m *memory) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notif
 	return m.loginLocked(ctx, a, &login{notify: n})
 }
 
-// loginLocked changes nothing where it fails.
+// loginLocked changes nothing if it fails.
 func (m *memory) loginLocked(ctx context.Context, a engine.IMAccount, l *login) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -68,7 +70,7 @@ func (m *memory) loginLocked(ctx context.Context, a engine.IMAccount, l *login) 
 func (m *memory) LogoutIM(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.im, m.session = nil, false // asked for, so nobody is told
+	m.im, m.session = nil, false // no call of Lost: the engine asked for it
 	return nil
 }
 
@@ -122,14 +124,14 @@ func (m *memory) LogoutKit(context.Context) error {
 
 func (m *memory) Close() error { return nil }
 
-// What follows is the service and the host, which act behind the engine's back.
+// The service and the host act behind the engine's back.
 
-// lostLocked ends the login that is there, and tells it why. To call Lost with
-// a lock held is fine.
-func (m *memory) lostLocked(cause error) {
+// endLocked ends the current login, and reports cause to it. Lost may be called
+// with a lock held.
+func (m *memory) endLocked(cause error) {
 	l := m.im
 	m.im, m.session = nil, false
-	if l != nil && l.notify.Lost != nil { // a host's login that nobody adopted has none
+	if l != nil && l.notify.Lost != nil { // a login that nobody adopted has no Notify
 		l.notify.Lost(cause)
 	}
 }
@@ -137,7 +139,7 @@ func (m *memory) lostLocked(cause error) {
 func (m *memory) kick() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lostLocked(&engine.KickError{Reason: engine.KickedByServer})
+	m.endLocked(&engine.KickError{Reason: engine.KickedByServer})
 }
 
 func (m *memory) link(online bool) {
@@ -155,18 +157,18 @@ func (m *memory) link(online bool) {
 func (m *memory) hostLogin(ctx context.Context, a engine.IMAccount) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lostLocked(engine.ErrIMLoggedOut)
+	m.endLocked(engine.ErrIMLoggedOut)
 	return m.loginLocked(ctx, a, &login{host: true})
 }
 
 func (m *memory) hostLogout(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lostLocked(engine.ErrIMLoggedOut)
+	m.endLocked(engine.ErrIMLoggedOut)
 	return nil
 }
 
-// A backend of one's own under an engine.
+// An engine runs over a backend of your own.
 func Example() {
 	ctx := context.Background()
 	e, err := engine.New(&memory{}, "myAppKey", nil)

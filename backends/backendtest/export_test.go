@@ -6,22 +6,22 @@ import (
 	"runtime"
 )
 
-// An Outcome is what became of one case.
+// An Outcome is the result of one case.
 type Outcome struct {
 	Case    string
-	Skipped string // why; "" where it ran
-	Failed  string // why; "" where it passed
+	Skipped string // the reason; "" if it ran
+	Failed  string // the message; "" if it passed
 }
 
-// Outcomes runs the suite without a *testing.T, so that a case may fail.
+// Outcomes runs all cases without a *testing.T, so that a case may fail.
 func Outcomes(ctx context.Context, open func() *Harness) []Outcome {
 	var all []Outcome
 	for _, c := range cases {
 		r := &recorder{Outcome{Case: c.name}}
 		done := make(chan struct{})
-		go func() { // Goexit ends a goroutine
+		go func() { // Fatalf and Skip end it with Goexit
 			defer close(done)
-			c.try(ctx, r, open())
+			c.runOn(ctx, r, open())
 		}()
 		<-done
 		all = append(all, r.Outcome)

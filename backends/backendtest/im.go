@@ -9,7 +9,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// What no service knows.
+// Values that no service knows.
 const (
 	otherAppKey  = "backendtest.other.app"
 	unknownID    = "backendtest.nobody"
@@ -28,10 +28,10 @@ func initAgain(ctx context.Context, s *subject) {
 }
 
 func initOtherApp(ctx context.Context, s *subject) {
-	// One that initialises IM afresh is within its rights: the engine, which
-	// has one AppKey, does not ask.
+	// A backend may also accept the new AppKey: an engine has only one, so it
+	// never asks for another.
 	if err := s.Backend.InitIM(ctx, otherAppKey); err != nil {
-		s.refused("InitIM with another AppKey", err, engine.ErrAppKeyMismatch)
+		s.wantError("InitIM with another AppKey", err, engine.ErrAppKeyMismatch)
 		s.loginIM(ctx, s.IM)
 	}
 }
@@ -61,18 +61,18 @@ func logoutNobody(ctx context.Context, s *subject) {
 
 func wrongToken(ctx context.Context, s *subject) {
 	err := s.Backend.LoginIM(ctx, s.wrongIM(), newListener().notify())
-	s.refused("LoginIM with a wrong token", err, engine.ErrTokenRejected)
+	s.wantError("LoginIM with a wrong token", err, engine.ErrTokenRejected)
 }
 
 func unknownAccount(ctx context.Context, s *subject) {
 	unknown := engine.IMAccount{AppKey: s.IM.AppKey, Accid: unknownID, Token: s.IM.Token}
 	err := s.Backend.LoginIM(ctx, unknown, newListener().notify())
-	s.refused("LoginIM of an unknown account", err, engine.ErrTokenRejected)
+	s.wantError("LoginIM of an unknown account", err, engine.ErrTokenRejected)
 }
 
 func failedLogin(ctx context.Context, s *subject) {
 	if s.Backend.LoginIM(ctx, s.wrongIM(), newListener().notify()) == nil {
-		return // that is for the case wrong-token
+		return // the case wrong-token reports this
 	}
 	s.loginIM(ctx, s.IM)
 }
@@ -80,15 +80,15 @@ func failedLogin(ctx context.Context, s *subject) {
 func inUse(ctx context.Context, s *subject) {
 	first := s.loginIM(ctx, s.IM)
 	again := []engine.IMAccount{s.IM}
-	if s.cannot(other) == "" {
+	if s.skipReason(other) == "" {
 		again = append(again, s.authenticate(ctx, s.Other))
 	}
 	for _, a := range again {
 		err := s.Backend.LoginIM(ctx, a, newListener().notify())
-		s.refused(fmt.Sprintf("LoginIM of %v over %v", a, s.IM), err, engine.ErrIMInUse)
+		s.wantError(fmt.Sprintf("LoginIM of %v over %v", a, s.IM), err, engine.ErrIMInUse)
 	}
 	if n := first.heard(); len(n.lost)+len(n.links) > 0 {
-		s.failf("the first login heard Lost %v, Link %v, want nothing", n.lost, n.links)
+		s.failf("the first login got the reports Lost %v, Link %v, want none", n.lost, n.links)
 	}
 	if s.Kick != nil {
 		s.Kick()
@@ -97,13 +97,13 @@ func inUse(ctx context.Context, s *subject) {
 }
 
 func endedCtx(ctx context.Context, s *subject) {
-	s.returns("InitIM", func(ended context.Context) error { return s.Backend.InitIM(ended, s.AppKey) })
+	s.callWithEndedCtx("InitIM", func(ended context.Context) error { return s.Backend.InitIM(ended, s.AppKey) })
 	s.ok("InitIM after one with an ended ctx", s.Backend.InitIM(ctx, s.AppKey))
-	s.mustNotLogIn("LoginIM", func(ended context.Context) error {
+	s.mustFailWithEndedCtx("LoginIM", func(ended context.Context) error {
 		return s.Backend.LoginIM(ended, s.IM, newListener().notify())
 	})
 	if a, ok := s.Backend.(engine.IMAdopter); ok {
-		s.returns("AdoptIM", func(ended context.Context) error {
+		s.callWithEndedCtx("AdoptIM", func(ended context.Context) error {
 			_, err := a.AdoptIM(ended, newListener().notify())
 			return err
 		})
@@ -111,9 +111,9 @@ func endedCtx(ctx context.Context, s *subject) {
 	s.loginIM(ctx, s.IM)
 }
 
-func (s *subject) mustNotLogIn(call string, f func(ctx context.Context) error) {
+func (s *subject) mustFailWithEndedCtx(call string, f func(ctx context.Context) error) {
 	s.Helper()
-	if s.returns(call, f) == nil {
+	if s.callWithEndedCtx(call, f) == nil {
 		s.failf("%s with an ended ctx: got nil, want an error", call)
 	}
 }
@@ -122,7 +122,7 @@ func offlineLogin(ctx context.Context, s *subject) {
 	s.Link(false)
 	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	err := s.returnsWith(short, "LoginIM", func(ctx context.Context) error {
+	err := s.mustReturn(short, "LoginIM", func(ctx context.Context) error {
 		return s.Backend.LoginIM(ctx, s.IM, newListener().notify())
 	})
 	s.Link(true)
@@ -134,8 +134,7 @@ func offlineLogin(ctx context.Context, s *subject) {
 func offlineLogout(ctx context.Context, s *subject) {
 	l := s.loginIM(ctx, s.IM)
 	s.Link(false)
-	// What the others test: that Link reports it.
-	l.wait(ctx, func(n news) bool { return !n.online() })
+	l.wait(ctx, func(r reports) bool { return !r.online() }) // the case link reports a failure
 	err := s.Backend.LogoutIM(ctx)
 	s.Link(true)
 	if again := s.Backend.LoginIM(ctx, s.IM, newListener().notify()); again != nil {
@@ -146,7 +145,7 @@ func offlineLogout(ctx context.Context, s *subject) {
 func kicked(ctx context.Context, s *subject) {
 	l := s.loginIM(ctx, s.IM)
 	s.Kick()
-	s.refused("Lost after a kick", s.waitLost(ctx, l), engine.ErrKicked)
+	s.wantError("Lost after a kick", s.waitLost(ctx, l), engine.ErrKicked)
 }
 
 func lostOnce(ctx context.Context, s *subject) {
@@ -168,19 +167,19 @@ func newLoginLost(ctx context.Context, s *subject) {
 	s.Kick()
 	s.waitLost(ctx, second)
 	if lost := first.heard().lost[before:]; len(lost) > 0 {
-		s.failf("the kick of the second login was told to the first: Lost %v", lost)
+		s.failf("the kick of the second login was reported to the first: Lost %v", lost)
 	}
 }
 
-func oldNews(ctx context.Context, s *subject) {
+func lateReports(ctx context.Context, s *subject) {
 	first := s.loginIM(ctx, s.IM)
 	s.Kick()
 	s.waitLost(ctx, first)
 	second := s.loginIM(ctx, s.IM)
-	s.loginKit(ctx, s.Kit) // some work, in which late news may come
+	s.loginKit(ctx, s.Kit) // gives late reports time to arrive
 	s.logoutKit(ctx)
 	if n := second.heard(); len(n.lost)+len(n.links) > 0 {
-		s.failf("after the kick of the first login the second heard Lost %v, Link %v, want nothing", n.lost, n.links)
+		s.failf("after the kick of the first login the second got the reports Lost %v, Link %v, want none", n.lost, n.links)
 	}
 }
 
@@ -195,10 +194,10 @@ func quietLogout(ctx context.Context, s *subject) {
 }
 
 func linkChanges(ctx context.Context, s *subject) {
-	s.linkIsReported(ctx, s.loginIM(ctx, s.IM))
+	s.wantLinkReports(ctx, s.loginIM(ctx, s.IM))
 }
 
-func (s *subject) linkIsReported(ctx context.Context, l *listener) {
+func (s *subject) wantLinkReports(ctx context.Context, l *listener) {
 	s.Helper()
 	s.Link(false)
 	s.waitLinks(ctx, l, false)
@@ -219,18 +218,18 @@ func linkAfterLogout(ctx context.Context, s *subject) {
 	}
 }
 
-// noTokenInErrors makes what errors it can, and looks into them. Which errors
-// they are is for other cases.
+// noTokenInErrors causes as many errors as it can, and looks for tokens in
+// them. Other cases check which errors they are.
 func noTokenInErrors(ctx context.Context, s *subject) {
 	if s.Kick != nil {
 		l := s.loginIM(ctx, s.IM)
 		s.Kick()
-		s.noToken(s.waitLost(ctx, l))
+		s.wantNoToken(s.waitLost(ctx, l))
 	}
-	s.noToken(s.returns("LoginIM", func(ended context.Context) error {
+	s.wantNoToken(s.callWithEndedCtx("LoginIM", func(ended context.Context) error {
 		return s.Backend.LoginIM(ended, s.IM, newListener().notify())
 	}))
-	s.noToken(s.returns("Authenticate", func(ended context.Context) error {
+	s.wantNoToken(s.callWithEndedCtx("Authenticate", func(ended context.Context) error {
 		_, err := s.Backend.Authenticate(ended, s.Kit)
 		return err
 	}))
@@ -240,23 +239,23 @@ func noTokenInErrors(ctx context.Context, s *subject) {
 		s.IM,
 		s.IM, // in use
 	} {
-		s.noToken(s.Backend.LoginIM(ctx, a, newListener().notify()))
+		s.wantNoToken(s.Backend.LoginIM(ctx, a, newListener().notify()))
 	}
 	for _, a := range []engine.KitAccount{
 		{UserUUID: s.Kit.UserUUID, Token: unknownToken},
 		{UserUUID: unknownID, Token: s.Kit.Token},
 	} {
 		_, err := s.Backend.Authenticate(ctx, a)
-		s.noToken(err)
+		s.wantNoToken(err)
 	}
 }
 
-// A shorter token may be a part of a word.
-const minToken = 6
+// A shorter token may occur in an ordinary word.
+const minTokenLength = 6
 
-// noToken fails the case where a token is in err. One that is also in an id, or
-// in the words of the Code, cannot be told.
-func (s *subject) noToken(err error) {
+// wantNoToken fails the case if err contains a token. It cannot tell if the
+// token also occurs in an id or in the text of the Code.
+func (s *subject) wantNoToken(err error) {
 	s.Helper()
 	if err == nil {
 		return
@@ -264,7 +263,7 @@ func (s *subject) noToken(err error) {
 	text := fmt.Sprintf("%v %+v", err, err)
 	innocent := fmt.Sprint(engine.CodeOf(err), s.AppKey, s.IM, s.Kit, s.Other)
 	for _, token := range []string{unknownToken, s.IM.Token, s.Kit.Token, s.Other.Token} {
-		if len(token) >= minToken && !strings.Contains(innocent, token) && strings.Contains(text, token) {
+		if len(token) >= minTokenLength && !strings.Contains(innocent, token) && strings.Contains(text, token) {
 			s.failf("a token is in the error %q", text)
 		}
 	}

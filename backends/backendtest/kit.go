@@ -9,7 +9,7 @@ import (
 )
 
 func authenticate(ctx context.Context, s *subject) {
-	s.is("Authenticate", s.authenticate(ctx, s.Kit), s.IM.Accid)
+	s.wantAccount("Authenticate", s.authenticate(ctx, s.Kit), s.IM.Accid)
 }
 
 func authenticateOther(ctx context.Context, s *subject) {
@@ -22,18 +22,18 @@ func authenticateOther(ctx context.Context, s *subject) {
 
 func kitWrongToken(ctx context.Context, s *subject) {
 	_, err := s.Backend.Authenticate(ctx, engine.KitAccount{UserUUID: s.Kit.UserUUID, Token: unknownToken})
-	s.refused("Authenticate with a wrong token", err, engine.ErrTokenRejected, engine.ErrTokenExpired)
+	s.wantError("Authenticate with a wrong token", err, engine.ErrTokenRejected, engine.ErrTokenExpired)
 	s.authenticate(ctx, s.Kit)
 }
 
 func kitUnknownAccount(ctx context.Context, s *subject) {
 	_, err := s.Backend.Authenticate(ctx, engine.KitAccount{UserUUID: unknownID, Token: s.Kit.Token})
-	s.refused("Authenticate of an unknown account", err, engine.ErrTokenRejected, engine.ErrTokenExpired, engine.ErrNoIMAccount)
+	s.wantError("Authenticate of an unknown account", err, engine.ErrTokenRejected, engine.ErrTokenExpired, engine.ErrNoIMAccount)
 }
 
 func kitLoginLogout(ctx context.Context, s *subject) {
 	l := s.loginIM(ctx, s.IM)
-	for range 2 { // the second needs no step of IM: its login is still there
+	for range 2 { // the second is over the same IM login
 		s.loginKit(ctx, s.Kit)
 		s.ok("LogoutKit", s.Backend.LogoutKit(ctx))
 	}
@@ -62,17 +62,17 @@ func kitQuietLogout(ctx context.Context, s *subject) {
 }
 
 func kitEndedCtx(ctx context.Context, s *subject) {
-	s.returns("Authenticate", func(ended context.Context) error {
+	s.callWithEndedCtx("Authenticate", func(ended context.Context) error {
 		_, err := s.Backend.Authenticate(ended, s.Kit)
 		return err
 	})
-	s.returns("Anonymous", func(ended context.Context) error {
+	s.callWithEndedCtx("Anonymous", func(ended context.Context) error {
 		_, err := s.Backend.Anonymous(ended)
 		return err
 	})
 	s.authenticate(ctx, s.Kit)
 	s.loginIM(ctx, s.IM)
-	s.mustNotLogIn("LoginKit", func(ended context.Context) error {
+	s.mustFailWithEndedCtx("LoginKit", func(ended context.Context) error {
 		return s.Backend.LoginKit(ended, s.Kit, newListener().notify())
 	})
 	s.loginKit(ctx, s.Kit)
@@ -108,7 +108,7 @@ func anonymous(ctx context.Context, s *subject) {
 	s.logoutIM(ctx)
 }
 
-func closes(ctx context.Context, s *subject) {
+func closeAfterLogout(ctx context.Context, s *subject) {
 	s.loginIM(ctx, s.IM)
 	s.loginKit(ctx, s.Kit)
 	s.logoutKit(ctx)

@@ -8,17 +8,17 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A listener hears what a backend tells one login, and does nothing about it.
+// A listener records what a backend reports about one login.
 type listener struct {
 	mu      sync.Mutex
-	news    news
-	changed chan struct{} // closed with the next news, and replaced
+	reports reports
+	changed chan struct{} // closed, and replaced, when the next report comes
 }
 
-// news is what was heard, each in order.
-type news struct {
+// reports has the calls of Lost and the changes of Link, each in order.
+type reports struct {
 	lost  []error
-	links []bool // what changed: a login starts online, and to hear so is no news
+	links []bool // only changes: a login starts online, so Link(true) is none at first
 }
 
 func newListener() *listener { return &listener{changed: make(chan struct{})} }
@@ -26,46 +26,46 @@ func newListener() *listener { return &listener{changed: make(chan struct{})} }
 func (l *listener) notify() engine.Notify {
 	return engine.Notify{
 		Lost: func(cause error) {
-			l.hear(func(n *news) { n.lost = append(n.lost, cause) })
+			l.record(func(r *reports) { r.lost = append(r.lost, cause) })
 		},
 		Link: func(online bool) {
-			l.hear(func(n *news) {
-				if online != n.online() {
-					n.links = append(n.links, online)
+			l.record(func(r *reports) {
+				if online != r.online() {
+					r.links = append(r.links, online)
 				}
 			})
 		},
 	}
 }
 
-func (n *news) online() bool { return len(n.links) == 0 || n.links[len(n.links)-1] }
+func (r *reports) online() bool { return len(r.links) == 0 || r.links[len(r.links)-1] }
 
-func (l *listener) hear(add func(*news)) {
+func (l *listener) record(add func(*reports)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	add(&l.news)
+	add(&l.reports)
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
 
-func (l *listener) heard() news {
-	n, _ := l.look()
-	return n
+func (l *listener) heard() reports {
+	r, _ := l.snapshot()
+	return r
 }
 
-func (l *listener) look() (news, <-chan struct{}) {
+func (l *listener) snapshot() (reports, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return news{slices.Clone(l.news.lost), slices.Clone(l.news.links)}, l.changed
+	return reports{slices.Clone(l.reports.lost), slices.Clone(l.reports.links)}, l.changed
 }
 
-// wait waits until cond holds, and reports whether it did in time.
-func (l *listener) wait(ctx context.Context, cond func(news) bool) bool {
+// wait waits until cond holds, and returns whether it did in time.
+func (l *listener) wait(ctx context.Context, cond func(reports) bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		n, changed := l.look()
-		if cond(n) {
+		r, changed := l.snapshot()
+		if cond(r) {
 			return true
 		}
 		select {
