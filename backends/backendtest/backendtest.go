@@ -37,7 +37,8 @@ type Harness struct {
 
 // Run tests a backend. It runs each case as a subtest, on a new backend that
 // open makes. A case that fails names the rule that the backend breaks. Run
-// closes the backend; open must pass anything else that it made to t.Cleanup.
+// closes the backend. If open makes anything else that must be closed, it
+// registers that with t.Cleanup.
 //
 // The cases wait up to 10 seconds for an expected report and never sleep, so
 // they also suit backends that talk to other processes.

@@ -124,7 +124,7 @@ func (d *Device) updateActiveLocked() {
 // The engine's calls. Each is recorded, and Block and Fail apply to it.
 
 // InitIM implements engine.IM. It fails with engine.ErrAppKeyMismatch if the
-// service serves another AppKey, or the host has initialised IM for another.
+// service serves another AppKey, or if IM was initialised for another one.
 func (d *Device) InitIM(ctx context.Context, appKey string) error {
 	if err := d.enter(ctx, "InitIM", ""); err != nil {
 		return err

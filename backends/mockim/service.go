@@ -37,7 +37,8 @@ type ServiceOptions struct {
 
 // A Service is the cloud: it has the accounts, and knows which of them are
 // logged in on which device. It is safe for concurrent use. Its methods take
-// effect at once: before they return, the affected engines have their reports.
+// effect at once: before they return, they have reported to each engine that
+// they affect.
 type Service struct {
 	options ServiceOptions
 
@@ -80,8 +81,8 @@ func NewService(o ServiceOptions) *Service {
 
 func fold(id string) string { return strings.ToLower(id) }
 
-// AddIM registers an IM account, or gives a registered one a new token, which
-// ends no login. An empty a.AppKey means the service's own.
+// AddIM registers an IM account, or gives a registered one a new token. A new
+// token ends no login. An empty a.AppKey means the service's own.
 func (s *Service) AddIM(a engine.IMAccount) {
 	if a.AppKey == "" {
 		a.AppKey = s.options.AppKey

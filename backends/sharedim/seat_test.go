@@ -464,7 +464,7 @@ func TestErrorOfLogout(t *testing.T) {
 	seat := s.Seat()
 	mustLogIn(t, seat)
 	wantError(t, "LogoutIM", seat.LogoutIM(t.Context()), engine.ErrUnavailable)
-	mustLogIn(t, seat) // nobody is logged in all the same
+	mustLogIn(t, seat) // a failed logout also ends the login
 	wantCalls(t, im, "LoginIM", 2)
 }
 

@@ -8,7 +8,7 @@
 //	room, err := engine.New(engine.Join(shared.Seat(), roomKit), appKey, nil)
 //
 // The first engine that logs in opens the login, and the others join it. Each
-// logs out when it likes; IM is logged out when the last one leaves. An engine
+// may log out at any time; IM is logged out when the last one leaves. An engine
 // whose kit is bound to another account gets engine.ErrIMInUse until all the
 // others have left.
 //
