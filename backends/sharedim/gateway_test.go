@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +23,7 @@ import (
 // sees who is online.
 func TestGateway(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
-		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and npm ci in backends/nimhttp/gateway")
+		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and imreuse gateway install")
 	}
 	node := startNode(t)
 	for _, row := range []struct {
@@ -42,12 +41,8 @@ func TestGateway(t *testing.T) {
 func startNode(t *testing.T) *nimhttp.Gateway {
 	t.Helper()
 	t.Setenv("NIM_SDK", "")
-	dir, err := filepath.Abs("../nimhttp/gateway")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background()) // t.Context ends before the cleanup
-	g, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: dir})
+	g, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
