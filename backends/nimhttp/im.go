@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewayclient"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -31,9 +32,9 @@ import (
 // at once and without having sent it. If something else than a gateway listens at
 // GatewayURL, every call fails with engine.ErrUnavailable. See the package comment.
 type IM struct {
-	slot          *slot
-	owner         string        // tells our logins from those of other clients of the slot
-	configuration configuration // without the AppKey
+	slot          *gatewayclient.Slot
+	owner         string                      // tells our logins from those of other clients of the slot
+	configuration gatewayclient.Configuration // without the AppKey
 	ownAppKey     string
 	limits        limits
 	closeIdle     func()
@@ -91,7 +92,10 @@ func newIM(o Options) (*IM, error) {
 	if err := o.checkIM(); err != nil {
 		return nil, err
 	}
-	s, closeIdle, err := newSlot(o)
+	s, closeIdle, err := gatewayclient.New(gatewayclient.Options{
+		GatewayURL: o.GatewayURL, GatewaySecret: o.GatewaySecret, Slot: o.Slot,
+		PlainHTTP: o.PlainHTTP, HTTPClient: o.HTTPClient, Logger: o.Logger, Patience: usualLimits.silence,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func newIM(o Options) (*IM, error) {
 	return &IM{
 		slot:          s,
 		owner:         uuid.NewString(),
-		configuration: configuration{LBSURL: o.LBSURL, LinkAddr: o.LinkAddr, LinkPlain: o.LinkPlain},
+		configuration: gatewayclient.Configuration{LBSURL: o.LBSURL, LinkAddr: o.LinkAddr, LinkPlain: o.LinkPlain},
 		ownAppKey:     o.AppKey,
 		limits:        usualLimits,
 		closeIdle:     closeIdle,
@@ -148,9 +152,9 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if im.appKey != "" && im.appKey != appKey {
 		return mismatch(im.appKey, appKey)
 	}
-	there, err := im.slot.read(ctx)
+	there, err := im.slot.Read(ctx)
 	switch {
-	case isProblem(err, noSuchSlot):
+	case gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot):
 		_, err = im.prepare(ctx, appKey)
 		return err
 	case err != nil:
@@ -167,10 +171,10 @@ func mismatch(there, wanted string) error {
 }
 
 // prepare initialises the slot, and remembers with what.
-func (im *IM) prepare(ctx context.Context, appKey string) (snapshot, error) {
+func (im *IM) prepare(ctx context.Context, appKey string) (gatewayclient.Snapshot, error) {
 	c := im.configuration
 	c.AppKey = appKey
-	now, err := im.slot.init(ctx, c)
+	now, err := im.slot.Init(ctx, c)
 	if err == nil {
 		im.appKey, im.prepared = appKey, true
 	}
@@ -224,28 +228,28 @@ func (im *IM) clear(ctx context.Context) error {
 	case now.Session == 0:
 		return nil
 	case now.Owner != im.owner:
-		return inUse(&now)
+		return gatewayclient.InUse(&now)
 	case im.holds(now):
 		return fmt.Errorf("%w: as %s", engine.ErrIMInUse, call.Clean(now.Accid))
 	}
-	return im.slot.logout(ctx, im.owner) // one that we gave up
+	return im.slot.Logout(ctx, im.owner) // one that we gave up
 }
 
 // login asks the gateway for a login, once: the SDK has already tried again
 // where that makes sense.
-func (im *IM) login(ctx context.Context, a engine.IMAccount) (snapshot, error) {
+func (im *IM) login(ctx context.Context, a engine.IMAccount) (gatewayclient.Snapshot, error) {
 	timeout := im.limits.login
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(max(time.Until(deadline), time.Millisecond), longestLogin)
 	}
 	accid := strings.ToLower(a.Accid)
-	now, err := im.slot.login(ctx, loginRequest{accid, a.Token, im.owner, timeout.Milliseconds()})
+	now, err := im.slot.Login(ctx, gatewayclient.LoginRequest{Accid: accid, Token: a.Token, Owner: im.owner, TimeoutMs: timeout.Milliseconds()})
 	switch {
 	case err == nil && now.Session == 0, err == nil && now.Accid != accid:
-		err = im.slot.server.Malformed("a login that is not the one that was asked for")
+		err = im.slot.Malformed("a login that is not the one that was asked for")
 	case err == nil && now.Owner != im.owner:
-		return now, inUse(&now)
-	case err == nil, isProblem(err, loginFailed, otherAccount, notInitialised):
+		return now, gatewayclient.InUse(&now)
+	case err == nil, gatewayclient.IsProblem(err, gatewayclient.LoginFailed, gatewayclient.OtherAccount, gatewayclient.NotInitialised):
 		return now, err
 	}
 	return now, im.giveUp(ctx, err)
@@ -256,12 +260,12 @@ func (im *IM) login(ctx context.Context, a engine.IMAccount) (snapshot, error) {
 // was faster than that, it is logged out here. If neither succeeds, the next call
 // finds that login, and logs it out.
 func (im *IM) giveUp(ctx context.Context, err error) error {
-	if call.Refused(err) || isStranger(err) {
+	if call.Refused(err) || gatewayclient.IsStranger(err) {
 		return err // nobody has seen the token
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.limits.giveUp)
 	defer cancel()
-	_ = im.slot.logout(ctx, im.owner)
+	_ = im.slot.Logout(ctx, im.owner)
 	return err
 }
 
@@ -290,8 +294,8 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 	if im.asked {
 		owner = im.owner
 	}
-	err = im.slot.logout(ctx, owner)
-	if isProblem(err, noSuchSlot) || call.Refused(err) {
+	err = im.slot.Logout(ctx, owner)
+	if gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot) || call.Refused(err) {
 		err = nil
 	}
 	if err == nil {
@@ -309,12 +313,12 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 		return engine.IMAccount{}, err
 	}
 	defer leave()
-	now, err := im.slot.read(ctx)
-	for err == nil && now.Session == 0 && !now.isFree() {
+	now, err := im.slot.Read(ctx)
+	for err == nil && now.Session == 0 && !now.IsFree() {
 		now, err = im.next(ctx, now.Seq, im.limits.silence)
 	}
 	switch {
-	case isProblem(err, noSuchSlot):
+	case gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot):
 		return engine.IMAccount{}, nil
 	case err != nil:
 		return engine.IMAccount{}, err
@@ -322,7 +326,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 		return engine.IMAccount{}, nil
 	case now.Owner == im.owner:
 		if !im.holds(now) {
-			err = im.slot.logout(ctx, im.owner)
+			err = im.slot.Logout(ctx, im.owner)
 		}
 		return engine.IMAccount{}, err
 	}
@@ -355,7 +359,7 @@ func (im *IM) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), im.limits.giveUp)
 	defer cancel()
 	err := im.release(ctx)
-	if isProblem(err, noSuchSlot) || call.Refused(err) {
+	if gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot) || call.Refused(err) {
 		return nil
 	}
 	return err
@@ -364,9 +368,9 @@ func (im *IM) Close() error {
 // release leaves a slot alone in which another client's login holds or is being
 // made. Without the look at it, it would have to wait for that one.
 func (im *IM) release(ctx context.Context) error {
-	now, err := im.slot.read(ctx)
-	if err != nil || now.Owner != im.owner && !now.isFree() {
+	now, err := im.slot.Read(ctx)
+	if err != nil || now.Owner != im.owner && !now.IsFree() {
 		return err
 	}
-	return im.slot.release(ctx, im.owner)
+	return im.slot.Release(ctx, im.owner)
 }

@@ -46,7 +46,7 @@ func (k *Kit) text() string { return fmt.Sprintf("nimhttp.Kit{%s}", k.base) }
 // Format implements fmt.Formatter. It prints the address of the kit server.
 func (k *Kit) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.text()) }
 
-func (im *IM) text() string { return fmt.Sprintf("nimhttp.IM{%s}", im.slot.url(im.slot.path, nil)) }
+func (im *IM) text() string { return fmt.Sprintf("nimhttp.IM{%s}", im.slot.Address()) }
 
 // Format implements fmt.Formatter. It prints the address of the slot.
 func (im *IM) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, im.text()) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewayclient"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -29,7 +30,7 @@ type watch struct {
 
 // watch follows the login that now shows. If that has come after another, whose
 // end nobody has heard of, that is told first.
-func (im *IM) watch(now snapshot, n engine.Notify, token string) {
+func (im *IM) watch(now gatewayclient.Snapshot, n engine.Notify, token string) {
 	if before := im.unwatch(); before != nil {
 		if cause := before.end(now); cause != nil && before.notify.Lost != nil {
 			before.notify.Lost(cause)
@@ -38,11 +39,11 @@ func (im *IM) watch(now snapshot, n engine.Notify, token string) {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
 		im: im, boot: now.Boot, session: now.Session,
-		secrets: func() []string { return []string{token, im.slot.secret()} },
+		secrets: func() []string { return []string{token, im.slot.Secret()} },
 		notify:  n, stop: stop, stopped: make(chan struct{}),
 		seq: now.Seq, online: true, heard: time.Now(),
 	}
-	w.link(now.online())
+	w.link(now.Online())
 	im.mu.Lock()
 	im.watched = w
 	im.mu.Unlock()
@@ -69,7 +70,7 @@ func (im *IM) unwatch() *watch {
 
 // holds reports whether the login that now shows, which we made, has not been
 // given up.
-func (im *IM) holds(now snapshot) bool {
+func (im *IM) holds(now gatewayclient.Snapshot) bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	w := im.watched
@@ -115,13 +116,13 @@ func (w *watch) run(ctx context.Context) {
 }
 
 // judge returns why the login has ended, or nil while it holds.
-func (w *watch) judge(ctx context.Context, now snapshot, err error) error {
+func (w *watch) judge(ctx context.Context, now gatewayclient.Snapshot, err error) error {
 	switch {
-	case isProblem(err, noSuchSlot):
+	case gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot):
 		return w.released(ctx)
 	case call.Refused(err):
 		return fmt.Errorf("%w: the IM gateway has ended", engine.ErrUnavailable)
-	case isStranger(err): // which may carry ErrArgument, and that is no cause of a loss
+	case gatewayclient.IsStranger(err): // which may carry ErrArgument, and that is no cause of a loss
 		return fmt.Errorf("%w: the IM gateway has ended, and something else has taken its address: %v", engine.ErrUnavailable, err)
 	case err != nil && time.Since(w.heard) >= w.im.limits.silence:
 		return fmt.Errorf("%w: the IM gateway has not answered for %v; the last that was heard: %w", engine.ErrUnavailable, w.im.limits.silence, err)
@@ -136,17 +137,17 @@ func (w *watch) judge(ctx context.Context, now snapshot, err error) error {
 		return cause
 	}
 	w.seq = now.Seq
-	w.link(now.online())
+	w.link(now.Online())
 	return nil
 }
 
 // end returns why the login does not hold in that snapshot, or nil.
-func (w *watch) end(now snapshot) error {
+func (w *watch) end(now gatewayclient.Snapshot) error {
 	switch {
 	case now.Boot != w.boot:
 		return errRestarted
 	case now.Session != w.session:
-		return now.cause(w.session, w.secrets())
+		return now.Cause(w.session, w.secrets())
 	}
 	return nil
 }
@@ -156,7 +157,7 @@ var errRestarted = fmt.Errorf("%w: the IM gateway was started again", engine.Err
 // released is why a slot is not known any more: another client released it,
 // or this is another run of the gateway.
 func (w *watch) released(ctx context.Context) error {
-	if h, err := w.im.slot.health(ctx); err != nil || h.Boot != w.boot {
+	if h, err := w.im.slot.Health(ctx); err != nil || h.Boot != w.boot {
 		return errRestarted
 	}
 	return fmt.Errorf("%w: its slot was released", engine.ErrIMLoggedOut)
@@ -164,13 +165,13 @@ func (w *watch) released(ctx context.Context) error {
 
 // next waits for a snapshot after that one, no longer than patience. It does
 // not spin where a gateway answers at once with nothing new.
-func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (snapshot, error) {
+func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (gatewayclient.Snapshot, error) {
 	asked, wait := time.Now(), im.limits.wait
 	if patience < wait+wait/4 {
 		wait = patience / 2 // after a failure less is left, and an idle gateway is to answer within it
 	}
-	now, err := im.slot.next(ctx, after, max(wait, 0), patience)
-	if err == nil && now.Seq > after || call.Refused(err) || isStranger(err) || isProblem(err, noSuchSlot) || time.Since(asked) >= im.limits.retry {
+	now, err := im.slot.Next(ctx, after, max(wait, 0), patience)
+	if err == nil && now.Seq > after || call.Refused(err) || gatewayclient.IsStranger(err) || gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot) || time.Since(asked) >= im.limits.retry {
 		return now, err
 	}
 	timer := time.NewTimer(im.limits.retry)

@@ -1,10 +1,14 @@
-package nimhttp
+// Package gatewayclient is the client of one slot of an IM gateway, over the
+// gateway's contract (gateway/openapi.yaml). Each of its connections first
+// proves that the gateway is at its other end.
+package gatewayclient
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,8 +20,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A slot is one slot of an IM gateway, over its contract (gateway/openapi.yaml).
-type slot struct {
+// A Slot is one slot of an IM gateway, over its contract (gateway/openapi.yaml).
+type Slot struct {
 	server   *call.Caller
 	base     *url.URL      // of the gateway
 	path     string        // of the slot
@@ -25,8 +29,8 @@ type slot struct {
 	secret   func() string // fmt does not look into functions
 }
 
-// A snapshot is a slot at one moment. Every reply is one.
-type snapshot struct {
+// A Snapshot is a slot at one moment. Every reply is one.
+type Snapshot struct {
 	Boot    string `json:"boot"` // of this run of the gateway
 	Seq     uint64 `json:"seq"`  // one counter for all slots of it
 	AppKey  string `json:"appKey"`
@@ -54,20 +58,21 @@ type ended struct {
 }
 
 // isSnapshot tells a snapshot from any other JSON.
-func (s snapshot) isSnapshot() bool {
+func (s Snapshot) isSnapshot() bool {
 	held := s.Session != 0
 	return s.Boot != "" && s.Seq != 0 && s.AppKey != "" && s.Login != "" && s.Link != "" && held == (s.Accid != "") && held == (s.Owner != "")
 }
 
-func (s snapshot) online() bool { return s.Link == "up" }
+// Online reports whether the link to IM is up.
+func (s Snapshot) Online() bool { return s.Link == "up" }
 
-// isFree reports whether nobody is logged in or about to be.
-func (s snapshot) isFree() bool { return s.Session == 0 && s.Login == "logged_out" }
+// IsFree reports whether nobody is logged in or about to be.
+func (s Snapshot) IsFree() bool { return s.Session == 0 && s.Login == "logged_out" }
 
 const longestText = 500 // of a kick, in the contract
 
-// cause is why that session does not hold any more, without the secrets.
-func (s snapshot) cause(session uint64, secrets []string) error {
+// Cause is why that session does not hold any more, without the secrets.
+func (s Snapshot) Cause(session uint64, secrets []string) error {
 	e := s.Ended
 	switch {
 	case e == nil || e.Session != session:
@@ -82,7 +87,7 @@ func (s snapshot) cause(session uint64, secrets []string) error {
 // A problem is what the gateway says where it does not do what it was asked to.
 type problem struct {
 	kind     string
-	snapshot *snapshot
+	snapshot *Snapshot
 	cause    error
 }
 
@@ -91,32 +96,46 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // The kinds of problems that are told apart here.
 const (
-	noSuchSlot         = "no-such-slot"
-	notInitialised     = "not-initialised"
-	otherAccount       = "other-account"
+	NoSuchSlot         = "no-such-slot"
+	NotInitialised     = "not-initialised"
+	OtherAccount       = "other-account"
 	otherConfiguration = "other-configuration"
-	loginFailed        = "login-failed"
+	LoginFailed        = "login-failed"
 )
 
-// isProblem reports whether err is one of these kinds.
-func isProblem(err error, kinds ...string) bool {
+// IsProblem reports whether err is one of these kinds.
+func IsProblem(err error, kinds ...string) bool {
 	var p *problem
 	return errors.As(err, &p) && slices.Contains(kinds, p.kind)
 }
 
-func newSlot(o Options) (*slot, func(), error) {
+// Options name a slot of a gateway. The other fields are those of
+// nimhttp.Options with the same names, and were checked there.
+type Options struct {
+	GatewayURL    string
+	GatewaySecret string
+	Slot          string
+	PlainHTTP     bool
+	HTTPClient    *http.Client
+	Logger        *slog.Logger
+	Patience      time.Duration // for a reply, beyond what the gateway was asked to wait
+}
+
+// New makes a client of a slot. The returned func closes its connections. It
+// fails with engine.ErrArgument, naming the option.
+func New(o Options) (*Slot, func(), error) {
 	base, err := call.CheckURL("GatewayURL", o.GatewayURL, o.PlainHTTP)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &slot{
+	s := &Slot{
 		base:     base,
 		path:     "/v1/im/" + o.Slot,
 		secret:   func() string { return o.GatewaySecret },
-		patience: usualLimits.silence,
+		patience: o.Patience,
 	}
 	client, _ := call.HTTPClient(o.HTTPClient)
-	own, err := transportOf(client)
+	own, err := transportOf(client, o.Patience)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,8 +146,17 @@ func newSlot(o Options) (*slot, func(), error) {
 	return s, release, nil
 }
 
-// health tells which run of the gateway this is. It shows no secret.
-func (s *slot) health(ctx context.Context) (h health, err error) {
+// Address is where the slot is.
+func (s *Slot) Address() *url.URL { return s.url(s.path, nil) }
+
+// Secret is what the gateway was started with.
+func (s *Slot) Secret() string { return s.secret() }
+
+// Malformed is the error of a reply that breaks the contract.
+func (s *Slot) Malformed(what string) error { return s.server.Malformed("%s", what) }
+
+// Health tells which run of the gateway this is. It shows no secret.
+func (s *Slot) Health(ctx context.Context) (h Health, err error) {
 	status, body, err := s.send(ctx, call.Request{Method: http.MethodGet, URL: s.url("/healthz", nil)}, s.patience)
 	if err == nil && (status != http.StatusOK || json.Unmarshal(body, &h) != nil || h.Boot == "") {
 		err = s.server.Malformed("HTTP %d in place of its health", status)
@@ -136,43 +164,47 @@ func (s *slot) health(ctx context.Context) (h health, err error) {
 	return h, err
 }
 
-// configuration is the body that initialises a slot.
-type configuration struct {
+// Configuration is the body that initialises a slot.
+type Configuration struct {
 	AppKey    string `json:"appKey"`
 	LBSURL    string `json:"lbsUrl,omitempty"`
 	LinkAddr  string `json:"linkAddr,omitempty"`
 	LinkPlain bool   `json:"linkPlain,omitempty"`
 }
 
-func (s *slot) init(ctx context.Context, c configuration) (snapshot, error) {
+// Init initialises the slot. It does nothing if that is done with the same
+// configuration.
+func (s *Slot) Init(ctx context.Context, c Configuration) (Snapshot, error) {
 	return s.call(ctx, http.MethodPut, "", nil, c, s.patience)
 }
 
-// read returns the present snapshot.
-func (s *slot) read(ctx context.Context) (snapshot, error) {
+// Read returns the present snapshot.
+func (s *Slot) Read(ctx context.Context) (Snapshot, error) {
 	return s.call(ctx, http.MethodGet, "", nil, nil, s.patience)
 }
 
-// next returns the first snapshot after one, or what there is after a while.
-func (s *slot) next(ctx context.Context, after uint64, wait, patience time.Duration) (snapshot, error) {
+// Next returns the first snapshot after one, or what there is after a while.
+func (s *Slot) Next(ctx context.Context, after uint64, wait, patience time.Duration) (Snapshot, error) {
 	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "waitMs": {strconv.FormatInt(wait.Milliseconds(), 10)}}
 	return s.call(ctx, http.MethodGet, "", query, nil, patience)
 }
 
-type loginRequest struct {
+// LoginRequest is the body of a login.
+type LoginRequest struct {
 	Accid     string `json:"accid"`
 	Token     string `json:"token"`
 	Owner     string `json:"owner"`
 	TimeoutMs int64  `json:"timeoutMs"`
 }
 
-func (s *slot) login(ctx context.Context, r loginRequest) (snapshot, error) {
+// Login asks for a login, and waits until it is decided.
+func (s *Slot) Login(ctx context.Context, r LoginRequest) (Snapshot, error) {
 	return s.call(ctx, http.MethodPost, "/login", nil, r, time.Duration(r.TimeoutMs)*time.Millisecond+s.patience, r.Token)
 }
 
-// logout logs out the login of that owner; "": whoever is logged in. Another's
+// Logout logs out the login of that owner; "": whoever is logged in. Another's
 // login stays, which is no error.
-func (s *slot) logout(ctx context.Context, owner string) error {
+func (s *Slot) Logout(ctx context.Context, owner string) error {
 	var body any
 	if owner != "" {
 		body = struct {
@@ -183,13 +215,13 @@ func (s *slot) logout(ctx context.Context, owner string) error {
 	return err
 }
 
-// release also gives the slot up, unless somebody else is logged in there.
-func (s *slot) release(ctx context.Context, owner string) error {
+// Release also gives the slot up, unless somebody else is logged in there.
+func (s *Slot) Release(ctx context.Context, owner string) error {
 	_, err := s.call(ctx, http.MethodDelete, "", url.Values{"owner": {owner}}, nil, s.patience)
 	return err
 }
 
-func (s *slot) url(path string, query url.Values) *url.URL {
+func (s *Slot) url(path string, query url.Values) *url.URL {
 	u := *s.base
 	u.Path, u.RawQuery = u.Path+path, query.Encode()
 	if u.RawPath != "" {
@@ -200,31 +232,31 @@ func (s *slot) url(path string, query url.Values) *url.URL {
 
 // call makes one call of the slot. What is not a snapshot is an error, and a
 // *problem where the gateway says why.
-func (s *slot) call(ctx context.Context, method, rest string, query url.Values, body any, patience time.Duration, secrets ...string) (snapshot, error) {
+func (s *Slot) call(ctx context.Context, method, rest string, query url.Values, body any, patience time.Duration, secrets ...string) (Snapshot, error) {
 	r := call.Request{Method: method, URL: s.url(s.path+rest, query), Header: http.Header{"Authorization": {"Bearer " + s.secret()}}, Secrets: secrets}
 	if body != nil {
 		var err error
 		if r.Body, err = json.Marshal(body); err != nil {
-			return snapshot{}, err
+			return Snapshot{}, err
 		}
 		r.Header.Set("Content-Type", "application/json")
 	}
 	status, reply, err := s.send(ctx, r, patience)
 	if err != nil {
-		return snapshot{}, err
+		return Snapshot{}, err
 	}
 	if status != http.StatusOK {
-		return snapshot{}, s.problem(status, reply, secrets)
+		return Snapshot{}, s.problem(status, reply, secrets)
 	}
-	var now snapshot
+	var now Snapshot
 	if json.Unmarshal(reply, &now) != nil || !now.isSnapshot() {
-		return snapshot{}, s.server.Malformed("a reply that is no snapshot")
+		return Snapshot{}, s.server.Malformed("a reply that is no snapshot")
 	}
 	return now, nil
 }
 
 // send makes one HTTP request, and waits for its reply no longer than patience.
-func (s *slot) send(ctx context.Context, r call.Request, patience time.Duration) (int, []byte, error) {
+func (s *Slot) send(ctx context.Context, r call.Request, patience time.Duration) (int, []byte, error) {
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	status, reply, err := s.server.Once(bounded, r)
@@ -239,30 +271,30 @@ func (s *slot) send(ctx context.Context, r call.Request, patience time.Duration)
 }
 
 // problem is the error of a reply that is no success.
-func (s *slot) problem(status int, reply []byte, secrets []string) error {
+func (s *Slot) problem(status int, reply []byte, secrets []string) error {
 	var body struct {
 		Type, Detail string
 		Code         *int
-		Snapshot     *snapshot
+		Snapshot     *Snapshot
 	}
 	kind, is := "", false
 	if json.Unmarshal(reply, &body) == nil {
 		kind, is = strings.CutPrefix(body.Type, "urn:imreuse:gateway:")
 	}
-	if !is || kind == loginFailed && body.Code == nil || body.Snapshot != nil && !body.Snapshot.isSnapshot() {
+	if !is || kind == LoginFailed && body.Code == nil || body.Snapshot != nil && !body.Snapshot.isSnapshot() {
 		return s.server.Malformed("HTTP %d, and not a problem as its contract has it", status)
 	}
 	secrets = append(secrets, s.secret())
 	detail := call.Clean(body.Detail, secrets...)
 	p := &problem{kind: kind, snapshot: body.Snapshot}
 	switch kind {
-	case loginFailed:
+	case LoginFailed:
 		p.cause = call.SDKError(*body.Code, detail)
-	case otherAccount:
-		p.cause = inUse(p.snapshot)
+	case OtherAccount:
+		p.cause = InUse(p.snapshot)
 	case otherConfiguration:
-		p.cause = fmt.Errorf("%w under another configuration (LBSURL, LinkAddr or LinkPlain)", inUse(p.snapshot))
-	case notInitialised, noSuchSlot:
+		p.cause = fmt.Errorf("%w under another configuration (LBSURL, LinkAddr or LinkPlain)", InUse(p.snapshot))
+	case NotInitialised, NoSuchSlot:
 		p.cause = fmt.Errorf("%w: it was started again, or the slot was released: log in again", engine.ErrUnavailable)
 	case "unauthorized":
 		p.cause = errWrongSecret.cause
@@ -274,8 +306,8 @@ func (s *slot) problem(status int, reply []byte, secrets []string) error {
 	return p
 }
 
-// inUse is the error of a slot in which somebody else is logged in.
-func inUse(s *snapshot) error {
+// InUse is the error of a slot in which somebody else is logged in.
+func InUse(s *Snapshot) error {
 	if s == nil {
 		return fmt.Errorf("%w: the slot is in use", engine.ErrIMInUse)
 	}

@@ -1,4 +1,4 @@
-package nimhttp
+package gatewayclient
 
 import (
 	"bufio"
@@ -49,12 +49,15 @@ func stranger(format string, args ...any) error {
 	return &strangerError{fmt.Errorf(format, args...)}
 }
 
-func isStranger(err error) bool {
+// IsStranger reports whether something else than the gateway listens there. The
+// request was then not sent.
+func IsStranger(err error) bool {
 	var s *strangerError
 	return errors.As(err, &s)
 }
 
-type health struct {
+// Health is one run of the gateway.
+type Health struct {
 	Boot    string `json:"boot"`
 	Version string `json:"version"`
 	Proof   string `json:"proof"` // only where a nonce was sent
@@ -157,7 +160,7 @@ func noGateway(why string) error {
 
 // judge returns nil for a gateway of our contract that has proved itself.
 func (p *prover) judge(response *http.Response, body []byte, nonce string) error {
-	var h health
+	var h Health
 	_ = json.Unmarshal(body, &h) // what is no JSON has no proof
 	answered := response.StatusCode == http.StatusOK && h.Boot != "" && h.Version != ""
 	proof, err := hex.DecodeString(h.Proof)

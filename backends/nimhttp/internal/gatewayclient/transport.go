@@ -1,4 +1,4 @@
-package nimhttp
+package gatewayclient
 
 import (
 	"cmp"
@@ -60,7 +60,7 @@ func shareTransport(own *http.Transport, gateway, health *url.URL, secret string
 // transportOf returns the transport of a client. It fails with
 // engine.ErrArgument for one that is not net/http's: there is no way to a
 // connection through it, and so no proof.
-func transportOf(c *http.Client) (*http.Transport, error) {
+func transportOf(c *http.Client, patience time.Duration) (*http.Transport, error) {
 	used := c.Transport
 	if used == nil {
 		used = http.DefaultTransport
@@ -70,9 +70,9 @@ func transportOf(c *http.Client) (*http.Transport, error) {
 	case !ok:
 		return nil, call.Argument("HTTPClient has a %T, and connections to the IM gateway can be proved with an *http.Transport only; "+
 			"leave HTTPClient empty for the gateway, and join it with a kit that has yours: engine.Join(im, kit)", used)
-	case t.ResponseHeaderTimeout > 0 && t.ResponseHeaderTimeout < usualLimits.silence:
+	case t.ResponseHeaderTimeout > 0 && t.ResponseHeaderTimeout < patience:
 		return nil, call.Argument("HTTPClient waits %v for a reply, and a read of the gateway may take longer; a ResponseHeaderTimeout is to be %v at least",
-			t.ResponseHeaderTimeout, usualLimits.silence)
+			t.ResponseHeaderTimeout, patience)
 	}
 	return t, nil
 }
