@@ -58,5 +58,5 @@ func (b *Backend) Format(f fmt.State, _ rune) {
 
 // Format implements fmt.Formatter. It prints the address.
 func (g *Gateway) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "nimhttp.Gateway{%s}", g.url)
+	_, _ = fmt.Fprintf(f, "nimhttp.Gateway{%s}", g.URL())
 }
