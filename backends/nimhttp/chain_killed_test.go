@@ -12,6 +12,7 @@ import (
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/backends/nimhttp"
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
@@ -103,7 +104,7 @@ func withStandIn(t *testing.T) killedGateway {
 	sdk, err := filepath.Abs("gateway/testing/fake-nim.mjs")
 	must(t, "Abs", err)
 	t.Setenv("NIM_SDK", sdk)
-	return killedGateway{dir: fakeInstall(t), node: node, account: engine.IMAccount{Accid: "alice", Token: "good-and-secret"}}
+	return killedGateway{dir: gatewaytest.FakeInstall(t), node: node, account: engine.IMAccount{Accid: "alice", Token: "good-and-secret"}}
 }
 
 func withVendor(t *testing.T) killedGateway {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/backendtest"
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -71,7 +72,7 @@ func TestChain(t *testing.T) {
 	}
 	t.Run("fake", func(t *testing.T) { run(t, func() *nimhttp.Gateway { return nil }) })
 	t.Run("real", func(t *testing.T) {
-		var said syncBuffer
+		var said gatewaytest.Buffer
 		node := startNode(t, nimhttp.GatewayOptions{Stderr: &said})
 		run(t, func() *nimhttp.Gateway { return node })
 		noTokens(t, said.String())

@@ -14,6 +14,7 @@ import (
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/backends/nimhttp"
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/nimcloud"
@@ -67,7 +68,7 @@ func newChain(t *testing.T, node *nimhttp.Gateway) *chain {
 // startNode starts the installed gateway.
 func startNode(t *testing.T, o nimhttp.GatewayOptions) *nimhttp.Gateway {
 	t.Helper()
-	skipWithoutVendor(t)
+	gatewaytest.SkipWithoutVendor(t)
 	t.Setenv("NIM_SDK", "")
 	dir, err := gateway.Dir()
 	if err != nil {

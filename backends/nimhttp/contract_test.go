@@ -6,6 +6,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
@@ -107,8 +108,8 @@ func TestContractOfFake(t *testing.T) {
 }
 
 func TestContractOfRealGateway(t *testing.T) {
-	skipWithoutVendor(t)
-	var said syncBuffer
+	gatewaytest.SkipWithoutVendor(t)
+	var said gatewaytest.Buffer
 	g := startRealGateway(t, &said)
 	j := newJudge(t)
 	ran := 0
@@ -121,7 +122,7 @@ func TestContractOfRealGateway(t *testing.T) {
 	for _, row := range contractEndings {
 		t.Run(row.name, func(t *testing.T) {
 			ran++
-			row.run(t, realContract(t, startRealGateway(t, new(syncBuffer)), j, false))
+			row.run(t, realContract(t, startRealGateway(t, new(gatewaytest.Buffer)), j, false))
 		})
 	}
 	t.Run("many devices", func(t *testing.T) { contractManyDevices(t, realContract(t, g, j, true)) })
@@ -164,7 +165,7 @@ func realContract(t *testing.T, g *nimhttp.Gateway, j *judge, multiDevice bool) 
 		setup:         realSetup(cloud),
 		outage:        func(accid string, on bool) { cloudOutage(cloud, accid, on) },
 		mute:          cloud.MuteLogin,
-		online:        func(t *testing.T, want ...string) { wantOnline(t, cloud, want...) },
+		online:        func(t *testing.T, want ...string) { gatewaytest.WantOnline(t, cloud, want...) },
 		close:         g.Close,
 	}
 }

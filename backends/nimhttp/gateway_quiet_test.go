@@ -8,22 +8,23 @@ import (
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
 // startQuietGateway starts the installed gateway at its default log level, with
 // a Node that may be a wrapper script.
-func startQuietGateway(t *testing.T, node string) (*nimhttp.Gateway, *syncBuffer) {
+func startQuietGateway(t *testing.T, node string) (*nimhttp.Gateway, *gatewaytest.Buffer) {
 	t.Helper()
-	skipWithoutVendor(t)
+	gatewaytest.SkipWithoutVendor(t)
 	t.Setenv("NIM_SDK", "")
 	t.Setenv("IMREUSE_GATEWAY_LOG", "error")
 	dir, err := gateway.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said syncBuffer
+	var said gatewaytest.Buffer
 	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: dir, Node: node, Stderr: &said})
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,7 @@ func TestRealGatewayIsQuiet(t *testing.T) {
 	held := s.loginOK("user-one", tokenOne)
 	cloud.Drop("user-one")
 	s.wantReturn(held, gatewayPatience, func() {})
-	wantClients(t, cloud, "a client that asks no more", func(clients []nimcloud.Client) bool {
+	gatewaytest.WantClients(t, cloud, "a client that asks no more", func(clients []nimcloud.Client) bool {
 		return len(clients) == 1 && clients[0].Settled // else the kick comes amid what the SDK asks
 	})
 	world.Kick("user-one", engine.KickedByServer)
@@ -60,7 +61,7 @@ func TestRealGatewayIsQuiet(t *testing.T) {
 
 // A wrapper script that runs Node as a child, without exec, ends as cleanly.
 func TestRealGatewayEndsInAWrapper(t *testing.T) {
-	skipWithoutVendor(t)
+	gatewaytest.SkipWithoutVendor(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestRealGatewayEndsInAWrapper(t *testing.T) {
 	if node, err = filepath.Abs(node); err != nil {
 		t.Fatal(err)
 	}
-	wrapper := fakeNode(t, "v20.0.0", `"`+node+`" "$@"; exit $?`)
+	wrapper := gatewaytest.FakeNode(t, "v20.0.0", `"`+node+`" "$@"; exit $?`)
 	g, _ := startQuietGateway(t, wrapper)
 	_, cloud := newRealWorld(t, false)
 	s := readySlot(t, g, cloud, "wrapped")
@@ -78,5 +79,5 @@ func TestRealGatewayEndsInAWrapper(t *testing.T) {
 	if err := errors.Join(g.Close(), g.Wait(), <-end); err != nil {
 		t.Error(err)
 	}
-	wantOnline(t, cloud)
+	gatewaytest.WantOnline(t, cloud)
 }

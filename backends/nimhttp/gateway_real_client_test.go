@@ -6,34 +6,21 @@ import (
 	"fmt"
 	"net/http/httptrace"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/backends/nimhttp"
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
 // The real gateway with the vendor's SDK, and an IM cloud for it to log in to.
 
-// For a cloud to see it. The SDK by itself leaves a link on which a login is not
-// answered after 8 s, which is not to pass for the gateway's work.
-const cloudPatience = 4 * time.Second
-
-// skipWithoutVendor skips a test, unless what it needs is promised.
-func skipWithoutVendor(t *testing.T) {
-	t.Helper()
-	if os.Getenv("IMREUSE_VENDOR") != "1" {
-		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and the vendor's SDK, from: imreuse gateway install")
-	}
-}
-
 // startRealGateway starts the installed gateway with the vendor's SDK.
-func startRealGateway(t *testing.T, said *syncBuffer) *nimhttp.Gateway {
+func startRealGateway(t *testing.T, said *gatewaytest.Buffer) *nimhttp.Gateway {
 	t.Helper()
 	t.Setenv("NIM_SDK", "")
 	t.Setenv("IMREUSE_GATEWAY_LOG", "log") // the SDK's most talkative level, so that what it prints can be judged
@@ -63,7 +50,7 @@ func startRealGateway(t *testing.T, said *syncBuffer) *nimhttp.Gateway {
 }
 
 // wantNoSecrets judges what a gateway that has ended printed.
-func wantNoSecrets(t *testing.T, g *nimhttp.Gateway, said *syncBuffer) {
+func wantNoSecrets(t *testing.T, g *nimhttp.Gateway, said *gatewaytest.Buffer) {
 	t.Helper()
 	if err := g.Close(); err != nil {
 		t.Errorf("Close: %v", err)
@@ -157,34 +144,4 @@ func terminate(g *nimhttp.Gateway) error {
 		return err
 	}
 	return node.Signal(syscall.SIGTERM)
-}
-
-// wantOnline waits until those are logged in, and no other link is open.
-func wantOnline(t *testing.T, cloud *nimcloud.Cloud, want ...string) {
-	t.Helper()
-	wantClients(t, cloud, fmt.Sprintf("%q online and nobody else", want), func(clients []nimcloud.Client) bool {
-		var got []string
-		for _, c := range clients {
-			got = append(got, c.Accid)
-		}
-		slices.Sort(got)
-		return slices.Equal(got, want)
-	})
-}
-
-// wantClients waits for what a cloud sees, which comes a moment after the
-// gateway's word.
-func wantClients(t *testing.T, cloud *nimcloud.Cloud, what string, done func([]nimcloud.Client) bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), cloudPatience)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !done(cloud.Clients()) {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("the cloud has %+v, want %s", cloud.Clients(), what)
-		}
-	}
 }

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 )
 
 // What only the vendor's SDK does; the rest is in the contract tests.
 
 // One process for all rows, each of which has a slot and an IM cloud of its own.
 func TestRealGateway(t *testing.T) {
-	skipWithoutVendor(t)
-	var said syncBuffer
+	gatewaytest.SkipWithoutVendor(t)
+	var said gatewaytest.Buffer
 	g := startRealGateway(t, &said)
 	rows := []struct {
 		name string
@@ -59,10 +60,10 @@ func realRefused(t *testing.T, g *nimhttp.Gateway) {
 			cloud.Refuse(row.code, always)
 			s := readySlot(t, g, cloud, fmt.Sprint("refused-", row.code))
 			s.loginFails("user-one", tokenOne, row.code)
-			wantOnline(t, cloud)
+			gatewaytest.WantOnline(t, cloud)
 			cloud.Refuse(417, 0)
 			s.loginOK("user-one", tokenOne)
-			wantOnline(t, cloud, "user-one")
+			gatewaytest.WantOnline(t, cloud, "user-one")
 		})
 	}
 }
@@ -93,14 +94,14 @@ func realHeartbeatDeath(t *testing.T, g *nimhttp.Gateway) {
 	if r := s.get(); r.snapshot.Session != held.Session || r.snapshot.Ended != nil {
 		t.Errorf("got %v, want session %d", r.snapshot, held.Session)
 	}
-	wantOnline(t, cloud, "user-one")
+	gatewaytest.WantOnline(t, cloud, "user-one")
 }
 
 // Each end of a gateway logs its slots out first. That the links are gone does
 // not show it, for so they are when a process is killed: a reader of the slot
 // has to be told.
 func TestRealGatewayEnds(t *testing.T) {
-	skipWithoutVendor(t)
+	gatewaytest.SkipWithoutVendor(t)
 	for _, row := range []struct {
 		name string
 		end  func(*nimhttp.Gateway) error
@@ -109,12 +110,12 @@ func TestRealGatewayEnds(t *testing.T) {
 		{"Close", (*nimhttp.Gateway).Close},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var said syncBuffer
+			var said gatewaytest.Buffer
 			g := startRealGateway(t, &said)
 			_, cloud := newRealWorld(t, false)
 			one, two := readySlot(t, g, cloud, "one"), readySlot(t, g, cloud, "two")
 			first, second := one.loginOK("user-one", tokenOne), two.loginOK("user-two", tokenTwo)
-			wantOnline(t, cloud, "user-one", "user-two")
+			gatewaytest.WantOnline(t, cloud, "user-one", "user-two")
 			ends := []<-chan error{one.watchEnd(first), two.watchEnd(second)}
 			one.wantHeld(first) // a call that came later has been answered: the readers wait
 			if err := errors.Join(row.end(g), g.Wait()); err != nil {
@@ -125,7 +126,7 @@ func TestRealGatewayEnds(t *testing.T) {
 					t.Errorf("slot %d was not logged out: %v", i+1, err)
 				}
 			}
-			wantOnline(t, cloud)
+			gatewaytest.WantOnline(t, cloud)
 			wantNoSecrets(t, g, &said)
 		})
 	}

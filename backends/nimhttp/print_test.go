@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/backends/nimhttp/provision"
 	"github.com/imreuse/imreuse/engine"
@@ -58,7 +59,7 @@ func printables(t *testing.T) map[string]any {
 	_, err = client.CreateRoomAccount(t.Context(), provision.AccountRequest{UserUUID: "user2", UserToken: printed.kit})
 	wantWell(t, err)
 	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{
-		Dir: fakeInstall(t), Node: fakeNode(t, "v22.1.0", listens+"\n"+untilEnd), Secret: printed.gateway})
+		Dir: gatewaytest.FakeInstall(t), Node: gatewaytest.FakeNode(t, "v22.1.0", gatewaytest.Listens+"\n"+gatewaytest.UntilEnd), Secret: printed.gateway})
 	wantWell(t, err)
 	t.Cleanup(func() { g.Close() })
 	o.KitURL = "https://user:" + printed.inner + "@kit.example.com/?token=" + printed.kit // which New refuses

@@ -1,6 +1,6 @@
 //go:build unix
 
-package nimhttp_test
+package gatewayprocess_test
 
 import (
 	"context"
@@ -15,8 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/imreuse/imreuse/backends/nimhttp"
+	"go.uber.org/goleak"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewayprocess"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const forever = "while :; do sleep 1; done"
 
@@ -26,21 +31,21 @@ var families = []struct {
 	name, script string
 	killed       bool // Close says so
 }{
-	{"Node as a child", "(" + untilEnd + ")", false},
+	{"Node as a child", "(" + gatewaytest.UntilEnd + ")", false},
 	{"Node as a child, which ignores its stdin", "(" + forever + ")", false},
 	{"deaf to SIGTERM", "trap '' TERM; " + forever, true},
 	{"a wrapper that is deaf to SIGTERM", "(" + forever + ") & child=$!; trap '' TERM; wait $child; " + forever, true},
-	{"a wrapper that ends before its child", "(trap '' TERM; " + forever + ") & " + untilEnd, false},
-	{"a deaf wrapper, and a deaf child that holds its output open", "trap '' TERM; (" + forever + ") & " + untilEnd + "; " + forever, true},
+	{"a wrapper that ends before its child", "(trap '' TERM; " + forever + ") & " + gatewaytest.UntilEnd, false},
+	{"a deaf wrapper, and a deaf child that holds its output open", "trap '' TERM; (" + forever + ") & " + gatewaytest.UntilEnd + "; " + forever, true},
 }
 
 func TestGatewayEndsWithItsFamily(t *testing.T) {
-	dir := fakeInstall(t)
+	dir := t.TempDir()
 	for _, family := range families {
 		t.Run(family.name, func(t *testing.T) {
 			t.Parallel()
 			node, gone := fakeFamily(t, family.script)
-			g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: dir, Node: node})
+			g, err := gatewayprocess.Start(t.Context(), gatewayprocess.Options{Dir: dir, Node: node})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,9 +58,10 @@ func TestGatewayEndsWithItsFamily(t *testing.T) {
 }
 
 func TestGatewayEndsWithItsFamilyAndContext(t *testing.T) {
+	t.Parallel()
 	node, gone := fakeFamily(t, "trap '' TERM; ("+forever+") & "+forever)
 	ctx, cancel := context.WithCancel(t.Context())
-	g, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: fakeInstall(t), Node: node})
+	g, err := gatewayprocess.Start(ctx, gatewayprocess.Options{Dir: t.TempDir(), Node: node})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,11 +74,12 @@ func TestGatewayEndsWithItsFamilyAndContext(t *testing.T) {
 
 // A child that has left the group cannot be found, but keeps nobody waiting.
 func TestGatewayEndsWithoutAnEmigrant(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("setsid"); err != nil {
 		t.Skip("there is no setsid")
 	}
-	node := fakeNode(t, "v20.0.0", "setsid sleep 20 & "+listens+"; "+untilEnd)
-	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: fakeInstall(t), Node: node})
+	node := gatewaytest.FakeNode(t, "v20.0.0", "setsid sleep 20 & "+gatewaytest.Listens+"; "+gatewaytest.UntilEnd)
+	g, err := gatewayprocess.Start(t.Context(), gatewayprocess.Options{Dir: t.TempDir(), Node: node})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +89,12 @@ func TestGatewayEndsWithoutAnEmigrant(t *testing.T) {
 }
 
 func TestGatewayThatDoesNotListenLeavesNobody(t *testing.T) {
+	t.Parallel()
 	fifo, gone := lifeline(t)
-	node := fakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; trap '' TERM; (%s) & %s", fifo, forever, forever))
+	node := gatewaytest.FakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; trap '' TERM; (%s) & %s", fifo, forever, forever))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: fakeInstall(t), Node: node}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := gatewayprocess.Start(ctx, gatewayprocess.Options{Dir: t.TempDir(), Node: node}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the caller's deadline", err)
 	}
 	wantGone(t, gone)
@@ -97,7 +105,7 @@ func TestGatewayThatDoesNotListenLeavesNobody(t *testing.T) {
 func fakeFamily(t *testing.T, script string) (node string, gone <-chan struct{}) {
 	t.Helper()
 	fifo, gone := lifeline(t)
-	return fakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; %s; %s", fifo, listens, script)), gone
+	return gatewaytest.FakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; %s; %s", fifo, gatewaytest.Listens, script)), gone
 }
 
 // lifeline is a pipe for processes to hold open. When the last of them has
@@ -133,14 +141,15 @@ func wantGone(t *testing.T, gone <-chan struct{}) {
 
 // What a host has in its environment is not for the gateway.
 func TestGatewayEnvironment(t *testing.T) {
-	dir := fakeInstall(t)
+	dir := t.TempDir()
 	for _, name := range []string{"NODE_OPTIONS", "HOST_SECRET", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "IMREUSE_APP_SECRET"} {
 		t.Setenv(name, "for the host alone")
 	}
 	t.Setenv("TZ", "Asia/Shanghai")
 	t.Setenv("IMREUSE_GATEWAY_LOG", "warn")
-	var said syncBuffer
-	g, err := nimhttp.StartGateway(t.Context(), nimhttp.GatewayOptions{Dir: dir, Node: fakeNode(t, "v20.0.0", "env >&2; "+listens+"; "+untilEnd), Stderr: &said})
+	var said gatewaytest.Buffer
+	options := gatewayprocess.Options{Dir: dir, Addr: "127.0.0.1:0", Secret: "a-secret-of-the-gateway", Node: gatewaytest.FakeNode(t, "v20.0.0", "env >&2; "+gatewaytest.Listens+"; "+gatewaytest.UntilEnd), Stderr: &said}
+	g, err := gatewayprocess.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +157,7 @@ func TestGatewayEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := said.String()
-	for _, want := range []string{"TZ=Asia/Shanghai", "IMREUSE_GATEWAY_LOG=warn", "IMREUSE_GATEWAY_ADDR=127.0.0.1:0", "IMREUSE_GATEWAY_SECRET=" + g.Secret(), "PATH="} {
+	for _, want := range []string{"TZ=Asia/Shanghai", "IMREUSE_GATEWAY_LOG=warn", "IMREUSE_GATEWAY_ADDR=127.0.0.1:0", "IMREUSE_GATEWAY_SECRET=" + options.Secret, "PATH="} {
 		if !strings.Contains(env, want) {
 			t.Errorf("the environment has no %s: %s", want, env)
 		}
