@@ -32,6 +32,7 @@ type Options struct {
 // A Process is a gateway that runs as a child of this process. It is safe for
 // concurrent use.
 type Process struct {
+	limits  limits
 	url     string
 	process *exec.Cmd
 	stdin   io.Closer
@@ -40,17 +41,22 @@ type Process struct {
 	stop    func() bool   // lets go of ctx
 }
 
-// What a gateway gets: less than 5 s to end, all in all.
-const (
-	gatewayStart  = 20 * time.Second       // to print its address
-	gatewayLogout = 3 * time.Second        // to log its slots out when its stdin is closed
-	gatewayTerm   = 1 * time.Second        // to end on SIGTERM
-	gatewayKill   = 900 * time.Millisecond // for the system to end it
-)
+// limits are how long a gateway gets. Tests shorten them.
+type limits struct {
+	start  time.Duration // to print its address
+	logout time.Duration // to log its slots out when its stdin is closed
+	term   time.Duration // to end on SIGTERM
+	kill   time.Duration // for the system to end it
+}
+
+// usualLimits leave a gateway less than 5 s to end, all in all.
+var usualLimits = limits{start: 20 * time.Second, logout: 3 * time.Second, term: time.Second, kill: 900 * time.Millisecond}
 
 // Start starts a gateway, and stops it as Close does when ctx ends.
-func Start(ctx context.Context, o Options) (*Process, error) {
-	g := &Process{ended: make(chan struct{})}
+func Start(ctx context.Context, o Options) (*Process, error) { return start(ctx, o, usualLimits) }
+
+func start(ctx context.Context, o Options, l limits) (*Process, error) {
+	g := &Process{limits: l, ended: make(chan struct{})}
 	first, said := &firstLine{line: make(chan []byte, 1)}, &tail{next: o.Stderr}
 	if err := g.start(o, first, said); err != nil {
 		return nil, err
@@ -90,7 +96,7 @@ func (g *Process) start(o Options, stdout, stderr io.Writer) (err error) {
 
 // awaitAddress waits for the first line, which has the address.
 func (g *Process) awaitAddress(ctx context.Context, line <-chan []byte) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, gatewayStart, fmt.Errorf("%w: the gateway did not start within %v", engine.ErrUnavailable, gatewayStart))
+	ctx, cancel := context.WithTimeoutCause(ctx, g.limits.start, fmt.Errorf("%w: the gateway did not start within %v", engine.ErrUnavailable, g.limits.start))
 	defer cancel()
 	var first []byte
 	select {
@@ -136,11 +142,11 @@ func (g *Process) Close() error {
 
 func (g *Process) end() error {
 	_ = g.stdin.Close()
-	if g.endsWithin(gatewayLogout) {
+	if g.endsWithin(g.limits.logout) {
 		return nil
 	}
 	_ = child.Terminate(g.process)
-	if g.endsWithin(gatewayTerm) {
+	if g.endsWithin(g.limits.term) {
 		return nil
 	}
 	g.kill()
@@ -163,7 +169,7 @@ func (g *Process) endsWithin(d time.Duration) bool {
 func (g *Process) kill() {
 	_ = child.Kill(g.process)
 	_ = g.stdin.Close()
-	g.endsWithin(gatewayKill)
+	g.endsWithin(g.limits.kill)
 }
 
 // A firstLine sends the first line that is written, once, and drops the rest.

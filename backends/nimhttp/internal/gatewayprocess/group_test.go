@@ -23,29 +23,40 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const forever = "while :; do sleep 1; done"
+const (
+	forever  = "while :; do sleep 1; done"
+	listens  = gatewaytest.Listens
+	untilEnd = gatewaytest.UntilEnd
+)
+
+// Limits for the end of a gateway: time enough for what has to happen, and
+// little for what cannot.
+const (
+	enough = 20 * time.Second
+	little = 100 * time.Millisecond
+)
 
 // A wrapper script that starts Node as a child of its own, and what may go wrong
-// there. A family is what the script does once it listens.
+// there. A family is the script. It listens once its traps are set.
 var families = []struct {
 	name, script string
+	logout, term time.Duration
 	killed       bool // Close says so
 }{
-	{"Node as a child", "(" + gatewaytest.UntilEnd + ")", false},
-	{"Node as a child, which ignores its stdin", "(" + forever + ")", false},
-	{"deaf to SIGTERM", "trap '' TERM; " + forever, true},
-	{"a wrapper that is deaf to SIGTERM", "(" + forever + ") & child=$!; trap '' TERM; wait $child; " + forever, true},
-	{"a wrapper that ends before its child", "(trap '' TERM; " + forever + ") & " + gatewaytest.UntilEnd, false},
-	{"a deaf wrapper, and a deaf child that holds its output open", "trap '' TERM; (" + forever + ") & " + gatewaytest.UntilEnd + "; " + forever, true},
+	{"Node as a child", listens + "; (" + untilEnd + ")", enough, enough, false},
+	{"Node as a child, which ignores its stdin", listens + "; (" + forever + ")", little, enough, false},
+	{"deaf to SIGTERM", "trap '' TERM; " + listens + "; " + forever, little, little, true},
+	{"a wrapper that is deaf to SIGTERM", "(" + forever + ") & child=$!; trap '' TERM; " + listens + "; wait $child; " + forever, little, little, true},
+	{"a wrapper that ends before its child", "(trap '' TERM; " + forever + ") & " + listens + "; " + untilEnd, enough, enough, false},
+	{"a deaf wrapper, and a deaf child that holds its output open", "trap '' TERM; (" + forever + ") & " + listens + "; " + untilEnd + "; " + forever, little, little, true},
 }
 
 func TestGatewayEndsWithItsFamily(t *testing.T) {
 	dir := t.TempDir()
 	for _, family := range families {
 		t.Run(family.name, func(t *testing.T) {
-			t.Parallel()
 			node, gone := fakeFamily(t, family.script)
-			g, err := gatewayprocess.Start(t.Context(), gatewayprocess.Options{Dir: dir, Node: node})
+			g, err := gatewayprocess.StartWithin(t.Context(), gatewayprocess.Options{Dir: dir, Node: node}, family.logout, family.term)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,10 +69,9 @@ func TestGatewayEndsWithItsFamily(t *testing.T) {
 }
 
 func TestGatewayEndsWithItsFamilyAndContext(t *testing.T) {
-	t.Parallel()
-	node, gone := fakeFamily(t, "trap '' TERM; ("+forever+") & "+forever)
+	node, gone := fakeFamily(t, "trap '' TERM; ("+forever+") & "+listens+"; "+forever)
 	ctx, cancel := context.WithCancel(t.Context())
-	g, err := gatewayprocess.Start(ctx, gatewayprocess.Options{Dir: t.TempDir(), Node: node})
+	g, err := gatewayprocess.StartWithin(ctx, gatewayprocess.Options{Dir: t.TempDir(), Node: node}, little, little)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +82,19 @@ func TestGatewayEndsWithItsFamilyAndContext(t *testing.T) {
 	wantGone(t, gone)
 }
 
+// nimhttp.Gateway.Close promises to take 5 s at most.
+func TestCloseIsBounded(t *testing.T) {
+	if got := gatewayprocess.UsualClose(); got >= 5*time.Second {
+		t.Errorf("got %v, want less than 5 s", got)
+	}
+}
+
 // A child that has left the group cannot be found, but keeps nobody waiting.
 func TestGatewayEndsWithoutAnEmigrant(t *testing.T) {
-	t.Parallel()
 	if _, err := exec.LookPath("setsid"); err != nil {
 		t.Skip("there is no setsid")
 	}
-	node := gatewaytest.FakeNode(t, "v20.0.0", "setsid sleep 20 & "+gatewaytest.Listens+"; "+gatewaytest.UntilEnd)
+	node := gatewaytest.FakeNode(t, "v20.0.0", "setsid sleep 20 & "+listens+"; "+untilEnd)
 	g, err := gatewayprocess.Start(t.Context(), gatewayprocess.Options{Dir: t.TempDir(), Node: node})
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +105,6 @@ func TestGatewayEndsWithoutAnEmigrant(t *testing.T) {
 }
 
 func TestGatewayThatDoesNotListenLeavesNobody(t *testing.T) {
-	t.Parallel()
 	fifo, gone := lifeline(t)
 	node := gatewaytest.FakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; trap '' TERM; (%s) & %s", fifo, forever, forever))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -100,12 +115,12 @@ func TestGatewayThatDoesNotListenLeavesNobody(t *testing.T) {
 	wantGone(t, gone)
 }
 
-// fakeFamily is a fake Node that listens and then runs script. When the last of
+// fakeFamily is a fake Node that runs script. When the last of
 // its processes has ended, gone is closed.
 func fakeFamily(t *testing.T, script string) (node string, gone <-chan struct{}) {
 	t.Helper()
 	fifo, gone := lifeline(t)
-	return gatewaytest.FakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; %s; %s", fifo, gatewaytest.Listens, script)), gone
+	return gatewaytest.FakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; %s", fifo, script)), gone
 }
 
 // lifeline is a pipe for processes to hold open. When the last of them has
@@ -148,7 +163,7 @@ func TestGatewayEnvironment(t *testing.T) {
 	t.Setenv("TZ", "Asia/Shanghai")
 	t.Setenv("IMREUSE_GATEWAY_LOG", "warn")
 	var said gatewaytest.Buffer
-	options := gatewayprocess.Options{Dir: dir, Addr: "127.0.0.1:0", Secret: "a-secret-of-the-gateway", Node: gatewaytest.FakeNode(t, "v20.0.0", "env >&2; "+gatewaytest.Listens+"; "+gatewaytest.UntilEnd), Stderr: &said}
+	options := gatewayprocess.Options{Dir: dir, Addr: "127.0.0.1:0", Secret: "a-secret-of-the-gateway", Node: gatewaytest.FakeNode(t, "v20.0.0", "env >&2; "+listens+"; "+untilEnd), Stderr: &said}
 	g, err := gatewayprocess.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
