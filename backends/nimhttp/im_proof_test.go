@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 )
@@ -40,7 +41,7 @@ func strangers() map[string]func([]byte) string {
 	}
 }
 
-// Whoever listens there at first contact learns nothing, and is told from a wrong
+// Whoever gatewaytest.Listens there at first contact learns nothing, and is told from a wrong
 // secret where there is no proof.
 func TestStrangerAtFirstContact(t *testing.T) {
 	for name, answer := range strangers() {
@@ -106,7 +107,7 @@ func TestConnectionsAreProved(t *testing.T) {
 	for range 5 {
 		before := len(p.sent())
 		p.cut()
-		if !poll(func() bool { return len(p.sent()) > before && p.open() > 0 }) {
+		if !gatewaytest.Poll(func() bool { return len(p.sent()) > before && p.open() > 0 }) {
 			t.Fatal("it did not come back")
 		}
 		if err := im.InitIM(t.Context(), nimhttptest.AppKey); err != nil {
@@ -144,7 +145,7 @@ func TestFleetSharesConnections(t *testing.T) {
 		}
 		wantWell(t, im.Close())
 	}
-	if !poll(func() bool { return p.open() == 0 }) {
+	if !gatewaytest.Poll(func() bool { return p.open() == 0 }) {
 		t.Error("after the last Close a connection is open")
 	}
 }
@@ -231,7 +232,7 @@ func TestCloseEndsProof(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() { failed <- im.InitIM(ctx, nimhttptest.AppKey) }()
-	if !poll(func() bool { return p.open() == 1 && p.sent()[0] != "" }) {
+	if !gatewaytest.Poll(func() bool { return p.open() == 1 && p.sent()[0] != "" }) {
 		t.Fatal("it does not ask for a proof")
 	}
 	cancel()
@@ -239,7 +240,7 @@ func TestCloseEndsProof(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	wantWell(t, im.Close())
-	if !poll(func() bool { return p.open() == 0 }) {
+	if !gatewaytest.Poll(func() bool { return p.open() == 0 }) {
 		t.Error("the connection is open")
 	}
 }

@@ -131,3 +131,23 @@ func WantClients(t testing.TB, cloud *nimcloud.Cloud, what string, done func([]n
 		}
 	}
 }
+
+// patience is for what must come: the SDK's second try to come back is after
+// 5 s.
+const patience = 20 * time.Second
+
+// Poll waits until done, and reports whether it came to that.
+func Poll(done func() bool) bool {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return false
+		}
+	}
+	return true
+}

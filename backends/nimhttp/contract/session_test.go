@@ -1,4 +1,4 @@
-package nimhttp_test
+package contract_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package nimhttp_test
+package contract_test
 
 import (
 	"encoding/json"
@@ -187,7 +187,7 @@ var (
 // newJudge reads what openapi.yaml has: its indents are its structure.
 func newJudge(t *testing.T) *judge {
 	t.Helper()
-	file, err := os.ReadFile("gateway/openapi.yaml")
+	file, err := os.ReadFile("../gateway/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package nimhttp_test
+package chain_test
 
 import (
 	"context"
@@ -18,6 +18,14 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/nimcloud"
+)
+
+var (
+	alice    = engine.IMAccount{Accid: "Alice", Token: "im-alice"}
+	bob      = engine.IMAccount{Accid: "bob", Token: "im-bob"}
+	kitAlice = engine.KitAccount{UserUUID: "user1", Token: "kit-token-1"}
+	kitBob   = engine.KitAccount{UserUUID: "user2", Token: "kit-token-2"}
+	unbound  = engine.KitAccount{UserUUID: "user3", Token: "kit-token-3"}
 )
 
 // A chain is all that is beneath an engine: a kit server, a gateway and an IM
@@ -194,7 +202,7 @@ func (c *chain) get(path string, reply any) {
 func (c *chain) wantOnline(slots []string, want ...string) {
 	c.t.Helper()
 	got := []string{}
-	if !poll(func() bool { got = c.online(slots...); return slices.Equal(got, want) }) {
+	if !gatewaytest.Poll(func() bool { got = c.online(slots...); return slices.Equal(got, want) }) {
 		c.t.Errorf("online: got %q, want %q", got, want)
 	}
 }
@@ -202,22 +210,6 @@ func (c *chain) wantOnline(slots []string, want ...string) {
 // chainPatience is for what must come: the SDK's second try to come back is
 // after 5 s.
 const chainPatience = 20 * time.Second
-
-// poll waits until done, and reports whether it came to that.
-func poll(done func() bool) bool {
-	deadline := time.NewTimer(chainPatience)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return false
-		}
-	}
-	return true
-}
 
 // await waits for a status, and returns all since it began to watch.
 func await(t *testing.T, e *engine.Engine, what string, done func(engine.Status) bool) []engine.Status {

@@ -1,4 +1,4 @@
-package nimhttp_test
+package chain_test
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package nimhttp_test
+package chain_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -29,7 +30,7 @@ func TestChainSoak(t *testing.T) {
 		c.wantOnline(nil)
 		files, before := openFiles(t, node.Pid()), memory(t, node.Pid())
 		soak(t, c)
-		if got := 0; !poll(func() bool { got = openFiles(t, node.Pid()); return got <= files }) {
+		if got := 0; !gatewaytest.Poll(func() bool { got = openFiles(t, node.Pid()); return got <= files }) {
 			t.Errorf("the gateway has %d files and sockets open, want %d", got, files)
 		}
 		after := memory(t, node.Pid())
@@ -66,10 +67,10 @@ func soak(t *testing.T, c *chain) {
 	if after := heapInUse(); after > heap+most {
 		t.Errorf("the heap has grown from %d to %d bytes", heap, after)
 	}
-	if got := 0; !poll(func() bool { got = openFiles(t, os.Getpid()); return got <= files }) {
+	if got := 0; !gatewaytest.Poll(func() bool { got = openFiles(t, os.Getpid()); return got <= files }) {
 		t.Errorf("this process has %d files and sockets open, want %d", got, files)
 	}
-	if got := 0; !poll(func() bool { got = runtime.NumGoroutine(); return got <= goroutines }) {
+	if got := 0; !gatewaytest.Poll(func() bool { got = runtime.NumGoroutine(); return got <= goroutines }) {
 		t.Errorf("got %d goroutines, want %d at most", got, goroutines)
 	}
 }

@@ -1,4 +1,4 @@
-package nimhttp_test
+package contract_test
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 )
 
 // Rows about who is let in, and how a gateway proves what it is.
@@ -98,7 +100,7 @@ func contractConnections(t *testing.T, w *contractWorld) {
 	for _, conn := range held {
 		conn.Close()
 	}
-	if !poll(answers) {
+	if !gatewaytest.Poll(answers) {
 		t.Error("with places free again, none is served")
 	}
 	if _, err := io.Copy(io.Discard, slow); err != nil && !errors.Is(err, syscall.ECONNRESET) {

@@ -1,4 +1,4 @@
-package nimhttp_test
+package contract_test
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func TestGatewayInNode(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", "test/real-sdk.test.mjs")
-	node.Dir = "gateway"
+	node.Dir = "../gateway"
 	node.Env = append(os.Environ(), "IMREUSE_IM_LBS="+cloud.LBSURL(), "IMREUSE_IM_LINK="+cloud.LinkAddr(), "IMREUSE_IM_CTL="+controls.URL)
 	node.WaitDelay = 10 * time.Second
 	output, err := node.CombinedOutput()

@@ -1,4 +1,4 @@
-package nimhttp_test
+package chain_test
 
 import (
 	"context"
@@ -22,13 +22,15 @@ import (
 // works.
 func TestGatewayIsKilled(t *testing.T) {
 	g := newKilledGateway(t)
-	node := g.start(t, "127.7.13.20:0") // an address that no other test listens on
+	node := g.start(t, "127.7.13.20:0") // an address that no other test gatewaytest.Listens on
 	addr := strings.TrimPrefix(node.URL(), "http://")
 	g.options.AppKey, g.options.Slot = "app1", "killed"
 	g.options.GatewayURL, g.options.GatewaySecret = node.URL(), killedSecret
 	im, err := nimhttp.NewIM(g.options)
 	must(t, "NewIM", err)
-	e, err := engine.New(engine.Join(im, newKit(t, nimhttp.Options{KitURL: "http://127.0.0.1:1"})), "app1", nil)
+	kit, err := nimhttp.NewKit(nimhttp.Options{AppKey: "app1", KitURL: "http://127.0.0.1:1"})
+	must(t, "NewKit", err)
+	e, err := engine.New(engine.Join(im, kit), "app1", nil)
 	must(t, "New", err)
 	defer e.Close()
 	must(t, "InitIM", e.InitIM(t.Context()))
@@ -94,14 +96,14 @@ func kill(node *nimhttp.Gateway) error {
 	return nil
 }
 
-// withStandIn is the gateway of this folder over gateway/testing/fake-nim.mjs.
+// withStandIn is the gateway over gateway/testing/fake-nim.mjs.
 func withStandIn(t *testing.T) killedGateway {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("there is no Node")
 	}
-	sdk, err := filepath.Abs("gateway/testing/fake-nim.mjs")
+	sdk, err := filepath.Abs("../gateway/testing/fake-nim.mjs")
 	must(t, "Abs", err)
 	t.Setenv("NIM_SDK", sdk)
 	return killedGateway{dir: gatewaytest.FakeInstall(t), node: node, account: engine.IMAccount{Accid: "alice", Token: "good-and-secret"}}

@@ -1,4 +1,4 @@
-package nimhttp_test
+package contract_test
 
 import (
 	"bufio"
@@ -111,7 +111,7 @@ func connection(response *http.Response) string {
 	return "keep-alive"
 }
 
-// wantRefused waits until nobody listens there.
+// wantRefused waits until nobody gatewaytest.Listens there.
 func wantRefused(t *testing.T, addr string) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -125,7 +125,7 @@ func wantRefused(t *testing.T, addr string) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("it listens still")
+			t.Fatal("it gatewaytest.Listens still")
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package nimhttp_test
+package chain_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 )
@@ -101,7 +102,7 @@ func chainInterrupted(t *testing.T, c *chain) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- e.LoginKit(ctx, kitAlice) }()
-		if !poll(c.asked) {
+		if !gatewaytest.Poll(c.asked) {
 			t.Fatal("no login has come")
 		}
 		must(t, row.name, row.end(cancel))
@@ -262,7 +263,7 @@ func TestChainKilledDuringLogin(t *testing.T) {
 	c.mute(true)
 	done := make(chan error, 1)
 	go func() { done <- e.LoginKit(t.Context(), kitAlice) }()
-	if !poll(c.asked) {
+	if !gatewaytest.Poll(c.asked) {
 		t.Fatal("no login has come")
 	}
 	c.kill(t)
