@@ -1,39 +1,25 @@
 package nimcloud
 
 import (
-	"errors"
+	"cmp"
 
-	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
-// The codes that this cloud sends of itself, in the vendor's numbers
-// (nim-login.md 4).
+// The codes that this cloud sends besides those of a login.
 const (
-	codeOK            = 200
-	codeForbidden     = 403
-	codeUnknown       = 404
-	codeUnavailable   = 503
-	codeNotEnabled    = 101301
-	codeAppKeyUnknown = 101303
-	codeTokenInvalid  = 102302
-	codeBanned        = 102422
+	codeOK          = 200
+	codeForbidden   = 403
+	codeUnknown     = 404
+	codeUnavailable = 503
 )
 
 // codeOf is the answer to a login that err was the end of.
 func codeOf(err error) int {
-	switch {
-	case err == nil:
+	if err == nil {
 		return codeOK
-	case errors.Is(err, engine.ErrTokenRejected), errors.Is(err, engine.ErrTokenExpired):
-		return codeTokenInvalid
-	case errors.Is(err, engine.ErrAccountBanned):
-		return codeBanned
-	case errors.Is(err, engine.ErrNotEnabled):
-		return codeNotEnabled
-	case errors.Is(err, engine.ErrAppKeyMismatch):
-		return codeAppKeyUnknown
 	}
-	return codeUnavailable
+	return cmp.Or(nimcodes.Of(err), codeUnavailable)
 }
 
 // packCode is how a code of the V2 services is on the wire, in 16 bits. Those

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/imreuse/imreuse/internal/loopback"
+	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
 // imGateway is the fake of the IM gateway. Runs of it follow each other, as
@@ -232,9 +233,9 @@ func (r *gatewayRun) stopped(ctx context.Context) error {
 	case r.isClosing():
 		return newProblem(closing, "the login was given up")
 	case errors.Is(context.Cause(ctx), errDeadline):
-		return loginFailed(codeTimeout, errDeadline.Error())
+		return loginFailed(nimcodes.Timeout, errDeadline.Error())
 	case ctx.Err() != nil:
-		return loginFailed(codeCancelled, "its request was closed")
+		return loginFailed(nimcodes.Cancelled, "its request was closed")
 	}
 	return nil
 }

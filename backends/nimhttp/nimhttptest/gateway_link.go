@@ -6,6 +6,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
 // An imLogin is a session of a slot.
@@ -37,7 +38,7 @@ func (s *slot) connect(ctx context.Context, r loginRequest) (snapshot, error) {
 		}
 		link, err := s.dial(l.account)
 		if err != nil {
-			return snapshot{}, loginFailed(codeOf(err), shorten(err.Error()))
+			return snapshot{}, loginFailed(nimcodes.Of(err), shorten(err.Error()))
 		}
 		if err := s.run.stopped(ctx); err != nil {
 			link.cut()
@@ -62,7 +63,7 @@ func (s *slot) hold(l *imLogin, link *imLink) (now snapshot, decided bool, err e
 	s.login = l
 	s.upLocked(link)
 	if s.login != l {
-		return snapshot{}, true, loginFailed(cmp.Or(codeOf(link.cause), codeCancelled), "the login ended as soon as it was made")
+		return snapshot{}, true, loginFailed(cmp.Or(nimcodes.Of(link.cause), nimcodes.Cancelled), "the login ended as soon as it was made")
 	}
 	return s.published, true, nil
 }
@@ -121,7 +122,7 @@ func (s *slot) reconnect() {
 	down := s.run.gateway.isDownLocked(l.account.Accid)
 	switch {
 	case err != nil:
-		s.endLocked(&ended{Session: l.session, Error: &sdkError{Code: codeOf(err), Message: shorten(err.Error())}})
+		s.endLocked(&ended{Session: l.session, Error: &sdkError{Code: nimcodes.Of(err), Message: shorten(err.Error())}})
 	case !down:
 		s.upLocked(link)
 	}

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
 // A snapshot is a slot as others see it.
@@ -40,33 +41,6 @@ type sdkError struct {
 	Message string `json:"message"`
 }
 
-// The codes of the SDK (nim-login.md 4).
-const (
-	codeNoneGiven     = 0
-	codeNotEnabled    = 101301
-	codeAppKeyUnknown = 101303
-	codeTokenInvalid  = 102302
-	codeBanned        = 102422
-	codeCancelled     = 191002
-	codeTimeout       = 191005
-)
-
-// codeOf is what the SDK makes of the world's errors. With codeNoneGiven
-// nothing speaks against a login: it was bad luck.
-func codeOf(err error) int {
-	switch {
-	case errors.Is(err, engine.ErrTokenRejected), errors.Is(err, engine.ErrTokenExpired):
-		return codeTokenInvalid
-	case errors.Is(err, engine.ErrAccountBanned):
-		return codeBanned
-	case errors.Is(err, engine.ErrNotEnabled):
-		return codeNotEnabled
-	case errors.Is(err, engine.ErrAppKeyMismatch):
-		return codeAppKeyUnknown
-	}
-	return codeNoneGiven
-}
-
 // endOf is how a session ends that the world has ended with cause. The world
 // may do so without that: then the SDK comes back by itself, and ended is nil.
 func endOf(session int64, cause error) *ended {
@@ -75,7 +49,7 @@ func endOf(session int64, cause error) *ended {
 		errors.As(cause, &k)
 		return &ended{Session: session, Kick: &kick{Reason: int(k.Reason), ReasonDesc: shorten(k.Text), ClientType: k.ClientType}}
 	}
-	if code := codeOf(cause); code != codeNoneGiven {
+	if code := nimcodes.Of(cause); code != nimcodes.None {
 		return &ended{Session: session, Error: &sdkError{Code: code, Message: shorten(cause.Error())}}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
 // A ServerError is what a server answered, in its own words and numbers. It is
@@ -78,30 +79,6 @@ var codes = map[string]map[int]engine.Code{
 	},
 	DomainRoom:    accountCodes,
 	DomainMeeting: accountCodes,
-	// nim-login.md 4. What has no Code keeps its number, as 417 does: too many
-	// devices.
-	DomainSDK: {
-		0:      engine.ErrUnavailable, // the SDK gave none
-		302:    engine.ErrTokenRejected,
-		404:    engine.ErrTokenRejected,
-		102302: engine.ErrTokenRejected,
-		102404: engine.ErrTokenRejected,
-		422:    engine.ErrAccountBanned,
-		102422: engine.ErrAccountBanned,
-		191002: engine.ErrIMLoggedOut, // cancelled: by a logout meanwhile
-		398:    engine.ErrUnavailable,
-		399:    engine.ErrUnavailable,
-		408:    engine.ErrUnavailable,
-		415:    engine.ErrUnavailable,
-		416:    engine.ErrUnavailable,
-		191005: engine.ErrUnavailable,
-		192001: engine.ErrUnavailable,
-		192002: engine.ErrUnavailable,
-		192003: engine.ErrUnavailable,
-		192004: engine.ErrUnavailable,
-		192005: engine.ErrUnavailable,
-		192006: engine.ErrUnavailable,
-	},
 }
 
 // accountCodes are of kit accounts, on either of their servers.
@@ -154,7 +131,11 @@ func (e *ServerError) number() int { return cmp.Or(e.Code, e.Status) }
 
 func (e *ServerError) code() engine.Code {
 	number := e.number()
-	if c := codes[e.Domain][number]; c != 0 {
+	c := codes[e.Domain][number]
+	if e.Domain == DomainSDK {
+		c = nimcodes.Code(number)
+	}
+	if c != 0 {
 		return c
 	}
 	if e.Code == 0 && e.Status/100 == 3 || number >= http.StatusInternalServerError && number < 600 || e.Status >= http.StatusInternalServerError {

@@ -1,0 +1,64 @@
+// Package nimcodes is the one table of the numbers with which the vendor's IM
+// SDK refuses or ends a login. The IM cloud and the gateway's double send them;
+// the client of the gateway reads them. docs/vendor/im-sdk.md has their source.
+package nimcodes
+
+import (
+	"errors"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// The numbers that have a use by name.
+const (
+	None          = 0 // the SDK gave no number
+	NotEnabled    = 101301
+	AppKeyUnknown = 101303
+	TokenInvalid  = 102302
+	Banned        = 102422
+	Cancelled     = 191002 // by a logout meanwhile
+	Timeout       = 191005
+)
+
+// Of returns the number for the error of a login, or None if nothing is wrong
+// with the account.
+func Of(err error) int {
+	switch {
+	case errors.Is(err, engine.ErrTokenRejected), errors.Is(err, engine.ErrTokenExpired):
+		return TokenInvalid
+	case errors.Is(err, engine.ErrAccountBanned):
+		return Banned
+	case errors.Is(err, engine.ErrNotEnabled):
+		return NotEnabled
+	case errors.Is(err, engine.ErrAppKeyMismatch):
+		return AppKeyUnknown
+	}
+	return None
+}
+
+// Code returns the engine.Code for a number, or 0 if it has none, such as 417:
+// too many devices.
+func Code(number int) engine.Code { return codes[number] }
+
+var codes = map[int]engine.Code{
+	None:         engine.ErrUnavailable,
+	302:          engine.ErrTokenRejected,
+	404:          engine.ErrTokenRejected,
+	TokenInvalid: engine.ErrTokenRejected,
+	102404:       engine.ErrTokenRejected,
+	422:          engine.ErrAccountBanned,
+	Banned:       engine.ErrAccountBanned,
+	Cancelled:    engine.ErrIMLoggedOut,
+	398:          engine.ErrUnavailable,
+	399:          engine.ErrUnavailable,
+	408:          engine.ErrUnavailable,
+	415:          engine.ErrUnavailable,
+	416:          engine.ErrUnavailable,
+	Timeout:      engine.ErrUnavailable,
+	192001:       engine.ErrUnavailable,
+	192002:       engine.ErrUnavailable,
+	192003:       engine.ErrUnavailable,
+	192004:       engine.ErrUnavailable,
+	192005:       engine.ErrUnavailable,
+	192006:       engine.ErrUnavailable,
+}

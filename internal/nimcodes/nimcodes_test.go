@@ -1,0 +1,46 @@
+package nimcodes_test
+
+import (
+	"fmt"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/nimcodes"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNumbers(t *testing.T) {
+	tests := []struct {
+		err    error
+		number int
+		code   engine.Code // of the number
+	}{
+		{engine.ErrTokenRejected, 102302, engine.ErrTokenRejected},
+		{engine.ErrTokenExpired, 102302, engine.ErrTokenRejected},
+		{engine.ErrAccountBanned, 102422, engine.ErrAccountBanned},
+		{engine.ErrNotEnabled, 101301, 0},
+		{engine.ErrAppKeyMismatch, 101303, 0},
+		{engine.ErrIMLoggedOut, 0, engine.ErrUnavailable},
+		{engine.ErrUnavailable, 0, engine.ErrUnavailable},
+		{nil, 0, engine.ErrUnavailable},
+	}
+	for _, test := range tests {
+		wrapped := test.err
+		if wrapped != nil {
+			wrapped = fmt.Errorf("the login: %w", wrapped)
+		}
+		number := nimcodes.Of(wrapped)
+		if code := nimcodes.Code(number); number != test.number || code != test.code {
+			t.Errorf("%v: got %d and %v, want %d and %v", test.err, number, code, test.number, test.code)
+		}
+	}
+}
+
+func TestNumberWithoutCode(t *testing.T) {
+	if code := nimcodes.Code(417); code != 0 {
+		t.Errorf("417, too many devices: got %v, want none", code)
+	}
+}
