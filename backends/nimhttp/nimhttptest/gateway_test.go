@@ -213,7 +213,7 @@ func TestGatewayReplyIsLostLate(t *testing.T) {
 	c.ok("POST", "/v1/im/a/logout", "")
 	held := c.login("a")
 	leave()
-	eventually(t, "the server is at rest", func() bool { return !running("nimhttptest.(*imGateway).serve(") })
+	eventually(t, "the server is at rest", func() bool { return !running("gatewaydouble.(*Gateway).serve(") })
 	if now := c.get("a"); now.Seq != held.Seq || now.Session != 2 {
 		t.Errorf("got %+v, want %+v", now, held)
 	}

@@ -109,6 +109,7 @@
 package nimhttptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,6 +121,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/mockim"
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest/internal/gatewaydouble"
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/loopback"
 )
@@ -163,7 +165,7 @@ type Server struct {
 	listener  *loopback.Server
 	stop      context.CancelFunc // ends replies that are being delayed
 	close     func() error
-	gateway   *imGateway // nil: there is none
+	gateway   *gatewaydouble.Gateway // nil: there is none
 	guests    guests
 
 	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
@@ -234,8 +236,15 @@ func Start(o Options) (*Server, error) {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	})
 	if !o.NoGateway {
-		if s.gateway, err = startGateway(s, o); err != nil {
-			return nil, errors.Join(err, s.Close())
+		s.gateway, err = gatewaydouble.Start(gatewaydouble.Options{
+			World:  o.World,
+			Addr:   o.GatewayAddr,
+			Secret: cmp.Or(o.GatewaySecret, newID()),
+			Logger: o.Logger,
+			Answer: s.answerGateway,
+		})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("nimhttptest: %w", err), s.Close())
 		}
 	}
 	return s, nil
@@ -276,7 +285,7 @@ func (s *Server) GatewayURL() string {
 	if s.gateway == nil {
 		return ""
 	}
-	return s.gateway.url
+	return s.gateway.URL()
 }
 
 // GatewaySecret is what a client of the IM gateway shows; "" if the server has
@@ -285,7 +294,7 @@ func (s *Server) GatewaySecret() string {
 	if s.gateway == nil {
 		return ""
 	}
-	return s.gateway.secret
+	return s.gateway.Secret()
 }
 
 // Link takes the connection of that account to IM down, in all slots of the
@@ -295,7 +304,7 @@ func (s *Server) GatewaySecret() string {
 // Without a gateway it does nothing.
 func (s *Server) Link(accid string, online bool) {
 	if s.gateway != nil {
-		s.gateway.link(accid, online)
+		s.gateway.Link(accid, online)
 	}
 }
 
@@ -305,7 +314,7 @@ func (s *Server) Link(accid string, online bool) {
 // Without a gateway, or after Close, it does nothing.
 func (s *Server) RestartGateway() {
 	if s.gateway != nil {
-		s.gateway.restart()
+		s.gateway.Restart()
 	}
 }
 
@@ -342,7 +351,7 @@ func (s *Server) shutDown() error {
 	s.stop()
 	err := s.listener.Close()
 	if s.gateway != nil {
-		err = errors.Join(err, s.gateway.close())
+		err = errors.Join(err, s.gateway.Close())
 	}
 	s.endSessions()
 	return err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest/internal/gatewaydouble"
 )
 
 // An envelope is what every reply is in, here as the kit server and the meeting
@@ -54,6 +56,15 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, respond responder
 	out := respond(w, r)
 	out.writeHeader(w)
 	w.Write(out.body)
+}
+
+// answerGateway is reply, of the IM gateway.
+func (s *Server) answerGateway(w http.ResponseWriter, r *http.Request, respond gatewaydouble.Responder) {
+	s.note(r)
+	s.reply(w, r, func(w http.ResponseWriter, r *http.Request) reply {
+		out := respond(w, r)
+		return reply{out.Status, out.Header, out.Body}
+	})
 }
 
 func (s *Server) note(r *http.Request) {

@@ -1,10 +1,12 @@
-package nimhttptest
+// Package gatewaydouble is the double of the IM gateway, in process and over
+// a mockim world. It has the contract of the real one (gateway/openapi.yaml);
+// package nimhttptest, which starts it, describes it.
+package gatewaydouble
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,14 +15,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/internal/loopback"
 	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
-// imGateway is the fake of the IM gateway. Runs of it follow each other, as
+// Gateway is the fake of the IM gateway. Runs of it follow each other, as
 // those of a process that is killed and started again.
-type imGateway struct {
-	server   *Server // whose are the world, the faults and the requests
+type Gateway struct {
+	world    *mockim.Service
+	answer   func(http.ResponseWriter, *http.Request, Responder)
 	url      string
 	secret   string
 	listener *loopback.Server
@@ -37,11 +41,14 @@ type imGateway struct {
 const (
 	maxConnections = 256
 	headerTimeout  = 10 * time.Second
+	bodyTimeout    = 15 * time.Second
+	maxHeader      = 32 << 10
+	maxBody        = 64 << 10
 )
 
 // A gatewayRun is what a process of the gateway would be.
 type gatewayRun struct {
-	gateway *imGateway
+	gateway *Gateway
 	boot    string
 	ctx     context.Context // ends when the run is killed
 	kill    context.CancelFunc
@@ -55,17 +62,40 @@ type gatewayRun struct {
 	slots    map[string]*slot
 }
 
-func startGateway(s *Server, o Options) (*imGateway, error) {
-	listener, err := loopback.Listen(o.GatewayAddr)
+// Options are the choices for one gateway. All but Addr and Logger are required.
+type Options struct {
+	World  *mockim.Service
+	Addr   string // "": 127.0.0.1:0
+	Secret string
+	Logger *slog.Logger
+
+	// Answer writes the reply that a Responder makes of a request, or another.
+	Answer func(http.ResponseWriter, *http.Request, Responder)
+}
+
+// A Responder does what a request asks for.
+type Responder func(http.ResponseWriter, *http.Request) Reply
+
+// A Reply is complete before any of it is written.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Start makes a gateway and lets it listen. It fails as loopback.Listen does.
+func Start(o Options) (*Gateway, error) {
+	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("nimhttptest: %w", err)
+		return nil, err
 	}
 	listener.Limit(maxConnections)
 	ctx, stop := context.WithCancel(context.Background())
-	g := &imGateway{
-		server:   s,
+	g := &Gateway{
+		world:    o.World,
+		answer:   o.Answer,
 		url:      "http://" + listener.Addr(),
-		secret:   cmp.Or(o.GatewaySecret, newID()),
+		secret:   o.Secret,
 		listener: listener,
 		stop:     stop,
 		down:     map[string]chan struct{}{},
@@ -74,7 +104,7 @@ func startGateway(s *Server, o Options) (*imGateway, error) {
 	listener.Serve(&http.Server{
 		Handler:           loopback.LogRequests(http.HandlerFunc(g.serve), o.Logger),
 		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       timeout, // of the body: see respond
+		ReadTimeout:       bodyTimeout, // of the body: see respond
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -82,7 +112,13 @@ func startGateway(s *Server, o Options) (*imGateway, error) {
 	return g, nil
 }
 
-func newRun(g *imGateway) *gatewayRun {
+// URL is where the gateway listens.
+func (g *Gateway) URL() string { return g.url }
+
+// Secret is what a client shows.
+func (g *Gateway) Secret() string { return g.secret }
+
+func newRun(g *Gateway) *gatewayRun {
 	ctx, kill := context.WithCancel(context.Background())
 	return &gatewayRun{
 		gateway: g, boot: uuid.NewString(), ctx: ctx, kill: kill,
@@ -90,14 +126,14 @@ func newRun(g *imGateway) *gatewayRun {
 	}
 }
 
-func (g *imGateway) current() *gatewayRun {
+func (g *Gateway) current() *gatewayRun {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.run
 }
 
-// close lets the calls under way finish, but not those that wait.
-func (g *imGateway) close() error {
+// Close lets the calls under way finish, but not those that wait.
+func (g *Gateway) Close() error {
 	g.switching.Lock()
 	defer g.switching.Unlock()
 	run := g.current()
@@ -115,8 +151,8 @@ func (g *imGateway) close() error {
 	return err
 }
 
-// restart ends the run as kill -9 does, and begins another.
-func (g *imGateway) restart() {
+// Restart ends the run as kill -9 does, and begins another.
+func (g *Gateway) Restart() {
 	g.switching.Lock()
 	defer g.switching.Unlock()
 	old := g.current()
@@ -166,8 +202,8 @@ func (r *gatewayRun) goLocked(work func()) {
 	}
 }
 
-// link takes the connection of an account down, or back up.
-func (g *imGateway) link(accid string, online bool) {
+// Link takes the connection of an account down, or back up.
+func (g *Gateway) Link(accid string, online bool) {
 	g.switching.Lock()
 	defer g.switching.Unlock()
 	accid = strings.ToLower(accid)
@@ -196,7 +232,7 @@ func (g *imGateway) link(accid string, online bool) {
 	}
 }
 
-func (g *imGateway) isDownLocked(accid string) bool {
+func (g *Gateway) isDownLocked(accid string) bool {
 	_, down := g.down[accid]
 	return down
 }

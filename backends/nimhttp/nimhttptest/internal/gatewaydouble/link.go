@@ -1,4 +1,4 @@
-package nimhttptest
+package gatewaydouble
 
 import (
 	"cmp"
@@ -145,7 +145,7 @@ func (s *slot) broken() *imLogin {
 // dial logs a new device in. One that the world has logged out again at once is
 // no failure: the link says so.
 func (s *slot) dial(a engine.IMAccount) (*imLink, error) {
-	k := &imLink{slot: s, device: s.run.gateway.server.world.Device()}
+	k := &imLink{slot: s, device: s.run.gateway.world.Device()}
 	ctx := context.Background() // it takes no time
 	if err := k.device.InitIM(ctx, a.AppKey); err != nil {
 		return nil, err

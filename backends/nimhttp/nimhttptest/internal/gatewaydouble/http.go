@@ -1,9 +1,10 @@
-package nimhttptest
+package gatewaydouble
 
 import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -50,8 +51,7 @@ var (
 
 // serve answers a request in the run that it meets. A login whose reply does
 // not reach the client is undone.
-func (g *imGateway) serve(w http.ResponseWriter, r *http.Request) {
-	g.server.note(r)
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	run := g.current()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -62,7 +62,7 @@ func (g *imGateway) serve(w http.ResponseWriter, r *http.Request) {
 			undo()
 		}
 	}()
-	g.server.reply(w, r.WithContext(ctx), func(w http.ResponseWriter, r *http.Request) (out reply) {
+	g.answer(w, r.WithContext(ctx), func(w http.ResponseWriter, r *http.Request) (out Reply) {
 		out, undo = run.respond(w, r)
 		return out
 	})
@@ -70,9 +70,9 @@ func (g *imGateway) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // respond does what r asks for. It also returns how to undo that.
-func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (reply, func()) {
+func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (Reply, func()) {
 	c := &gatewayCall{Request: r, run: g, undo: func() {}, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}}
-	out := reply{status: http.StatusOK, header: c.header}
+	out := Reply{Status: http.StatusOK, Header: c.header}
 	sent := receive(w, r)
 	answer, err := c.answer(sent)
 	var p *problem
@@ -84,10 +84,10 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (reply, fun
 			p.now = g.find(c.name).snapshot()
 		}
 		body := p.body()
-		answer, out.status = body, body.Status
+		answer, out.Status = body, body.Status
 		c.header.Set("Content-Type", "application/problem+json")
 	}
-	out.body, err = json.Marshal(answer)
+	out.Body, err = json.Marshal(answer)
 	if err != nil {
 		panic(err) // of our own types
 	}
@@ -145,7 +145,7 @@ func (c *gatewayCall) isAuthorized() bool {
 		return false
 	}
 	got, want := sha256.Sum256([]byte(given[1])), sha256.Sum256([]byte(c.run.gateway.secret))
-	return same(string(got[:]), string(want[:]))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 // What the calls do. Each takes its fields, and then asks.
@@ -165,7 +165,7 @@ func (c *gatewayCall) health() (any, error) {
 }
 
 // prove proves that the gateway knows the secret; "": no proof was asked for.
-func (g *imGateway) prove(nonce string) string {
+func (g *Gateway) prove(nonce string) string {
 	if nonce == "" {
 		return ""
 	}

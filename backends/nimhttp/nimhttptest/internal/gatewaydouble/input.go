@@ -1,4 +1,4 @@
-package nimhttptest
+package gatewaydouble
 
 import (
 	"encoding/json"
