@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/child"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewayversion"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -46,7 +47,7 @@ import (
 var files embed.FS
 
 // Version is that of the contract, openapi.yaml, which GET /healthz tells.
-const Version = "0.2.0"
+const Version = gatewayversion.Version
 
 const (
 	sdkEntry       = "node_modules/nim-web-sdk-ng/dist/nodejs/nim.js"

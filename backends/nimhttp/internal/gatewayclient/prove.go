@@ -17,8 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewayversion"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -173,9 +173,9 @@ func (p *prover) judge(response *http.Response, body []byte, nonce string) error
 		return noGateway(fmt.Sprintf("it answered HTTP %d without a proof", response.StatusCode))
 	case h.Proof != "" && (err != nil || !hmac.Equal(proof, p.sign(nonce))):
 		return errWrongSecret
-	case contract(h.Version) != contract(gateway.Version):
+	case contract(h.Version) != contract(gatewayversion.Version):
 		return stranger("%w: the IM gateway has version %.20q, and %s is needed; run: imreuse gateway install, and start it again",
-			engine.ErrUnavailable, h.Version, gateway.Version)
+			engine.ErrUnavailable, h.Version, gatewayversion.Version)
 	case h.Proof == "":
 		return noGateway("it does not prove that it knows the secret")
 	}

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
+	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewayversion"
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
@@ -161,7 +161,7 @@ func (c *gatewayCall) health() (any, error) {
 		Version string `json:"version"`
 		Slots   int    `json:"slots"`
 		Proof   string `json:"proof,omitempty"`
-	}{c.run.boot, "nimhttptest", gateway.Version, c.run.countSlots(), c.run.gateway.prove(nonce)}, nil
+	}{c.run.boot, "nimhttptest", gatewayversion.Version, c.run.countSlots(), c.run.gateway.prove(nonce)}, nil
 }
 
 // prove proves that the gateway knows the secret; "": no proof was asked for.
