@@ -257,3 +257,34 @@ func TestIMAdoptAnothers(t *testing.T) {
 		}
 	})
 }
+
+// A slot that another program had for its own app is no reason to log in under
+// that app.
+func TestIMAfterLoginOfAnotherApp(t *testing.T) {
+	for _, how := range []string{"LoginIM", "LoginIM app1"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newIMStub()
+				s.change(func(n *stubSnapshot) { n.AppKey = "app2"; n.hold(7, "bob", "another") })
+				im := s.client(t)
+				kit := newKit(t, nimhttp.Options{KitURL: "http://127.0.0.1:1"})
+				e, err := engine.New(engine.Join(im, kit), "app1", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				must(t, "InitIM", e.InitIM(t.Context()))
+				s.change(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot, Seq: n.Seq} }) // logged out and released
+				pass(time.Minute)
+				a := stubAlice
+				if how == "LoginIM app1" {
+					a.AppKey = "app1"
+				}
+				err = e.LoginIM(t.Context(), a)
+				if now := s.shows(); err != nil || now.AppKey != "app1" {
+					t.Errorf("LoginIM of an engine of app1: got %v; the slot holds %s of %s", err, now.Accid, now.AppKey)
+				}
+			})
+		})
+	}
+}

@@ -336,3 +336,27 @@ func TestIMClosedConcurrently(t *testing.T) {
 		server.Close()
 	}
 }
+
+// A logout that waits for its turn when Close comes has nothing more to do.
+func TestIMCloseDuringLogout(t *testing.T) {
+	for range 200 { // which of two things that are ready comes first is luck
+		synctest.Test(t, func(t *testing.T) {
+			s := newIMStub()
+			s.change(func(n *stubSnapshot) { n.AppKey, n.Login, n.Link = "app1", "logging_in", "connecting" })
+			im := s.client(t)
+			adopted, loggedOut := make(chan error, 1), make(chan error, 1)
+			go func() {
+				_, err := im.AdoptIM(t.Context(), engine.Notify{})
+				adopted <- err
+			}()
+			synctest.Wait()
+			go func() { loggedOut <- im.LogoutIM(t.Context()) }()
+			synctest.Wait()
+			wantWell(t, im.Close())
+			if err := <-loggedOut; err != nil {
+				t.Errorf("LogoutIM: got %v, want nil", err)
+			}
+			<-adopted
+		})
+	}
+}

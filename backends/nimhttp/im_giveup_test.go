@@ -160,3 +160,22 @@ func TestIMGiveUpInSilence(t *testing.T) {
 		wantWorks(t, im)
 	})
 }
+
+// A login that is given up while another client's login is on its way leaves
+// that alone.
+func TestIMGiveUpLeavesAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, im := readyIM(t)
+		s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "login")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() {
+			<-ctx.Done()
+			s.change(func(n *stubSnapshot) { n.hold(7, "bob", "another") })
+		}()
+		_ = im.LoginIM(ctx, stubAlice, engine.Notify{})
+		if s.shows().Accid != "bob" {
+			t.Errorf("bob was logged out by a login that alice's client gave up: %s", s.sent())
+		}
+	})
+}

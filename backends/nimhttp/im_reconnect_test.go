@@ -2,7 +2,6 @@ package nimhttp_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp"
 	"github.com/imreuse/imreuse/engine"
 )
-
-// What a critic has found.
 
 // One read that is cut late in its wait is no silence, if the gateway goes on and
 // has nothing to say.
@@ -98,56 +95,6 @@ func TestIMOtherVersionAfterRestart(t *testing.T) {
 	})
 }
 
-// A login that is given up while another client's login is on its way leaves
-// that alone.
-func TestIMGiveUpLeavesAnothers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, im := readyIM(t)
-		s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "login")
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		go func() {
-			<-ctx.Done()
-			s.change(func(n *stubSnapshot) { n.hold(7, "bob", "another") })
-		}()
-		_ = im.LoginIM(ctx, stubAlice, engine.Notify{})
-		if s.shows().Accid != "bob" {
-			t.Errorf("bob was logged out by a login that alice's client gave up: %s", s.sent())
-		}
-	})
-}
-
-// A slot that another program had for its own app is no reason to log in under
-// that app.
-func TestIMAfterLoginOfAnotherApp(t *testing.T) {
-	for _, how := range []string{"LoginIM", "LoginIM app1"} {
-		t.Run(how, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newIMStub()
-				s.change(func(n *stubSnapshot) { n.AppKey = "app2"; n.hold(7, "bob", "another") })
-				im := s.client(t)
-				kit := newKit(t, nimhttp.Options{KitURL: "http://127.0.0.1:1"})
-				e, err := engine.New(engine.Join(im, kit), "app1", nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer e.Close()
-				must(t, "InitIM", e.InitIM(t.Context()))
-				s.change(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot, Seq: n.Seq} }) // logged out and released
-				pass(time.Minute)
-				a := stubAlice
-				if how == "LoginIM app1" {
-					a.AppKey = "app1"
-				}
-				err = e.LoginIM(t.Context(), a)
-				if now := s.shows(); err != nil || now.AppKey != "app1" {
-					t.Errorf("LoginIM of an engine of app1: got %v; the slot holds %s of %s", err, now.Accid, now.AppKey)
-				}
-			})
-		})
-	}
-}
-
 // A login whose end nobody has heard of when the next one is made is told it.
 func TestIMUnheardEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -167,17 +114,24 @@ func TestIMUnheardEnd(t *testing.T) {
 	})
 }
 
-// A client whose transport gives up before a gateway has to answer cannot work.
-func TestIMHeaderTimeout(t *testing.T) {
-	o := nimhttp.Options{AppKey: "app1", GatewayURL: "http://127.0.0.1:1", GatewaySecret: stubSecret}
-	for limit, want := range map[time.Duration]error{5 * time.Second: engine.ErrArgument, 15 * time.Second: nil} {
-		o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{ResponseHeaderTimeout: limit}}
-		im, err := nimhttp.NewIM(o)
-		if !errors.Is(err, want) {
-			t.Errorf("%v: got %v, want %v", limit, err, want)
+// What listens there after the gateway has ended may be anything: it is asked
+// who it is before it is shown the secret.
+func TestIMGreetsTheNextGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, im, n := watchedIM(t)
+		s.answer(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "watch")
+		s.refuse(true)
+		s.change(func(*stubSnapshot) {})
+		wantLost(t, n)
+		s.sent()
+		s.refuse(false)
+		s.restart()
+		s.answer(stubHealth("boot-2", "0.3.0", stubSecret), "proof")
+		if err := im.LoginIM(t.Context(), stubAlice, engine.Notify{}); engine.CodeOf(err) != engine.ErrUnavailable {
+			t.Errorf("got %v, want ErrUnavailable", err)
 		}
-		if im != nil {
-			im.Close()
+		if got := s.sent(); got != "" {
+			t.Errorf("got requests %s, want none", got)
 		}
-	}
+	})
 }

@@ -329,3 +329,18 @@ func TestGoodIMOptions(t *testing.T) {
 		}
 	}
 }
+
+// A client whose transport gives up before a gateway has to answer cannot work.
+func TestIMHeaderTimeout(t *testing.T) {
+	o := nimhttp.Options{AppKey: "app1", GatewayURL: "http://127.0.0.1:1", GatewaySecret: stubSecret}
+	for limit, want := range map[time.Duration]error{5 * time.Second: engine.ErrArgument, 15 * time.Second: nil} {
+		o.HTTPClient = &http.Client{Timeout: time.Second, Transport: &http.Transport{ResponseHeaderTimeout: limit}}
+		im, err := nimhttp.NewIM(o)
+		if !errors.Is(err, want) {
+			t.Errorf("%v: got %v, want %v", limit, err, want)
+		}
+		if im != nil {
+			im.Close()
+		}
+	}
+}

@@ -2,16 +2,20 @@ package nimhttp_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/imreuse/imreuse/backends/nimhttp"
@@ -209,5 +213,36 @@ func TestOwnProxy(t *testing.T) {
 	}
 	if got := len(proxy.seen()); got != asked {
 		t.Errorf("the gateway: the proxy saw %d requests", got-asked)
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	s := httptest.NewUnstartedServer(ok(loginReply))
+	s.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.StartTLS()
+	defer s.Close()
+	k := newKit(t, nimhttp.Options{KitURL: s.URL})
+	if _, err := k.Authenticate(t.Context(), account); !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	var conns atomic.Int32
+	s := httptest.NewUnstartedServer(ok(loginReply))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	k := newKit(t, nimhttp.Options{KitURL: s.URL})
+	for range 10 {
+		logIn(t, k, nil)
+	}
+	if got := conns.Load(); got != 1 {
+		t.Errorf("got %d connections for 10 logins, want 1", got)
 	}
 }

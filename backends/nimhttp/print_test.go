@@ -180,3 +180,20 @@ func TestPrintsSayWhatItIs(t *testing.T) {
 		t.Errorf("a nil Kit: got %s", got)
 	}
 }
+
+func TestNoTokenInLogs(t *testing.T) {
+	var log bytes.Buffer
+	s := newStub(t, ok(`{"code":402,"msg":"kit-token-1"}`))
+	k := newKit(t, nimhttp.Options{KitURL: s.URL, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	_, _ = k.Authenticate(t.Context(), account)
+	if !strings.Contains(log.String(), "/v1/login") || strings.Contains(log.String(), account.Token) {
+		t.Errorf("got log %q", &log)
+	}
+	good := newKit(t, nimhttp.Options{KitURL: newStub(t, ok(loginReply)).URL})
+	logIn(t, good, nil)
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+		if got := fmt.Sprintf(format, good); strings.Contains(got, account.Token) {
+			t.Errorf("%s prints the token", format)
+		}
+	}
+}
