@@ -12,7 +12,7 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 )
 
-// What the gateway is by its contract is tested in package nimhttp, on it and on
+// What the gateway is by its contract is tested in backends/nimhttp/contract, on it and on
 // the real one. Here is what only this one has.
 
 // A gatewayReply is a snapshot, or a problem with one.
