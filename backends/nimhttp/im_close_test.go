@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -262,7 +263,7 @@ func TestIMConcurrently(t *testing.T) {
 		case "watch":
 			count = &reads
 		}
-		if count.Add(1) > 1 {
+		if count.Add(1) > 1 && !(count == &reads && drops(count)) {
 			t.Errorf("%s %s: another is under way", r.Method, r.URL)
 		}
 		defer count.Add(-1)
@@ -300,6 +301,18 @@ func TestIMConcurrently(t *testing.T) {
 	if last := s.seen(); last[len(last)-1].name != "release" {
 		t.Errorf("got %s after the slot was released", last[len(last)-1].line)
 	}
+}
+
+// drops reports whether the number of reads under way gets down to one. The
+// server may still be in a read that its client has cancelled: it notices when
+// the connection closes.
+func drops(reads *atomic.Int32) bool {
+	for bound := time.Now().Add(3 * time.Second); reads.Load() > 1; runtime.Gosched() {
+		if time.Now().After(bound) {
+			return false
+		}
+	}
+	return true
 }
 
 // Closed in the middle of all that: nobody waits for ever, and no goroutine is

@@ -197,3 +197,9 @@ func TestNoTokenInLogs(t *testing.T) {
 		}
 	}
 }
+
+func TestZeroGatewayPrints(t *testing.T) {
+	if got := fmt.Sprint(new(nimhttp.Gateway)); got != "nimhttp.Gateway{}" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -104,7 +104,12 @@ func checkSecret(secret string) error {
 }
 
 // URL is where the gateway listens, such as http://127.0.0.1:7788.
-func (g *Gateway) URL() string { return g.process.URL() }
+func (g *Gateway) URL() string {
+	if g.process == nil {
+		return "" // a zero Gateway, which only print can meet
+	}
+	return g.process.URL()
+}
 
 // Secret is what its callers have to show.
 func (g *Gateway) Secret() string { return g.secret() }
