@@ -263,7 +263,7 @@ func TestIMConcurrently(t *testing.T) {
 		case "watch":
 			count = &reads
 		}
-		if count.Add(1) > 1 && !(count == &reads && drops(count)) {
+		if count.Add(1) > 1 && !(count == &reads && drops(r.Context(), count)) {
 			t.Errorf("%s %s: another is under way", r.Method, r.URL)
 		}
 		defer count.Add(-1)
@@ -298,16 +298,20 @@ func TestIMConcurrently(t *testing.T) {
 	if got := s.shows(); got.AppKey != "" {
 		t.Errorf("got %s, want no slot left", got.json())
 	}
-	if last := s.seen(); last[len(last)-1].name != "release" {
-		t.Errorf("got %s after the slot was released", last[len(last)-1].line)
+	requests := s.seen()
+	for requests[len(requests)-1].name == "watch" { // a read that was cancelled may be served late
+		requests = requests[:len(requests)-1]
+	}
+	if last := requests[len(requests)-1]; last.name != "release" {
+		t.Errorf("got %s after the slot was released", last.line)
 	}
 }
 
-// drops reports whether the number of reads under way gets down to one. The
-// server may still be in a read that its client has cancelled: it notices when
-// the connection closes.
-func drops(reads *atomic.Int32) bool {
-	for bound := time.Now().Add(3 * time.Second); reads.Load() > 1; runtime.Gosched() {
+// drops reports whether the number of reads under way gets down to one, or this
+// read is cancelled itself. The server may still be in a read that its client
+// has cancelled: it notices when the connection closes.
+func drops(ctx context.Context, reads *atomic.Int32) bool {
+	for bound := time.Now().Add(5 * time.Second); reads.Load() > 1 && ctx.Err() == nil; runtime.Gosched() {
 		if time.Now().After(bound) {
 			return false
 		}
