@@ -15,7 +15,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The accounts file of the sandbox.
+// This file reads the sandbox's accounts file.
 
 type (
 	accountsFile struct {
@@ -37,17 +37,18 @@ type (
 
 const (
 	maxAccounts = 16 << 20 // bytes of the file
-	maxID       = 32       // kit-semantics.md 2
-	maxText     = 128
+	maxID       = 32       // docs/vendor/kits.md#identifiers
+	maxText     = 128      // docs/vendor/http.md#im-accounts, for tokens
 	idRunes     = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@.-"
 )
 
-// readAccounts makes a world of an accounts file, and has its AppKey and
-// AppSecret. Its errors name the file, and the line or the field, never a token.
+// readAccounts reads an accounts file and returns the options of a server with
+// its accounts, AppKey and AppSecret. Errors name the file and the line or the
+// field, never a token.
 func readAccounts(name string) (nimhttptest.Options, error) {
 	text, err := readFile(name)
 	if err != nil {
-		return nimhttptest.Options{}, fmt.Errorf("-accounts: %w", err) // it names the file
+		return nimhttptest.Options{}, fmt.Errorf("-accounts: %w", err) // err names the file
 	}
 	options, err := parseAccounts(text)
 	if err != nil {
@@ -64,7 +65,7 @@ func readFile(name string) ([]byte, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxAccounts+1))
 	if err == nil && len(text) > maxAccounts {
-		err = fmt.Errorf("%s: it has more than %d bytes", name, maxAccounts)
+		err = fmt.Errorf("%s: the file has more than %d bytes", name, maxAccounts)
 	}
 	return text, err
 }
@@ -94,7 +95,7 @@ func parseAccounts(text []byte) (nimhttptest.Options, error) {
 	return nimhttptest.Options{World: world, AppKey: file.AppKey, AppSecret: file.AppSecret}, nil
 }
 
-// addIM returns the accids, folded.
+// addIM adds the IM accounts to world and returns their accids.
 func addIM(world *mockim.Service, entries []json.RawMessage) (ids, error) {
 	accids := ids{}
 	for i, text := range entries {
@@ -132,14 +133,14 @@ func bindKits(world *mockim.Service, entries []json.RawMessage, accids ids) erro
 			return err
 		}
 		if _, known := accids[strings.ToLower(entry.Accid)]; !known {
-			return fmt.Errorf("%s.accid %q is none of the accids in im", where, entry.Accid)
+			return fmt.Errorf("%s.accid %q is not among the accids in im", where, entry.Accid)
 		}
 		world.Bind(engine.KitAccount{UserUUID: entry.UserUUID, Token: entry.UserToken}, entry.Accid)
 	}
 	return nil
 }
 
-// ids are those in use, folded, with the field that each is in.
+// ids maps each id that is in use, in lower case, to the field that has it.
 type ids map[string]string
 
 func (all ids) add(field, id string) error {
@@ -148,7 +149,7 @@ func (all ids) add(field, id string) error {
 	}
 	folded := strings.ToLower(id)
 	if first, taken := all[folded]; taken {
-		return fmt.Errorf("%s %q is %s already; case makes no difference", field, id, first)
+		return fmt.Errorf("%s %q is the same id as %s; letter case does not count", field, id, first)
 	}
 	all[folded] = field
 	return nil
@@ -159,49 +160,50 @@ func checkID(field, id string) error {
 	case id == "":
 		return fmt.Errorf("%s is missing or empty", field)
 	case len(id) > maxID:
-		return fmt.Errorf("%s %q has %d characters, %d are allowed", field, id, len(id), maxID)
+		return fmt.Errorf("%s %q has %d characters; the limit is %d", field, id, len(id), maxID)
 	case strings.Trim(id, idRunes) != "":
-		return fmt.Errorf("%s %q has a character other than letters, digits and _ @ . -", field, id)
+		return fmt.Errorf("%s %q may contain only letters, digits and _ @ . -", field, id)
 	}
 	return nil
 }
 
-// checkText is for what travels in a header.
+// checkText checks a value that has to fit into an HTTP header.
 func checkText(field, text string) error {
 	switch {
 	case text == "":
 		return fmt.Errorf("%s is missing or empty", field)
 	case len(text) > maxText:
-		return fmt.Errorf("%s has %d characters, %d are allowed", field, len(text), maxText)
+		return fmt.Errorf("%s has %d characters; the limit is %d", field, len(text), maxText)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("%s has a space, or a character that is not printable ASCII", field)
+		return fmt.Errorf("%s has a space or a character that is not printable ASCII", field)
 	}
 	return nil
 }
 
-// decode reads one JSON value, all of text, into v. It says where it fails.
+// decode decodes text, which must be exactly one JSON value, into v. Errors name
+// the line or the field.
 func decode(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return explain(err, text)
+		return explainJSON(err, text)
 	}
 	if rest := bytes.TrimLeft(text[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
-		return fmt.Errorf("line %d: there is more after the end", line(text, int64(len(text)-len(rest))))
+		return fmt.Errorf("line %d: there is text after the JSON value", lineAt(text, int64(len(text)-len(rest))))
 	}
 	return checkFields(text, v)
 }
 
-// checkFields is for what encoding/json lets pass: a field in another case, and
-// one that is there twice, of which the last would count.
+// checkFields refuses what encoding/json accepts: a field whose name differs in
+// letter case, and a field that appears twice.
 func checkFields(text []byte, v any) error {
-	known := map[string]bool{} // and whether it was there
+	seen := map[string]bool{} // has a key for each known field
 	for _, field := range reflect.VisibleFields(reflect.TypeOf(v).Elem()) {
-		known[field.Tag.Get("json")] = false
+		seen[field.Tag.Get("json")] = false
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if brace, err := d.Token(); err != nil || brace != json.Delim('{') {
-		return err // of null, which has no fields
+		return err // nil for null, which has no fields
 	}
 	for d.More() {
 		token, err := d.Token()
@@ -209,13 +211,13 @@ func checkFields(text []byte, v any) error {
 			return err
 		}
 		name, _ := token.(string)
-		switch there, ok := known[name]; {
-		case !ok:
+		switch twice, known := seen[name]; {
+		case !known:
 			return fmt.Errorf("unknown field %q", name)
-		case there:
-			return fmt.Errorf("the field %q is there twice", name)
+		case twice:
+			return fmt.Errorf("the field %q appears twice", name)
 		}
-		known[name] = true
+		seen[name] = true
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			return err
@@ -224,24 +226,24 @@ func checkFields(text []byte, v any) error {
 	return nil
 }
 
-func explain(err error, text []byte) error {
+func explainJSON(err error, text []byte) error {
 	var (
 		syntax *json.SyntaxError
 		kind   *json.UnmarshalTypeError
 	)
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("line %d: it is not JSON: %w", line(text, syntax.Offset), err)
+		return fmt.Errorf("line %d: invalid JSON: %w", lineAt(text, syntax.Offset), err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("line %d: it is not JSON: it ends too early", line(text, int64(len(text))))
+		return fmt.Errorf("line %d: invalid JSON: it ends too early", lineAt(text, int64(len(text))))
 	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Errorf("it is not a JSON object, but %s", kind.Value)
+		return fmt.Errorf("want a JSON object, not a JSON %s", kind.Value)
 	case errors.As(err, &kind):
 		return fmt.Errorf("%s must not be a JSON %s", kind.Field, kind.Value)
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "json: ")) // an unknown field
 }
 
-func line(text []byte, offset int64) int {
+func lineAt(text []byte, offset int64) int {
 	return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
 }

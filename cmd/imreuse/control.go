@@ -22,8 +22,9 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// A control lets a test in any language decide what the sandbox's servers do to
-// its logins. docs/sandbox.md describes its calls.
+// A control is the sandbox's control endpoint: a test in any language can call
+// it to end logins, drop links and make calls fail. docs/sandbox.md describes
+// the calls.
 type control struct {
 	server   *nimhttptest.Server
 	cloud    *nimcloud.Cloud
@@ -38,7 +39,7 @@ const (
 	maxFaultTimes  = 1_000_000
 )
 
-// An action is the body of a call, and what the call does.
+// An action is one call: its fields are the body, and do carries it out.
 type action interface {
 	do(*control) error
 }
@@ -52,7 +53,8 @@ var actions = map[string]func() action{
 	"/v1/fault":   func() action { return new(fault) },
 }
 
-// startControl listens on addr, for clients that know the secret.
+// startControl serves the control endpoint on addr, to clients that send the
+// secret.
 func startControl(addr, secret string, server *nimhttptest.Server, cloud *nimcloud.Cloud, log *slog.Logger) (*control, error) {
 	listener, err := loopback.Listen(addr)
 	if err != nil {
@@ -91,24 +93,24 @@ func (c *control) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := http.StatusBadRequest
-	var no *refusal
-	if errors.As(err, &no) {
-		status = no.status
+	var refused *refusal
+	if errors.As(err, &refused) {
+		status = refused.status
 	}
 	http.Error(w, err.Error(), status)
 }
 
 func (c *control) answer(w http.ResponseWriter, r *http.Request) error {
 	if !isLoopbackHost(r.Host) {
-		return refuse(http.StatusForbidden, "the Host header must name this machine, such as 127.0.0.1")
+		return refuse(http.StatusForbidden, "the Host header must be a loopback name, such as 127.0.0.1 or localhost")
 	}
 	if !c.isAuthorized(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		return refuse(http.StatusUnauthorized, "send the header Authorization: Bearer and controlSecret")
+		return refuse(http.StatusUnauthorized, "send the header Authorization: Bearer SECRET, with the controlSecret of the sandbox")
 	}
 	newAction, known := actions[r.URL.Path]
 	if !known {
-		return refuse(http.StatusNotFound, "no such path; there are %s", strings.Join(slices.Sorted(maps.Keys(actions)), ", "))
+		return refuse(http.StatusNotFound, "there is no such path; the paths are %s", strings.Join(slices.Sorted(maps.Keys(actions)), ", "))
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -135,16 +137,17 @@ func isLoopbackHost(hostport string) bool {
 	return loopback.Is(host)
 }
 
-// isAuthorized compares digests, which have the same length whatever was sent.
+// isAuthorized compares digests, so the time it takes does not depend on the
+// length of what was sent.
 func (c *control) isAuthorized(r *http.Request) bool {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	got := sha256.Sum256([]byte(strings.TrimSpace(given)))
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], c.secret[:]) == 1
 }
 
-// knownIM refuses an accid that the sandbox has no account for: a test that
+// requireIM refuses an accid that the sandbox has no account for: a test that
 // misspells it would otherwise wait for something that never happens.
-func (c *control) knownIM(accid string) error {
+func (c *control) requireIM(accid string) error {
 	if err := checkID("accid", accid); err != nil {
 		return err
 	}
@@ -154,7 +157,7 @@ func (c *control) knownIM(accid string) error {
 	return nil
 }
 
-func (c *control) knownKit(userUUID string) error {
+func (c *control) requireKit(userUUID string) error {
 	if err := checkID("userUuid", userUUID); err != nil {
 		return err
 	}
@@ -176,14 +179,14 @@ func (k *kick) do(c *control) error {
 		return fmt.Errorf("reason must be 1 (%v), 2 (%v), 3 (%v) or 4 (%v)",
 			engine.KickedByClient, engine.KickedByServer, engine.KickedByOther, engine.KickedQuietly)
 	}
-	if err := c.knownIM(k.Accid); err != nil {
+	if err := c.requireIM(k.Accid); err != nil {
 		return err
 	}
 	c.server.World().EndIM(k.Accid, &engine.KickError{Reason: k.Reason, ClientType: k.ClientType, Text: k.Text})
 	return nil
 }
 
-// causes are what a login can be ended with, by the names of package engine.
+// causes are the Codes that can end a login, by their names in package engine.
 var causes = map[string]engine.Code{
 	"ErrTokenRejected":  engine.ErrTokenRejected,
 	"ErrTokenExpired":   engine.ErrTokenExpired,
@@ -193,8 +196,8 @@ var causes = map[string]engine.Code{
 	"ErrUnavailable":    engine.ErrUnavailable,
 }
 
-// causeOf reads the name or the number of a Code.
-func causeOf(raw json.RawMessage) (engine.Code, error) {
+// parseCause parses the name or the number of one of the causes.
+func parseCause(raw json.RawMessage) (engine.Code, error) {
 	var name string
 	var code engine.Code
 	switch {
@@ -204,7 +207,7 @@ func causeOf(raw json.RawMessage) (engine.Code, error) {
 		code = 0
 	}
 	if code == 0 {
-		return 0, fmt.Errorf("cause must be one of %s, or its number", strings.Join(slices.Sorted(maps.Keys(causes)), ", "))
+		return 0, fmt.Errorf("cause must be one of %s, or the number of one", strings.Join(slices.Sorted(maps.Keys(causes)), ", "))
 	}
 	return code, nil
 }
@@ -215,8 +218,8 @@ type endIM struct {
 }
 
 func (e *endIM) do(c *control) error {
-	cause, err := causeOf(e.Cause)
-	if err := cmp.Or(err, c.knownIM(e.Accid)); err != nil {
+	cause, err := parseCause(e.Cause)
+	if err := cmp.Or(err, c.requireIM(e.Accid)); err != nil {
 		return err
 	}
 	c.server.World().EndIM(e.Accid, cause)
@@ -229,8 +232,8 @@ type endKit struct {
 }
 
 func (e *endKit) do(c *control) error {
-	cause, err := causeOf(e.Cause)
-	if err := cmp.Or(err, c.knownKit(e.UserUUID)); err != nil {
+	cause, err := parseCause(e.Cause)
+	if err := cmp.Or(err, c.requireKit(e.UserUUID)); err != nil {
 		return err
 	}
 	c.server.World().EndKit(e.UserUUID, cause)
@@ -242,7 +245,7 @@ type expire struct {
 }
 
 func (e *expire) do(c *control) error {
-	if err := c.knownKit(e.UserUUID); err != nil {
+	if err := c.requireKit(e.UserUUID); err != nil {
 		return err
 	}
 	c.server.World().EndKit(e.UserUUID, engine.ErrTokenExpired)
@@ -258,7 +261,7 @@ func (l *setLink) do(c *control) error {
 	if l.Online == nil {
 		return errors.New("online is missing: it must be true or false")
 	}
-	if err := c.knownIM(l.Accid); err != nil {
+	if err := c.requireIM(l.Accid); err != nil {
 		return err
 	}
 	c.server.Link(l.Accid, *l.Online)
@@ -266,7 +269,7 @@ func (l *setLink) do(c *control) error {
 	return nil
 }
 
-// A fault is a nimhttptest.Fault.
+// A fault is a nimhttptest.Fault in JSON.
 type fault struct {
 	Path      string            `json:"path"`
 	Times     int               `json:"times"`
@@ -291,7 +294,7 @@ func (f *fault) do(c *control) error {
 	case f.DelayMS < 0 || f.DelayMS > maxFaultMS || f.TrickleMS < 0 || f.TrickleMS > maxFaultMS:
 		return fmt.Errorf("delayMs and trickleMs must be 0 to %d", maxFaultMS)
 	}
-	header, err := headerOf(f.Header)
+	header, err := checkedHeader(f.Header)
 	if err != nil {
 		return err
 	}
@@ -303,12 +306,12 @@ func (f *fault) do(c *control) error {
 	return nil
 }
 
-// headerOf refuses what net/http would leave out or change.
-func headerOf(fields map[string]string) (http.Header, error) {
+// checkedHeader refuses names and values that net/http would drop or change.
+func checkedHeader(fields map[string]string) (http.Header, error) {
 	header := http.Header{}
 	for name, value := range fields {
 		if name == "" || strings.Trim(name, idRunes) != "" || strings.Contains(name, "@") {
-			return nil, fmt.Errorf("header %q is not the name of a header", name)
+			return nil, fmt.Errorf("%q is not a valid header name", name)
 		}
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return nil, fmt.Errorf("header %s has a character that is not printable ASCII", name)

@@ -14,11 +14,11 @@ import (
 
 const (
 	demoAppKey = "demo-app-key"
-	demoDoc    = `The IM cloud and the kit server are in memory: nothing is sent anywhere, and
-nothing needs to be set up. Every state comes from the engine's Watch, and every
-failure is the error that a call returned.
+	demoDoc    = `The IM cloud and the kit server are in memory: nothing is sent over the network
+and there is nothing to set up. Every state that you see comes from the engine's
+Watch, and every failure is the error that a call returned.
 
-It uses colour on a terminal only, and never if NO_COLOR is set.`
+Colour is used on a terminal only, and never if NO_COLOR is set.`
 )
 
 // The app's IM account, and somebody else's.
@@ -31,11 +31,11 @@ func demoCommand() *cli.Command {
 	var mode engine.Mode
 	return &cli.Command{
 		Name:        "demo",
-		Usage:       "show the engine at work, in each mode and through what can go wrong",
+		Usage:       "show the engine in each mode, and what it does when something fails",
 		Description: demoDoc,
 		Flags: []cli.Flag{
 			&cli.StringFlag{
-				Name: "mode", Usage: "play one `MODE` only: auto_login, reuse_im or auto_detect",
+				Name: "mode", Usage: "show this `MODE` only: auto_login, reuse_im or auto_detect",
 				Validator: func(name string) error { return mode.UnmarshalText([]byte(name)) },
 			},
 		},
@@ -49,22 +49,22 @@ func demoCommand() *cli.Command {
 	}
 }
 
-// A scene plays on a stage of its own, in one mode.
+// A scene runs in one mode, on its own stage.
 type scene struct {
 	title string
 	mode  engine.Mode
-	main  bool // of the mode itself, not of a failure
+	main  bool // shows the mode itself, not a failure
 	play  func(context.Context, *stage) error
 }
 
 var allScenes = []scene{
-	{"The kit initialises IM and logs it in, both by itself", engine.AutoLogin, true, autoLogin},
-	{"The app drives its own IM client; the kit rides on that login", engine.ReuseIM, true, reuseIM},
-	{"Nobody has logged IM in: as auto_login. The app has: as reuse_im", engine.AutoDetect, true, autoDetect},
+	{"The kit login also initialises IM and logs it in", engine.AutoLogin, true, autoLogin},
+	{"The app logs IM in with its own client; the kit reuses that login", engine.ReuseIM, true, reuseIM},
+	{"If IM is not logged in, like auto_login; if the app has logged it in, like reuse_im", engine.AutoDetect, true, autoDetect},
 	{"100004, and its remedy", engine.ReuseIM, false, notLoggedIn},
 	{"100005, and its remedy", engine.ReuseIM, false, mismatch},
 	{"112001, and its remedy", engine.ReuseIM, false, noAnonymous},
-	{"Kicked by another device, and the way back", engine.ReuseIM, false, kicked},
+	{"Kicked by another device, then logged in again", engine.ReuseIM, false, kicked},
 }
 
 func scenesOf(m engine.Mode) (scenes []scene) {
@@ -78,7 +78,7 @@ func scenesOf(m engine.Mode) (scenes []scene) {
 
 func playDemo(ctx context.Context, out io.Writer, scenes []scene) error {
 	p := newPrinter(out)
-	fmt.Fprintln(out, "An IM cloud and a kit server in memory. Each scene begins with a new engine, uninitialized.")
+	fmt.Fprintln(out, "The IM cloud and the kit server are in memory. Each scene starts with a new engine, in the state uninitialized.")
 	for _, s := range scenes {
 		p.title("%s: %s", s.mode, s.title)
 		if err := playScene(ctx, p, s); err != nil {
@@ -129,7 +129,7 @@ func autoDetect(ctx context.Context, s *stage) error {
 }
 
 func notLoggedIn(ctx context.Context, s *stage) error {
-	if err := s.fails(engine.ErrIMNotLoggedIn, "LoginKit", func() error { return s.engine.LoginKit(ctx, s.kit) }); err != nil {
+	if err := s.wantFailure(engine.ErrIMNotLoggedIn, "LoginKit", func() error { return s.engine.LoginKit(ctx, s.kit) }); err != nil {
 		return err
 	}
 	if err := s.hostLogin(ctx, s.device, mine); err != nil {
@@ -143,7 +143,7 @@ func mismatch(ctx context.Context, s *stage) error {
 	if err := s.hostLogin(ctx, s.device, theirs); err != nil {
 		return err
 	}
-	if err := s.fails(engine.ErrIMAccountMismatch, "LoginKit", func() error { return s.engine.LoginKit(ctx, s.kit) }); err != nil {
+	if err := s.wantFailure(engine.ErrIMAccountMismatch, "LoginKit", func() error { return s.engine.LoginKit(ctx, s.kit) }); err != nil {
 		return err
 	}
 	if err := s.createKitAccount(theirs); err != nil {
@@ -156,7 +156,7 @@ func noAnonymous(ctx context.Context, s *stage) error {
 	if err := s.hostLogin(ctx, s.device, mine); err != nil {
 		return err
 	}
-	if err := s.fails(engine.ErrReuseNoAnonymous, "LoginAnonymous", func() error { return s.engine.LoginAnonymous(ctx) }); err != nil {
+	if err := s.wantFailure(engine.ErrReuseNoAnonymous, "LoginAnonymous", func() error { return s.engine.LoginAnonymous(ctx) }); err != nil {
 		return err
 	}
 	return s.loginKit(ctx)
@@ -176,7 +176,7 @@ func kicked(ctx context.Context, s *stage) error {
 	if err := s.awaitLoss(); err != nil {
 		return err
 	}
-	s.note("the user asks for it back: the other device logs out, and the app logs in again")
+	s.note("the user wants to come back: the other device logs out, and the app logs in again")
 	if err := other.HostLogout(ctx); err != nil {
 		return err
 	}
@@ -186,10 +186,10 @@ func kicked(ctx context.Context, s *stage) error {
 	return s.loginKit(ctx)
 }
 
-// colourful reports whether colours make sense on out.
-func colourful(out io.Writer) bool { return out == os.Stdout && !color.NoColor }
+// useColour reports whether out is a terminal on which colour is wanted.
+func useColour(out io.Writer) bool { return out == os.Stdout && !color.NoColor }
 
-// A printer writes the demo.
+// A printer prints the lines of the demo.
 type printer struct {
 	out                     io.Writer
 	heading, state, failure *color.Color
@@ -198,7 +198,7 @@ type printer struct {
 func newPrinter(out io.Writer) *printer {
 	p := &printer{out, color.New(color.Bold), color.New(color.FgGreen), color.New(color.FgRed)}
 	for _, c := range []*color.Color{p.heading, p.state, p.failure} {
-		if colourful(out) {
+		if useColour(out) {
 			c.EnableColor()
 		} else {
 			c.DisableColor()

@@ -18,19 +18,19 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-const doctorDoc = `It checks, in order, what a kit login and an IM login depend on, and prints one
-line for each check: what it found, and what to do if that is wrong. It changes
-nothing. With -login-im it logs IM in and out again; under a policy of one device
-that kicks the account's other devices.
+const doctorDoc = `The doctor checks, in order, everything that a kit login and an IM login depend
+on. For each check it prints one line: the result, and the remedy if the check
+failed. It changes nothing, unless you ask for a login: -login-im logs IM in and
+out again, which kicks the account's other devices if the app allows only one.
 
-Secrets are never flags, and are never printed. They come from the environment:
+Secrets come from the environment, never from flags, and are never printed:
 
-   IMREUSE_USER_TOKEN      the token of the kit account that -user names
-   IMREUSE_GATEWAY_SECRET  the secret of the gateway that -gateway names
+   IMREUSE_USER_TOKEN      the token of the kit account in -user
+   IMREUSE_GATEWAY_SECRET  the secret of the gateway in -gateway
 
-Without -gateway it starts the installed gateway for as long as it needs it.
-Without -user it asks the kit server to log in an account that does not exist,
-and a refusal is the right answer. The exit status is 1 if a check fails.`
+Without -gateway, the doctor starts the installed gateway and stops it at the
+end. Without -user, it asks the kit server to log in an account that does not
+exist, and expects a refusal. The exit status is 1 if a check fails.`
 
 // checkLimit bounds each check.
 const checkLimit = 20 * time.Second
@@ -38,16 +38,16 @@ const checkLimit = 20 * time.Second
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "doctor",
-		Usage:       "check what a real account would get, and why",
+		Usage:       "check whether a real account can log in, and if not, why",
 		Description: doctorDoc,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "appkey", Usage: "the `APPKEY` of the app", Required: true},
-			&cli.StringFlag{Name: "kit", Usage: "the `URL` of the kit server; without it, the vendor's"},
-			&cli.StringFlag{Name: "gateway", Usage: "the `URL` of an IM gateway that runs; without it, the installed one is started"},
+			&cli.StringFlag{Name: "kit", Usage: "the `URL` of the kit server; default: the vendor's"},
+			&cli.StringFlag{Name: "gateway", Usage: "the `URL` of a running IM gateway; default: start the installed one"},
 			&cli.StringFlag{Name: "user", Usage: "log in the kit account with this `USERUUID`"},
 			&cli.StringFlag{Name: "lbs", Usage: "the `URL` of the IM address service of a private deployment; with -link"},
 			&cli.StringFlag{Name: "link", Usage: "the `HOST:PORT` of its link server; with -lbs"},
-			&cli.BoolFlag{Name: "link-plain", Usage: "the link server has no TLS; on loopback only"},
+			&cli.BoolFlag{Name: "link-plain", Usage: "the link server has no TLS; allowed on loopback only"},
 			&cli.BoolFlag{Name: "plain-http", Usage: "allow http to a kit server that is not on loopback"},
 			&cli.BoolFlag{Name: "login-im", Usage: "log the bound IM account in, and out again"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON document"},
@@ -73,22 +73,22 @@ func doctorCommand() *cli.Command {
 	}
 }
 
-// A doctor makes the checks, one after the other, and keeps what the later ones
-// need of the earlier ones.
+// A doctor runs the checks one after the other, and keeps the results that later
+// checks need.
 type doctor struct {
 	options nimhttp.Options
-	account engine.KitAccount // without a user and a token: none was named
+	account engine.KitAccount // empty: none was given
 	loginIM bool
 	limit   time.Duration // of each check
-	direct  *http.Client  // as the SDK connects: without a proxy
-	proxied *http.Client  // as nimhttp connects to the kit server
-	secrets []string      // to be masked
+	direct  *http.Client  // connects as the SDK does, without a proxy
+	proxied *http.Client  // connects as nimhttp does to the kit server
+	secrets []string      // masked in the output
 
-	stopGateway func()   // of the gateway that the doctor started; nil: none
-	links       []string // link servers, as the address service names them
-	skew        *skew    // that a server's clock showed; nil: none has
-	bound       engine.IMAccount
-	refused     error // by the kit server, of the account
+	stopGateway func()           // stops the gateway that the doctor started; nil: none
+	links       []string         // link servers that the address service named
+	skew        *skew            // from a server's Date; nil: not known
+	bound       engine.IMAccount // bound to the account
+	refused     error            // why the kit server refused the account; nil: it did not
 }
 
 func newDoctor(o nimhttp.Options, a engine.KitAccount) *doctor {
@@ -102,21 +102,21 @@ func newDoctor(o nimhttp.Options, a engine.KitAccount) *doctor {
 	}
 }
 
-// flagNames are the flags that set the options of nimhttp.
+// flagNames replaces the names of nimhttp's options by the flags that set them.
 var flagNames = strings.NewReplacer("AppKey", "-appkey", "KitURL", "-kit", "GatewayURL", "-gateway",
 	"LBSURL", "-lbs", "LinkAddr", "-link", "LinkPlain", "-link-plain", "PlainHTTP", "-plain-http")
 
-// checkFlags refuses what nimhttp would refuse. The secret is left to the check
-// of the gateway, since it is not a flag.
+// checkFlags refuses flags that nimhttp would refuse. The gateway's secret is not
+// a flag, so checkGateway checks it.
 func (d *doctor) checkFlags() error {
 	o := d.options
 	o.GatewayURL = cmp.Or(o.GatewayURL, "http://127.0.0.1:1")
-	o.GatewaySecret = "a secret for the time being"
+	o.GatewaySecret = "a placeholder secret"
 	backend, err := nimhttp.New(o)
 	if err != nil {
 		return &usageError{errors.New(flagNames.Replace(err.Error()))}
 	}
-	return backend.Close() // it has sent nothing
+	return backend.Close() // nothing was sent
 }
 
 func checkClient(proxy func(*http.Request) (*url.URL, error)) *http.Client {
@@ -138,15 +138,17 @@ func (d *doctor) close() {
 	}
 }
 
-// A check is one step. It returns what it found, or an error: a *failure has a
-// remedy of its own, and a *skip means that there was nothing to check.
+// A check is one step of the examination. run returns its result as text, or an
+// error: a *failure has its own remedy, and a *skip means that there was nothing
+// to check.
 type check struct {
 	name  string
-	needs []string // earlier checks without which it makes no sense
+	needs []string // earlier checks that must have passed
 	run   func(*doctor, context.Context) (found string, err error)
 }
 
-// checks are in the order of the ladder: IM, and then the kit on top of it.
+// checks are in the order in which a login depends on them: IM first, then the
+// kit on top of it.
 var checks = []check{
 	{"node", nil, (*doctor).checkNode},
 	{"sdk", nil, (*doctor).checkSDK},
@@ -168,12 +170,12 @@ func (f *failure) Unwrap() error { return f.error }
 
 type skip struct {
 	reason   string
-	harmless bool // later checks do not miss it
+	harmless bool // later checks can run without it
 }
 
 func (s *skip) Error() string { return s.reason }
 
-// examine makes every check, and fails if one of them does, or ctx ends.
+// examine runs every check. It fails if a check fails or ctx ends.
 func (d *doctor) examine(ctx context.Context, r *reporter) error {
 	missing := map[string]bool{}
 	for _, c := range checks {
@@ -192,7 +194,7 @@ func (d *doctor) examine(ctx context.Context, r *reporter) error {
 func (d *doctor) examineOne(ctx context.Context, c check, missing map[string]bool) finding {
 	for _, need := range c.needs {
 		if missing[need] {
-			return finding{Name: c.name, Status: statusSkipped, Detail: "it needs the check " + need, blocks: true}
+			return finding{Name: c.name, Status: statusSkipped, Detail: "the check " + need + " did not pass", blocks: true}
 		}
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, d.limit, fmt.Errorf("%w: no answer within %v", engine.ErrUnavailable, d.limit))
@@ -219,7 +221,7 @@ func newFinding(name, found string, err error) finding {
 	return finding{Name: name, Status: statusFailed, Detail: err.Error(), Remedy: engine.CodeOf(err).Remedy(), blocks: true}
 }
 
-// masked is f without any secret that the doctor knows, wherever it came from.
+// masked returns f with every secret that the doctor knows replaced.
 func (d *doctor) masked(f finding) finding {
 	f.Detail, f.Remedy = oneLine(mask(f.Detail, d.secrets)), oneLine(mask(f.Remedy, d.secrets))
 	return f

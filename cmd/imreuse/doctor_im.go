@@ -23,38 +23,40 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The checks of IM.
+// This file has the checks of IM: the gateway, the address service, the link and
+// a login.
 
-// mostLinks of those that the address service names are tried.
-const mostLinks = 4
+// maxLinks is how many of the address service's link servers are tried.
+const maxLinks = 4
 
 const runInstall = "Run: imreuse gateway install"
 
-// runsAlready is why Node and the SDK of this machine do not matter.
-func (d *doctor) runsAlready() error {
+// skipIfRunning returns a *skip if -gateway names a gateway: then Node and the
+// SDK of this machine do not matter.
+func (d *doctor) skipIfRunning() error {
 	if d.options.GatewayURL == "" {
 		return nil
 	}
-	return &skip{"the gateway that -gateway names runs already", true}
+	return &skip{"-gateway names a gateway that is running", true}
 }
 
 func (d *doctor) checkNode(ctx context.Context) (string, error) {
-	if err := d.runsAlready(); err != nil {
+	if err := d.skipIfRunning(); err != nil {
 		return "", err
 	}
 	if err := gateway.CheckNode(ctx, "node"); err != nil {
-		return "", &failure{err, "Install a newer Node, and put it on PATH"}
+		return "", &failure{err, "Install a newer Node and put it on PATH"}
 	}
 	version, err := exec.CommandContext(ctx, "node", "--version").Output()
 	return "Node " + strings.TrimSpace(string(version)), err
 }
 
 func (d *doctor) checkSDK(context.Context) (string, error) {
-	if err := d.runsAlready(); err != nil {
+	if err := d.skipIfRunning(); err != nil {
 		return "", err
 	}
 	if os.Getenv("NIM_SDK") != "" {
-		return "the gateway takes the SDK that NIM_SDK names", nil
+		return "the gateway uses the SDK in NIM_SDK", nil
 	}
 	dir, err := gateway.Dir()
 	if err != nil {
@@ -65,7 +67,7 @@ func (d *doctor) checkSDK(context.Context) (string, error) {
 	}
 	version, err := installedSDK(dir)
 	if err != nil || version != gateway.SDKVersion() {
-		return "", &failure{fmt.Errorf("the SDK in %s has the version %q, want %q", dir, version, gateway.SDKVersion()), "Remove that folder. " + runInstall}
+		return "", &failure{fmt.Errorf("the SDK in %s has version %q, but the gateway needs %q", dir, version, gateway.SDKVersion()), "Remove that folder. " + runInstall}
 	}
 	return "the vendor's IM SDK " + version + " is installed", nil
 }
@@ -80,13 +82,13 @@ func installedSDK(dir string) (string, error) {
 	return npm.Version, err
 }
 
-// checkGateway starts the installed gateway, if none was named, and looks into
-// a slot that nobody uses: that proves the gateway and the secret, and changes
-// nothing.
+// checkGateway starts the installed gateway unless -gateway names one, and reads
+// a slot that nobody uses. That shows that the gateway answers and accepts the
+// secret, and changes nothing.
 func (d *doctor) checkGateway(ctx context.Context) (string, error) {
 	if d.options.GatewayURL == "" {
 		if err := d.startGateway(ctx); err != nil {
-			return "", &failure{err, "Run imreuse gateway, and see what it says"}
+			return "", &failure{err, "Run imreuse gateway to see why it does not start"}
 		}
 	}
 	im, err := nimhttp.NewIM(d.options)
@@ -96,14 +98,14 @@ func (d *doctor) checkGateway(ctx context.Context) (string, error) {
 	}
 	switch {
 	case err == nil:
-		return d.options.GatewayURL + " answers, and has the secret; its SDK is " + d.gatewaySDK(ctx), nil
+		return d.options.GatewayURL + " answers and accepts the secret; its SDK is " + d.gatewaySDK(ctx), nil
 	case errors.Is(err, engine.ErrArgument):
-		return "", &failure{err, "Set IMREUSE_GATEWAY_SECRET to the secret that the gateway was started with, or printed"}
+		return "", &failure{err, "Set IMREUSE_GATEWAY_SECRET to the secret that the gateway was started with, or that it printed"}
 	}
-	return "", &failure{err, "Start it with: imreuse gateway. Check -gateway, and that IMREUSE_GATEWAY_SECRET is its secret"}
+	return "", &failure{err, "Start a gateway with: imreuse gateway. If one is running, check -gateway and IMREUSE_GATEWAY_SECRET"}
 }
 
-// gatewaySDK returns the version of the SDK, as the gateway reports it.
+// gatewaySDK returns the SDK version that the gateway reports, or "unknown".
 func (d *doctor) gatewaySDK(ctx context.Context) string {
 	_, body, err := get(ctx, d.direct, strings.TrimRight(d.options.GatewayURL, "/")+"/healthz")
 	var health struct{ SDK string }
@@ -113,7 +115,7 @@ func (d *doctor) gatewaySDK(ctx context.Context) string {
 	return cmp.Or(health.SDK, "unknown")
 }
 
-// startGateway starts a gateway that lives as long as the doctor. ctx bounds
+// startGateway starts a gateway that runs until the doctor is closed. ctx bounds
 // only the start.
 func (d *doctor) startGateway(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -133,10 +135,12 @@ func (d *doctor) startGateway(ctx context.Context) error {
 	return nil
 }
 
-// vendorLBS is where the vendor's SDK asks for a link server.
+// vendorLBS are the address services that the vendor's SDK asks for a link
+// server.
 var vendorLBS = []string{"https://lbs.netease.im/lbs/webconf.jsp", "https://lbs-sdk.netease.im/lbs/webconf.jsp"}
 
-// checkLBS asks the address service, as the SDK does before each login.
+// checkLBS asks the address service for link servers, as the SDK does before
+// each login.
 func (d *doctor) checkLBS(ctx context.Context) (string, error) {
 	services := vendorLBS
 	if d.options.LBSURL != "" {
@@ -151,7 +155,7 @@ func (d *doctor) checkLBS(ctx context.Context) (string, error) {
 		}
 		errs = append(errs, err)
 	}
-	return "", &failure{errors.Join(errs...), "Check -lbs, and that this machine can connect to it without a proxy"}
+	return "", &failure{errors.Join(errs...), "Check -lbs, and that this machine can reach it without a proxy"}
 }
 
 func (d *doctor) askLBS(ctx context.Context, service string, limit time.Duration) ([]string, error) {
@@ -167,7 +171,7 @@ func (d *doctor) askLBS(ctx context.Context, service string, limit time.Duration
 		return nil, fmt.Errorf("%s answered HTTP %d", service, res.StatusCode)
 	}
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
-		return nil, fmt.Errorf("%s did not answer as application/json, which the SDK wants", service)
+		return nil, fmt.Errorf("%s did not answer with the content type application/json, which the SDK requires", service)
 	}
 	var answer struct {
 		Common struct {
@@ -176,7 +180,7 @@ func (d *doctor) askLBS(ctx context.Context, service string, limit time.Duration
 		} `json:"common"`
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return nil, fmt.Errorf("%s did not answer as an address service does", service)
+		return nil, fmt.Errorf("%s did not answer like an address service", service)
 	}
 	var links []string
 	for _, link := range append(answer.Common.Mix, answer.Common.Standard...) {
@@ -187,17 +191,17 @@ func (d *doctor) askLBS(ctx context.Context, service string, limit time.Duration
 	if len(links) == 0 {
 		return nil, fmt.Errorf("%s names no link server", service)
 	}
-	return links[:min(len(links), mostLinks)], nil
+	return links[:min(len(links), maxLinks)], nil
 }
 
-// checkLink opens a link as the SDK does, and closes it before any login.
+// checkLink opens a link as the SDK does, and closes it without logging in.
 func (d *doctor) checkLink(ctx context.Context) (string, error) {
 	links := d.links
 	if own := d.options.LinkAddr; own != "" && !slices.Contains(links, own) {
 		links = append(slices.Clone(links), own)
 	}
 	if len(links) == 0 {
-		return "", &skip{reason: "it needs the check lbs"}
+		return "", &skip{reason: "the check lbs found no link server"}
 	}
 	var errs []error
 	for _, link := range links {
@@ -211,7 +215,7 @@ func (d *doctor) checkLink(ctx context.Context) (string, error) {
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", address, err))
 	}
-	return "", &failure{errors.Join(errs...), "Check -link and -link-plain, and that this machine can connect to it without a proxy"}
+	return "", &failure{errors.Join(errs...), "Check -link and -link-plain, and that this machine can reach the link server without a proxy"}
 }
 
 func (d *doctor) openLink(ctx context.Context, address string, limit time.Duration) error {
@@ -224,7 +228,7 @@ func (d *doctor) openLink(ctx context.Context, address string, limit time.Durati
 	return ws.CloseNow()
 }
 
-// checkIMLogin logs the bound account in through the gateway, and out again.
+// checkIMLogin logs the bound account in through the gateway and out again.
 func (d *doctor) checkIMLogin(ctx context.Context) (string, error) {
 	if !d.loginIM {
 		return "", &skip{"-login-im was not given", true}
@@ -242,7 +246,7 @@ func (d *doctor) checkIMLogin(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := im.LogoutIM(ctx); err != nil {
-		return "", fmt.Errorf("the login succeeded, and the logout did not: %w", err)
+		return "", fmt.Errorf("the login succeeded, but the logout failed: %w", err)
 	}
 	return fmt.Sprintf("%q was logged in and out again", d.bound.Accid), nil
 }

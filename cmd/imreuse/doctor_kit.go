@@ -14,15 +14,15 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The checks of the kit server, and of the clock.
+// This file has the checks of the kit server and the clock.
 
 const (
 	vendorKitURL = "https://roomkit.netease.im"
-	longestSkew  = 5 * time.Minute // the servers refuse more
-	longestReply = 1 << 20
+	maxSkew      = 5 * time.Minute // docs/vendor/http.md#signing
+	maxReply     = 1 << 20         // bytes
 )
 
-// get fetches a URL, and no more of it than a reply may have.
+// get fetches a URL and returns at most maxReply bytes of the body.
 func get(ctx context.Context, client *http.Client, address string) (*http.Response, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -33,43 +33,43 @@ func get(ctx context.Context, client *http.Client, address string) (*http.Respon
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, longestReply))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
 	return res, body, err
 }
 
-// A skew is how far the clock of this machine is ahead of a server's.
+// A skew is how far this machine's clock is ahead of a server's.
 type skew struct {
 	server string
 	ahead  time.Duration
 }
 
-// noteTime keeps what time a server of the vendor's has.
+// noteTime compares this machine's clock with the Date of a reply.
 func (d *doctor) noteTime(res *http.Response) {
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 		d.skew = &skew{res.Request.URL.Host, time.Since(date)}
 	}
 }
 
-// checkClock compares the clock with the kit server's, or with the address
-// service's if the kit server does not tell.
+// checkClock compares this machine's clock with the kit server's, or with the
+// address service's if the kit server sends no Date.
 func (d *doctor) checkClock(ctx context.Context) (string, error) {
 	if res, _, err := get(ctx, d.proxied, d.options.KitURL); err == nil {
 		d.noteTime(res)
 	}
 	if d.skew == nil {
-		return "", &skip{"no server told the time", true}
+		return "", &skip{"no server sent a Date", true}
 	}
 	ahead := d.skew.ahead.Round(time.Second)
-	if ahead.Abs() > longestSkew {
+	if ahead.Abs() > maxSkew {
 		return "", &failure{
-			fmt.Errorf("the clock of this machine and that of %s differ by %v, and the servers refuse more than %v", d.skew.server, ahead.Abs(), longestSkew),
-			"Set the clock, best by NTP",
+			fmt.Errorf("this machine's clock and the one of %s differ by %v; the servers refuse more than %v", d.skew.server, ahead.Abs(), maxSkew),
+			"Set the clock, preferably by NTP",
 		}
 	}
 	return fmt.Sprintf("it agrees with %s to within %v", d.skew.server, max(ahead.Abs(), time.Second)), nil
 }
 
-// authenticate logs a kit account in at the kit server.
+// authenticate logs a kit account in to the kit server.
 func (d *doctor) authenticate(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
 	kit, err := nimhttp.NewKit(d.options)
 	if err != nil {
@@ -79,17 +79,17 @@ func (d *doctor) authenticate(ctx context.Context, a engine.KitAccount) (engine.
 	return kit.Authenticate(ctx, a)
 }
 
-// checkKit logs the account in, if one was named, and otherwise one that does
-// not exist. A kit server answers in its envelope, with a code if it refuses;
-// whether it accepts the account is the next check.
+// checkKit logs in the account that was given, or else one that does not exist,
+// and passes if the reply is a kit server's, be it a refusal. Whether the
+// account was accepted is for checkAccount to report.
 func (d *doctor) checkKit(ctx context.Context) (string, error) {
 	if d.hasAccount() {
 		d.bound, d.refused = d.authenticate(ctx, d.account)
 		d.secrets = append(d.secrets, d.bound.Token)
 		if d.refused == nil || answerCode(d.refused) != 0 && !errors.Is(d.refused, engine.ErrUnavailable) {
-			return d.options.KitURL + " answers as a kit server does", nil
+			return d.options.KitURL + " answers like a kit server", nil
 		}
-		if !errors.Is(d.refused, engine.ErrArgument) { // that was never sent
+		if !errors.Is(d.refused, engine.ErrArgument) { // with ErrArgument nothing was sent
 			return "", kitFailure(d.refused)
 		}
 	}
@@ -99,13 +99,13 @@ func (d *doctor) checkKit(ctx context.Context) (string, error) {
 	}
 	code := answerCode(err)
 	if code != 0 && (errors.Is(err, engine.ErrTokenRejected) || errors.Is(err, engine.ErrNoIMAccount)) {
-		return fmt.Sprintf("%s answers as a kit server does, and refuses an account that does not exist (code %d)", d.options.KitURL, code), nil
+		return fmt.Sprintf("%s answers like a kit server, and refuses an account that does not exist (code %d)", d.options.KitURL, code), nil
 	}
 	return "", kitFailure(err)
 }
 
-// answerCode is the code in the envelope of the kit server's answer; 0: err is
-// no such answer.
+// answerCode returns the code in the kit server's reply, or 0 if err has no such
+// reply.
 func answerCode(err error) int {
 	var answer *nimhttp.ServerError
 	if errors.As(err, &answer) {
@@ -114,35 +114,35 @@ func answerCode(err error) int {
 	return 0
 }
 
-// kitFailure adds a remedy to err. An answer with a code that has a meaning to
-// the engine has its own.
+// kitFailure adds a remedy to err, unless the engine has one for the code in the
+// reply.
 func kitFailure(err error) error {
 	switch {
 	case answerCode(err) == 0:
-		return &failure{err, "Check -kit: it is the address of a kit server, with its path prefix if it has one"}
+		return &failure{err, "Check -kit: it must be the address of a kit server, with its path prefix if it has one"}
 	case engine.CodeOf(err) == 0:
-		return &failure{err, "Check that -appkey is an app of this kit server"}
+		return &failure{err, "Check that -appkey names an app of this kit server"}
 	}
 	return err
 }
 
-const setUserToken = "Set IMREUSE_USER_TOKEN to the token of the account that -user names"
+const setUserToken = "Set IMREUSE_USER_TOKEN to the token of the account in -user"
 
 func (d *doctor) hasAccount() bool { return d.account.UserUUID != "" && d.account.Token != "" }
 
-// checkAccount reports what the kit server made of the account.
+// checkAccount reports whether the kit server accepted the account.
 func (d *doctor) checkAccount(context.Context) (string, error) {
 	switch user := d.account.UserUUID; {
 	case user == "" && d.account.Token == "":
-		return "", &skip{reason: "-user and IMREUSE_USER_TOKEN name no account"}
+		return "", &skip{reason: "-user and IMREUSE_USER_TOKEN are not set"}
 	case user == "":
-		return "", &failure{errors.New("IMREUSE_USER_TOKEN is set, and -user is not"), "Name the account with -user"}
+		return "", &failure{errors.New("IMREUSE_USER_TOKEN is set, but -user is not"), "Name the account with -user"}
 	case d.account.Token == "":
-		return "", &failure{errors.New("-user is set, and IMREUSE_USER_TOKEN is not"), setUserToken}
+		return "", &failure{errors.New("-user is set, but IMREUSE_USER_TOKEN is not"), setUserToken}
 	case errors.Is(d.refused, engine.ErrArgument):
 		return "", &failure{d.refused, setUserToken}
 	case d.refused != nil && engine.CodeOf(d.refused) == 0:
-		return "", &failure{d.refused, "Check that -appkey is an app of this kit server, and -user an account of the app"}
+		return "", &failure{d.refused, "Check that -appkey names an app of this kit server, and -user an account of that app"}
 	case d.refused != nil:
 		return "", d.refused
 	default:

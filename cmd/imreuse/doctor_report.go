@@ -16,23 +16,24 @@ const (
 	statusSkipped = "skipped"
 )
 
-// A finding is what came of a check.
+// A finding is the result of a check.
 type finding struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
 	Detail string `json:"detail"`
-	Remedy string `json:"remedy,omitempty"` // of a check that failed
-	blocks bool   // later checks that need this one are skipped
+	Remedy string `json:"remedy,omitempty"` // if the check failed
+	blocks bool   // checks that need this one are skipped
 }
 
 // A report is the document that -json prints.
 type report struct {
 	OK     bool      `json:"ok"`              // no check failed
-	Accid  string    `json:"accid,omitempty"` // that the kit account is bound to
+	Accid  string    `json:"accid,omitempty"` // bound to the kit account
 	Checks []finding `json:"checks"`
 }
 
-// A reporter prints findings as they come, or one document of them all.
+// A reporter prints each finding as it comes, or all of them as one JSON
+// document.
 type reporter struct {
 	out    io.Writer
 	asJSON bool
@@ -58,7 +59,7 @@ func (r *reporter) add(f finding) error {
 	return err
 }
 
-// finish prints the document, and fails if a check failed.
+// finish prints the JSON document, if there is one, and fails if a check failed.
 func (r *reporter) finish(accid string) error {
 	if r.asJSON {
 		r.report.OK, r.report.Accid = r.failed == 0, accid
@@ -74,7 +75,7 @@ func (r *reporter) finish(accid string) error {
 	return nil
 }
 
-// mask replaces the secrets in text, also in the ways that an error quotes them.
+// mask replaces the secrets in text, also where they are quoted or escaped.
 func mask(text string, secrets []string) string {
 	for _, secret := range secrets {
 		if secret == "" {
@@ -89,7 +90,7 @@ func mask(text string, secrets []string) string {
 	return text
 }
 
-// oneLine replaces what would end the line, or confuse a terminal.
+// oneLine replaces line ends, and control characters that confuse a terminal.
 func oneLine(text string) string {
 	text = strings.ReplaceAll(text, "\n", "; ")
 	return strings.Map(func(r rune) rune {

@@ -68,7 +68,7 @@ func (d *dryRun) printJSON(r *http.Request, body []byte) error {
 		Method string            `json:"method"`
 		URL    string            `json:"url"`
 		Header map[string]string `json:"header"`
-		Body   json.RawMessage   `json:"body"` // each of the server APIs takes JSON
+		Body   json.RawMessage   `json:"body"` // every server API takes JSON
 	}{r.Method, r.URL.String(), shownHeader(r), body})
 }
 
@@ -84,8 +84,8 @@ func shownHeader(r *http.Request) map[string]string {
 	return shown
 }
 
-// mask hides the tokens of a JSON body. They are whole values of it, so they
-// are found as JSON has them.
+// mask hides the secrets in a JSON body. Each is a whole value there, so it
+// appears exactly as JSON quotes it.
 func (d *dryRun) mask(body []byte) []byte {
 	for _, secret := range []string{d.secrets.IMToken, d.secrets.UserToken, d.secrets.AppSecret} {
 		if secret == "" {

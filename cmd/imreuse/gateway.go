@@ -17,52 +17,53 @@ import (
 
 const secretVariable = "IMREUSE_GATEWAY_SECRET"
 
-var gatewayDoc = fmt.Sprintf(`The gateway holds the IM long connection for Go programs. It runs the vendor's
-own SDK in Node %d or newer, which you install yourself. "imreuse gateway
-install" puts the gateway into your cache directory and lets npm fetch the SDK,
-once.
+var gatewayDoc = fmt.Sprintf(`The gateway holds the IM long connections of Go programs. It runs the vendor's own
+SDK in Node %d or newer, which you install yourself. "imreuse gateway install"
+unpacks the gateway into your cache directory and fetches the SDK with npm. Run
+it once, and again after each update of imreuse.
 
-The first line of its output is JSON:
+The first line of output is JSON:
 
    {"url":"http://127.0.0.1:40000","secret":"…"}
 
-Both go to the programs that use it. It listens on loopback only, and logs out
-every account that it holds when it is interrupted.
+Give both to the programs that use the gateway. It listens on loopback only. When
+it is interrupted, it logs out every account that it holds.
 
 Settings come from the environment:
 
-   IMREUSE_GATEWAY_SECRET  the secret to use in place of a new one: 16 visible
-                           ASCII characters or more. With it and a fixed -addr, a
-                           gateway that is restarted keeps its clients. The first
-                           line then leaves the secret out, so that no service
-                           manager's log keeps it.
+   IMREUSE_GATEWAY_SECRET  the secret: at least 16 visible ASCII characters. By
+                           default each start makes a new one. With a fixed
+                           secret and -addr, clients survive a restart of the
+                           gateway. The first line then omits the secret, so
+                           that it does not end up in a log.
    IMREUSE_GATEWAY_LOG     what the SDK prints on stderr: off, error (the
                            default), warn or log; never a token
    NIM_SDK                 another build of the vendor's SDK: its path, or the
                            name of a package in the gateway's node_modules
 
-Node gets these, PATH, HOME, TMPDIR, TZ, LANG, LC_ALL and the variables that
-name certificates, and nothing else from your environment.
+Node gets these variables, PATH, HOME, TMPDIR, TZ, LANG, LC_ALL and the ones that
+name certificates. It gets nothing else from your environment.
 
-The gateway does not start from files that another user could have written. It
-ends within 5 seconds, with every process that it has started.
+The gateway refuses to start if another user could have written its files. When
+it stops, all its processes end within 5 seconds.
 
-The IM service sees a Web client, and a new device at each start. Under a policy
-of one device, it and another client of the same account evict each other.`, gateway.OldestNode())
+The IM service sees a Web client, and a new device at each start. If the app
+allows only one device, the gateway and other clients of the same account kick
+each other.`, gateway.OldestNode())
 
 func gatewayCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "gateway",
-		Usage:       "hold real IM logins for Go programs, with the vendor's own SDK",
+		Usage:       "hold real IM logins for Go programs, in the vendor's own SDK",
 		Description: gatewayDoc,
 		Flags: []cli.Flag{
 			addrFlag(),
-			&cli.StringFlag{Name: "dir", Usage: "install to this `FOLDER`, or run the gateway that is there; by default it is in your cache directory"},
+			&cli.StringFlag{Name: "dir", Usage: "the `FOLDER` to install the gateway into, or to run it from; default: one in your cache directory"},
 		},
 		Commands: []*cli.Command{{
 			Name:        "install",
 			Usage:       "install the gateway and the vendor's SDK",
-			Description: fmt.Sprintf("It needs Node %d or newer, npm, and npm's registry. If the gateway is installed already, it does nothing.", gateway.OldestNode()),
+			Description: fmt.Sprintf("It needs Node %d or newer, npm, and access to npm's registry. It does nothing if this version is already installed.", gateway.OldestNode()),
 			Action: func(ctx context.Context, c *cli.Command) error {
 				return installGateway(ctx, c.String("dir"), c.Root().Writer)
 			},
@@ -82,20 +83,20 @@ func installGateway(ctx context.Context, dir string, progress io.Writer) error {
 	return err
 }
 
-// runGateway runs until ctx ends, or the gateway does. A secret from the
-// environment is not printed.
+// runGateway runs a gateway until ctx ends or the gateway does. It prints the
+// secret only if it made a new one.
 func runGateway(ctx context.Context, out io.Writer, o nimhttp.GatewayOptions) error {
 	secret, given := os.LookupEnv(secretVariable)
-	if given && secret == "" { // it would stand for a new one
-		return fmt.Errorf("%w: %s is empty; unset it for a new secret at each start", engine.ErrArgument, secretVariable)
+	if given && secret == "" { // StartGateway would make a new one
+		return fmt.Errorf("%w: %s is empty; unset it to get a new secret at each start", engine.ErrArgument, secretVariable)
 	}
 	o.Secret = secret
 	g, err := nimhttp.StartGateway(ctx, o)
 	if err != nil {
 		if given && errors.Is(err, engine.ErrArgument) {
-			return fmt.Errorf("with the secret from %s: %w", secretVariable, err)
+			return fmt.Errorf("the secret in %s: %w", secretVariable, err)
 		}
-		return takenPort(err, o.Addr)
+		return orTakenPort(err, o.Addr)
 	}
 	first := struct {
 		URL    string `json:"url"`

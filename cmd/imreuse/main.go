@@ -1,9 +1,9 @@
-// Command imreuse shows the engine at work, and helps those who develop and
-// operate programs that use it. Run it with -h.
+// Command imreuse demonstrates the engine, and helps you to develop and operate
+// programs that use it. Run it with -h to see its commands.
 //
-// It exits with status 0 for success, 1 for a failure, 2 for a usage error, and
-// 130 if SIGINT interrupted it. SIGTERM is the normal way to stop sandbox and
-// gateway, so they exit with 0 then; every other command exits with 143.
+// The exit status is 0 for success, 1 for a failure, 2 for a usage error, and 130
+// after SIGINT. SIGTERM is the normal way to stop sandbox and gateway, so they
+// then exit with 0; every other command exits with 143.
 package main
 
 import (
@@ -41,8 +41,8 @@ type stopSignal struct{ os.Signal }
 
 func (s stopSignal) Error() string { return "stopped by the signal " + s.String() }
 
-// untilSignal returns a ctx that SIGINT or SIGTERM ends. A second signal kills
-// the process, in case the first one does not get it to stop.
+// untilSignal returns a ctx that ends at SIGINT or SIGTERM. A second signal kills
+// the process, in case the first one does not stop it.
 func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := root.Run(ctx, args)
 	code := exitStatus(ctx, err)
 	switch code {
-	case 0, exitInterrupt, exitTerminate: // nobody needs to be told about their own signal
+	case 0, exitInterrupt, exitTerminate: // the user knows about their own signal
 	case exitUsage:
 		fmt.Fprintln(stderr, "imreuse:", usageText(err))
 	default:
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func newRoot(stdout, stderr io.Writer) *cli.Command {
 	root := &cli.Command{
 		Name:                            "imreuse",
-		Usage:                           "IM reuse for NEMeetingKit and NERoom: one IM login for the app and for the kit",
+		Usage:                           "IM reuse for NEMeetingKit and NERoom: one IM login for the app and the kit",
 		Version:                         readVersions().Module,
 		Writer:                          stdout,
 		ErrWriter:                       stderr,
@@ -93,8 +93,8 @@ func newRoot(stdout, stderr io.Writer) *cli.Command {
 	return root
 }
 
-// exitStatus is 130 after SIGINT whatever the command returned: a command that
-// stops cleanly was interrupted all the same.
+// exitStatus returns the exit status for a command that returned err. After
+// SIGINT it is 130 even if the command then stopped cleanly.
 func exitStatus(ctx context.Context, err error) int {
 	var stopped stopSignal
 	switch {
@@ -110,15 +110,15 @@ func exitStatus(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// isUsage reports whether err is about what the user typed. The backends report
-// a bad value as engine.ErrArgument.
+// isUsage reports whether the user called the command wrongly. The backends
+// report a bad value as engine.ErrArgument.
 func isUsage(err error) bool {
 	var usage *usageError
-	return errors.As(err, &usage) || isNoHelp(err) || errors.Is(err, engine.ErrArgument)
+	return errors.As(err, &usage) || isUnknownTopic(err) || errors.Is(err, engine.ErrArgument)
 }
 
-// explainTakenPort replaces the error of a port that is in use, and names the
-// flag that chose it.
+// explainTakenPort turns the error of a port that is in use into one that names
+// the flag that chose it.
 func explainTakenPort(root *cli.Command, err error) error {
 	var op *net.OpError
 	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &op) || op.Addr == nil {
@@ -128,8 +128,8 @@ func explainTakenPort(root *cli.Command, err error) error {
 	return fmt.Errorf("port %s is taken: choose another with -%s", op.Addr, flag)
 }
 
-// flagWithPort returns the name of the flag that was set to the port of addr; "":
-// none was.
+// flagWithPort returns the name of the flag that was set to the port of addr, or
+// "" if none was.
 func flagWithPort(c *cli.Command, addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	for _, f := range c.Flags {
@@ -145,10 +145,9 @@ func flagWithPort(c *cli.Command, addr string) string {
 	return ""
 }
 
-// takenPort returns the reason that a child process could not listen on addr,
-// if it is that the port is taken, and otherwise err. The child can only say so
-// in words.
-func takenPort(err error, addr string) error {
+// orTakenPort returns err, or net's own error if the port of addr is taken. It is
+// for a child process, which can report that only as text.
+func orTakenPort(err error, addr string) error {
 	if err == nil || errors.Is(err, engine.ErrArgument) {
 		return err
 	}
@@ -170,7 +169,7 @@ func addrFlag() cli.Flag {
 		Validator: func(addr string) error {
 			_, port, err := net.SplitHostPort(addr)
 			if err != nil {
-				return nil // the listener says what is wrong with it
+				return nil // the listener reports what is wrong
 			}
 			_, err = net.LookupPort("tcp", port)
 			return err

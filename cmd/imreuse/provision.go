@@ -18,31 +18,32 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/provision"
 )
 
-const provisionDoc = `Secrets are never flags, which every process on a machine can read. They come
-from the environment:
+const provisionDoc = `Secrets come from the environment, never from flags: every process on the machine
+can read those.
 
    IMREUSE_APP_SECRET   the AppSecret of the app; always needed
    IMREUSE_IM_TOKEN     the token of the IM account
-   IMREUSE_USER_TOKEN   the token of the kit account; the server makes one where it is not set
+   IMREUSE_USER_TOKEN   the token of the kit account; if unset, the server makes one
 
-or, with -secrets FILE, from a JSON file; what it has comes before the environment:
+With -secrets FILE they come from a JSON file, and from the environment only if
+the file does not have them:
 
    {"appSecret": "…", "imToken": "…", "userToken": "…"}
 
 The tokens of the new account are printed on stdout and nowhere else. -dry-run
-prints the request with its secrets masked, and sends nothing.`
+sends nothing, and prints the request with its secrets masked.`
 
-// provisionFlags are the flags of a command under provision: those of all of
-// them, and own, which are named.
+// provisionFlags returns the flags of one provision command: the common ones, and
+// the ones named in own.
 func provisionFlags(own ...string) []cli.Flag {
 	flags := []cli.Flag{&cli.StringFlag{Name: "appkey", Usage: "the `APPKEY` of the app", Required: true}}
 	for _, f := range []struct{ name, usage string }{
 		{"accid", "the `ACCID` of the IM account"},
-		{"user-uuid", "the `USERUUID` of the kit account; without it, the accid"},
+		{"user-uuid", "the `USERUUID` of the kit account; default: the accid"},
 		{"name", "the `NAME` to show"},
-		{"im-url", "the `URL` of the IM server API; without it, the vendor's"},
-		{"kit-url", "the `URL` of the NERoom server API; without it, the vendor's"},
-		{"meeting-url", "the `URL` of the meeting server API; without it, -kit-url, or the vendor's"},
+		{"im-url", "the `URL` of the IM server API; default: the vendor's"},
+		{"kit-url", "the `URL` of the NERoom server API; default: the vendor's"},
+		{"meeting-url", "the `URL` of the meeting server API; default: -kit-url, or else the vendor's"},
 	} {
 		if slices.Contains(own, f.name) {
 			flags = append(flags, &cli.StringFlag{Name: f.name, Usage: f.usage})
@@ -51,17 +52,17 @@ func provisionFlags(own ...string) []cli.Flag {
 	return append(flags,
 		&cli.StringFlag{Name: "secrets", Usage: "read the secrets from this JSON `FILE`"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		&cli.BoolFlag{Name: "dry-run", Usage: "print the request, and send nothing"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "print the request instead of sending it"},
 	)
 }
 
-// A provisioned account is what was made, to be printed.
+// provisioned is the account to print.
 type provisioned struct {
 	Accid     string `json:"accid,omitempty"`
 	Token     string `json:"token,omitempty"`
 	UserUUID  string `json:"userUuid,omitempty"`
 	UserToken string `json:"userToken,omitempty"`
-	Updated   bool   `json:"updated,omitempty"` // it was there before
+	Updated   bool   `json:"updated,omitempty"` // it existed before
 }
 
 type provisionCall func(context.Context, *provision.Client, provision.AccountRequest) (provisioned, error)
@@ -81,7 +82,7 @@ func provisionCommand() *cli.Command {
 			command("im-account", "create an IM account; without -accid, the server chooses one", createIM, "accid", "name", "im-url"),
 			command("room-account", "create an account of NERoom, bound to an IM account", createRoom, "accid", "user-uuid", "name", "kit-url"),
 			command("meeting-account", "create an account of NEMeeting, bound to an IM account", createMeeting, "accid", "user-uuid", "name", "kit-url", "meeting-url"),
-			command("update", "tell the kit server the new IM token, kit token or name of an account", update, "accid", "user-uuid", "name", "kit-url"),
+			command("update", "give the kit server a new IM token, kit token or name for an account", update, "accid", "user-uuid", "name", "kit-url"),
 		},
 	}
 }
@@ -164,8 +165,8 @@ type secrets struct {
 	UserToken string `json:"userToken"`
 }
 
-// readSecrets reads the file, if there is one, and the environment for what it
-// has not. No error has what is in it.
+// readSecrets reads the secrets from the file, if one is given, and the missing
+// ones from the environment. No error quotes the file.
 func readSecrets(file string) (secrets, error) {
 	var s secrets
 	if file != "" {
@@ -176,7 +177,7 @@ func readSecrets(file string) (secrets, error) {
 		decoder := json.NewDecoder(bytes.NewReader(data))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&s); err != nil || decoder.More() {
-			return s, fmt.Errorf(`-secrets: %s is not a JSON object with the texts "appSecret", "imToken" and "userToken", each of which may be left out`, file)
+			return s, fmt.Errorf(`-secrets: %s must be a JSON object with the strings "appSecret", "imToken" and "userToken"; each of them is optional`, file)
 		}
 	}
 	for _, f := range []struct {

@@ -22,46 +22,47 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-const sandboxDoc = `The kit server answers kit login, anonymous login and token checks as the
+const sandboxDoc = `The kit server answers kit logins, anonymous logins and token checks as the
 vendor's does, to clients in any language, including browsers. The server API
-makes and shows accounts of IM (v2), NERoom and meetings, and the kit server
-knows them at once. The IM cloud, which is an address service and a link server,
-lets the vendor's own JavaScript SDK (10.x) log in with the same accounts. It is
-not a NIM server and carries no messages. The first line of output is JSON with
-the address of each:
+creates and shows accounts of IM (v2), NERoom and NEMeeting, and the kit server
+knows them at once. The IM cloud consists of an address service and a link
+server. The vendor's own JavaScript SDK (10.x) can log in to it with the same
+accounts, but it is not a NIM server and carries no messages.
+
+The first line of output is JSON, here broken into four, with every address:
 
    {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000",
     "gateway":"http://127.0.0.1:40001","gatewaySecret":"0f8f…",
     "lbs":"http://127.0.0.1:40002/lbs","link":"127.0.0.1:40002",
     "control":"http://127.0.0.1:40003","controlSecret":"5c1d…"}
 
-all in one line. The gateway does what imreuse gateway does, without Node: it
-knows only the sandbox's accounts, whatever servers a client names to it. An SDK
-takes lbs and link as lbsUrls and linkUrl, with linkSSL false.
+The gateway does what "imreuse gateway" does, without Node. It logs in only the
+sandbox's accounts, even if a client asks for other servers. To use the IM cloud
+with the SDK, set lbsUrls to lbs, linkUrl to link, and linkSSL to false.
 
-Through the control endpoint a test kicks an account, ends a login, expires a
-kit token, takes a link down and back up, and makes calls fail:
+Through the control endpoint, a test can kick an account, end a login, expire a
+kit token, take a link down and bring it back, and make calls fail:
 
    curl -sSf -H "Authorization: Bearer $IMREUSE_CONTROL_SECRET" \
      -d '{"accid": "myaccid", "reason": 2}' $IMREUSE_CONTROL_URL/v1/kick
 
-Each call, and how to use the sandbox from a script, is described in
-docs/sandbox.md, at https://github.com/imreuse/imreuse/blob/main/docs/sandbox.md
+docs/sandbox.md describes each call, and how to use the sandbox from a script. It
+is at https://github.com/imreuse/imreuse/blob/main/docs/sandbox.md
 
 The sandbox listens on loopback only and runs until it is interrupted. It keeps
-1000 temporary accounts: a new one then replaces the oldest that is not logged
-in to IM. Without -accounts it has the accounts of the vendor's guides:
+at most 1000 temporary accounts; a new one then replaces the oldest that is not
+logged in to IM. Without -accounts it has the accounts of the vendor's guides:
 
    {"appKey": "` + nimhttptest.AppKey + `", "appSecret": "` + nimhttptest.AppSecret + `",
     "im":  [{"accid": "` + nimhttptest.Accid + `", "token": "` + nimhttptest.IMToken + `"}],
     "kit": [{"userUuid": "` + nimhttptest.UserUUID + `", "userToken": "` + nimhttptest.UserToken + `", "accid": "` + nimhttptest.Accid + `"}]}
 
-The accounts file has the same form. appSecret may be left out: then the server
+The accounts file has the same form. appSecret is optional; without it the server
 API refuses every call. The vendor's web kit needs a kit account whose userUuid
-is the accid that it is bound to.`
+equals the accid that it is bound to.`
 
-// addresses is what a client needs to know, with the names that it has in the
-// JSON and in the environment of a script.
+// addresses are the addresses and secrets that clients need, under their names in
+// JSON and in a shell's environment.
 type addresses struct {
 	Kit           string `json:"kit" env:"IMREUSE_KIT_URL"`
 	API           string `json:"api" env:"IMREUSE_API_URL"`
@@ -73,7 +74,7 @@ type addresses struct {
 	ControlSecret string `json:"controlSecret" env:"IMREUSE_CONTROL_SECRET"`
 }
 
-// exports are lines that a POSIX shell can read.
+// exports returns the addresses as lines for a POSIX shell.
 func (a addresses) exports() []byte {
 	var lines []byte
 	v := reflect.ValueOf(a)
@@ -91,15 +92,15 @@ func sandboxCommand() *cli.Command {
 		Description: sandboxDoc,
 		Flags: []cli.Flag{
 			addrFlag(),
-			&cli.StringFlag{Name: "gateway-addr", Value: anyPort, Usage: "let the gateway listen on this loopback `ADDRESS`"},
-			&cli.StringFlag{Name: "im-addr", Value: anyPort, Usage: "let the IM cloud listen on this loopback `ADDRESS`"},
-			&cli.StringFlag{Name: "control-addr", Value: anyPort, Usage: "let the control endpoint listen on this loopback `ADDRESS`"},
+			&cli.StringFlag{Name: "gateway-addr", Value: anyPort, Usage: "the loopback `ADDRESS` of the gateway"},
+			&cli.StringFlag{Name: "im-addr", Value: anyPort, Usage: "the loopback `ADDRESS` of the IM cloud"},
+			&cli.StringFlag{Name: "control-addr", Value: anyPort, Usage: "the loopback `ADDRESS` of the control endpoint"},
 			secretFlag("gateway-secret", "gateway", "IMREUSE_GATEWAY_SECRET"),
 			secretFlag("control-secret", "control endpoint", "IMREUSE_CONTROL_SECRET"),
 			&cli.StringFlag{Name: "accounts", Usage: "read the accounts from this JSON `FILE`"},
-			&cli.StringFlag{Name: "out", Usage: "also write the JSON to this `FILE`, which is removed at the end"},
-			&cli.BoolFlag{Name: "env", Usage: "print lines that a shell can read, such as export IMREUSE_KIT_URL='…', in place of JSON"},
-			&cli.BoolFlag{Name: "v", Usage: "log each request to stderr: method, path, status, duration and peer, no token"},
+			&cli.StringFlag{Name: "out", Usage: "also write the JSON to this `FILE`, and remove it at the end"},
+			&cli.BoolFlag{Name: "env", Usage: "print lines for a shell, such as export IMREUSE_KIT_URL='…', instead of JSON"},
+			&cli.BoolFlag{Name: "v", Usage: "log each request to stderr: method, path, status, duration and peer, but no token"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			s, err := newSandbox(c)
@@ -114,16 +115,16 @@ func sandboxCommand() *cli.Command {
 const anyPort = "127.0.0.1:0"
 
 func secretFlag(name, of, env string) cli.Flag {
-	return &cli.StringFlag{Name: name, Sources: cli.EnvVars(env), Usage: "the `SECRET` of the " + of + "; empty: a new one"}
+	return &cli.StringFlag{Name: name, Sources: cli.EnvVars(env), Usage: "the `SECRET` of the " + of + "; default: a new one"}
 }
 
-// A sandbox is what its flags ask for.
+// A sandbox has the settings that the flags chose.
 type sandbox struct {
 	options       nimhttptest.Options
 	imAddr        string
 	controlAddr   string
 	controlSecret string
-	out           string // the file that gets the JSON; "": none
+	out           string // the file to write the JSON to; "": none
 	asExports     bool
 }
 
@@ -195,8 +196,8 @@ func (s *sandbox) serve(ctx context.Context, out io.Writer) error {
 	return errors.Join(remove(), stop())
 }
 
-// announce tells clients where the servers are, and returns what takes the file
-// back.
+// announce prints where the servers are, and writes the file of -out. It returns
+// a function that removes the file.
 func (s *sandbox) announce(out io.Writer, at addresses) (remove func() error, err error) {
 	text, err := json.Marshal(at)
 	if err != nil {
@@ -219,8 +220,8 @@ func (s *sandbox) announce(out io.Writer, at addresses) (remove func() error, er
 	return remove, nil
 }
 
-// writeFile writes a file that only this user can read, since it has secrets in
-// it. Whoever sees it sees all of it.
+// writeFile writes a file that only this user can read, because it has secrets in
+// it. The file appears with all its contents.
 func writeFile(name string, text []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {

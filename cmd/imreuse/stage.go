@@ -11,7 +11,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A stage is a cloud, a device and an engine, and prints what happens on it.
+// A stage is the setting of one scene: a cloud, a device and an engine. It
+// prints what happens.
 type stage struct {
 	*printer
 	cloud  *mockim.Service
@@ -19,13 +20,13 @@ type stage struct {
 	engine *engine.Engine
 	kit    engine.KitAccount
 
-	next  func() (engine.Status, bool) // of Watch
+	next  func() (engine.Status, bool) // the next status from Watch
 	leave func()
-	seq   uint64 // of the last status that was printed
+	seq   uint64 // Seq of the last status printed
 }
 
-// newStage begins where the guides begin: the app server creates a kit account
-// that is bound to the app's IM account.
+// newStage starts as the vendor's guides do: the app server creates a kit
+// account that is bound to the app's IM account.
 func newStage(p *printer, mode engine.Mode) (*stage, error) {
 	s := &stage{printer: p, cloud: mockim.NewService(mockim.ServiceOptions{AppKey: demoAppKey})}
 	s.device = s.cloud.Device()
@@ -45,7 +46,7 @@ func newStage(p *printer, mode engine.Mode) (*stage, error) {
 		stop()
 		s.engine.Close()
 	}
-	s.next() // where it begins
+	s.next() // the initial status is not printed
 	return s, nil
 }
 
@@ -61,7 +62,7 @@ func (s *stage) note(format string, args ...any) {
 	fmt.Fprintf(s.out, "  "+format+"\n", args...)
 }
 
-// do makes one call of the host, and prints what Watch yielded of it.
+// do makes one call of the app and prints the changes that Watch reports.
 func (s *stage) do(call string, f func() error) error {
 	s.note("app: %s", call)
 	err := f()
@@ -82,7 +83,7 @@ func (s *stage) logoutKit(ctx context.Context) error {
 	return s.do("LogoutKit", func() error { return s.engine.LogoutKit(ctx) })
 }
 
-// hostLogin is the app's own IM client at work, behind the engine's back.
+// hostLogin logs IM in with the app's own IM client, without the engine.
 func (s *stage) hostLogin(ctx context.Context, d *mockim.Device, a engine.IMAccount) error {
 	where := "this device"
 	if d != s.device {
@@ -92,8 +93,9 @@ func (s *stage) hostLogin(ctx context.Context, d *mockim.Device, a engine.IMAcco
 	return errors.Join(d.HostInit(ctx), d.HostLogin(ctx, a))
 }
 
-// fails makes a call that has to fail with want, and prints the error.
-func (s *stage) fails(want engine.Code, call string, f func() error) error {
+// wantFailure makes a call that must fail with want, and prints the error and
+// its remedy.
+func (s *stage) wantFailure(want engine.Code, call string, f func() error) error {
 	err := s.do(call, f)
 	code := engine.CodeOf(err)
 	if code != want {
@@ -104,17 +106,17 @@ func (s *stage) fails(want engine.Code, call string, f func() error) error {
 	return nil
 }
 
-// awaitLoss waits until the engine tells of a loss that nobody asked for.
+// awaitLoss waits until the engine reports that the IM login was lost.
 func (s *stage) awaitLoss() error {
 	status, ok := s.next()
 	if !ok || status.Cause == nil {
-		return fmt.Errorf("the loss was not told: %+v", status)
+		return fmt.Errorf("the engine did not report the loss, but %+v", status)
 	}
 	s.printStatus(status)
 	return nil
 }
 
-// printChanges prints what Watch has yielded since, up to now.
+// printChanges prints every change up to the current status.
 func (s *stage) printChanges() {
 	for s.seq < s.engine.Status().Seq {
 		status, ok := s.next()

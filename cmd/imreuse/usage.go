@@ -8,12 +8,12 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// A usageError is about how the command was called.
+// A usageError reports that the command was called wrongly.
 type usageError struct{ error }
 
 func (u *usageError) Unwrap() error { return u.error }
 
-// badUsage makes one that names the help to read.
+// badUsage returns a usageError that names the help to read.
 func badUsage(c *cli.Command, text, suggestion string) error {
 	if suggestion != "" {
 		return &usageError{fmt.Errorf("%s; %s See: %s -h", text, suggestion, c.FullName())}
@@ -32,9 +32,9 @@ func reportUsage(c *cli.Command) {
 	}
 }
 
-// checkArgs refuses arguments: the commands take flags only, and a group of
-// commands takes the name of one. It does not repeat the argument of a command,
-// which may be a secret in the wrong place.
+// checkArgs refuses arguments: a command takes flags only, and a group of
+// commands takes the name of one of them. The error does not repeat a command's
+// argument, which may be a secret in the wrong place.
 func checkArgs(_ context.Context, c *cli.Command) error {
 	if !c.Args().Present() {
 		return nil
@@ -52,11 +52,12 @@ func checkArgs(_ context.Context, c *cli.Command) error {
 	return badUsage(c, c.Name+" takes no arguments, only flags", "")
 }
 
-// cli has no type for these errors, and finds the flag in its own suggestions
-// the same way.
+// unknownFlag starts cli's error for an unknown flag. There is no type for it; cli
+// itself searches for this text to suggest a flag.
 const unknownFlag = "flag provided but not defined: -"
 
-// badFlag says which flag was meant.
+// badFlag turns cli's error about a flag into a usageError, and suggests the flag
+// that was meant.
 func badFlag(c *cli.Command, err error) error {
 	text, suggestion := err.Error(), ""
 	if name, ok := strings.CutPrefix(text, unknownFlag); ok {
@@ -67,8 +68,8 @@ func badFlag(c *cli.Command, err error) error {
 	return badUsage(c, text, suggestion)
 }
 
-// didYouMean leaves out what is too far from what was typed: cli suggests the
-// nearest name, however far away it is.
+// didYouMean returns a question with the suggestion, or "" if that is too far
+// from what was typed: cli suggests the nearest name, however far away it is.
 func didYouMean(suggestion, typed string) string {
 	name := strings.TrimLeft(suggestion, "-")
 	if len(name) < 2 || distance(name, typed) > max(1, len(name)/3) {
@@ -77,8 +78,8 @@ func didYouMean(suggestion, typed string) string {
 	return fmt.Sprintf("did you mean %q?", suggestion)
 }
 
-// distance is the number of letters to insert, delete, replace or swap with
-// their neighbour to make b of a.
+// distance returns how many letters must be inserted, deleted, replaced or
+// swapped with their neighbour to turn a into b.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
@@ -99,27 +100,29 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// isNoHelp reports whether err is what cli returns for "-h NAME" if there is no
-// such command. An *exec.ExitError has the same method, but never comes bare.
-func isNoHelp(err error) bool {
+// isUnknownTopic reports whether err is cli's error for "-h NAME" if there is no
+// command NAME. An *exec.ExitError has the same method, but is always wrapped
+// here.
+func isUnknownTopic(err error) bool {
 	_, is := err.(cli.ExitCoder)
 	return is
 }
 
 func usageText(err error) string {
-	if isNoHelp(err) {
+	if isUnknownTopic(err) {
 		return strings.Replace(err.Error(), "No help topic for", "there is no command", 1) + "; see: imreuse -h"
 	}
 	return err.Error()
 }
 
-// showCompletion puts the completion command, which cli hides, into the help.
+// showCompletion lists the completion command in the help; cli hides it by
+// default.
 func showCompletion(c *cli.Command) {
 	c.Hidden = false
-	c.Usage = "print the script that completes commands and flags in your shell"
+	c.Usage = "print a script that completes commands and flags in your shell"
 	c.Description = `Load it in the startup file of your shell:
 
-   bash   source <(imreuse completion bash)      it needs the package bash-completion
+   bash   source <(imreuse completion bash)      needs the package bash-completion
    zsh    source <(imreuse completion zsh)
    fish   imreuse completion fish | source`
 	reportUsage(c)

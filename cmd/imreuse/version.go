@@ -13,12 +13,12 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 )
 
-// versions are what a report of a fault should name.
+// versions are the versions that a bug report should name.
 type versions struct {
 	Module  string `json:"imreuse"`
 	Go      string `json:"go"`
-	Gateway string `json:"gateway"` // of its contract
-	SDK     string `json:"sdk"`     // the vendor's IM SDK that this gateway is made for
+	Gateway string `json:"gateway"` // the gateway's contract
+	SDK     string `json:"sdk"`     // the vendor's IM SDK that the gateway needs
 }
 
 func readVersions() versions {
