@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// Limit has the server close every connection beyond n, as soon as it is
-// accepted. It is called before Serve.
+// Limit makes the server close a connection as soon as it is accepted if n are
+// open already. Call it before Serve.
 func (s *Server) Limit(n int) {
 	s.listener = &limiter{Listener: s.listener, open: make(chan struct{}, n)}
 }
 
-// A limiter is a listener with so many connections at most. open holds one
-// value for each that is open.
+// A limiter is a listener that limits the open connections to the capacity of
+// open, which holds one value for each.
 type limiter struct {
 	net.Listener
 	open chan struct{}
@@ -33,7 +33,7 @@ func (l *limiter) Accept() (net.Conn, error) {
 	}
 }
 
-// A limited connection makes room for another when it is closed.
+// A limited connection makes room for another one when it is closed.
 type limited struct {
 	net.Conn
 	release func()

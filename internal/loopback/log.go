@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// LogRequests logs each request when h is done with it: its method, path, HTTP
-// status and duration, and the client's address. Queries, headers and bodies
-// are left out, because they may hold tokens. Status 0 means that h cut the
-// connection before it replied. A nil log logs nothing.
+// LogRequests returns a handler that logs each request after h has served it: the
+// method, the path, the HTTP status, the duration and the client's address. It
+// leaves out queries, headers and bodies, because they may contain tokens. Status
+// 0 means that h cut the connection before it replied. If log is nil, LogRequests
+// returns h.
 func LogRequests(h http.Handler, log *slog.Logger) http.Handler {
 	if log == nil {
 		return h
@@ -17,7 +18,7 @@ func LogRequests(h http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		rec := &recorder{ResponseWriter: w}
-		defer func() { // also if h panics with http.ErrAbortHandler
+		defer func() { // even if h panics with http.ErrAbortHandler
 			log.Info("request", "method", r.Method, "path", r.URL.EscapedPath(), "status", rec.status,
 				"duration", time.Since(began).Round(time.Microsecond), "peer", r.RemoteAddr)
 		}()
@@ -48,5 +49,5 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController and hijackers find the writer beneath.
+// Unwrap lets http.ResponseController find the writer below, to flush or hijack.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

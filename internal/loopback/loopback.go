@@ -1,5 +1,5 @@
-// Package loopback serves HTTP to this machine only. It is what the fakes of
-// the vendor's servers stand on: their accounts are no secret.
+// Package loopback serves HTTP to this machine only. The fakes of the vendor's
+// servers are built on it, because their accounts are not secret.
 package loopback
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-const grace = time.Second // for replies under way when a Server is closed
+const grace = time.Second // for replies in progress when a Server is closed
 
-// Is reports whether a host is this machine, by its number or as localhost, in
-// any spelling. The unspecified address is not: who listens there listens to
-// everybody.
+// Is reports whether host is a loopback address or localhost, in any spelling.
+// It returns false for the unspecified address, because a server that listens
+// there is open to every machine.
 func Is(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
@@ -34,12 +34,12 @@ type Server struct {
 	http     *http.Server
 	listener net.Listener
 	served   chan error     // what http.Serve returned
-	conns    sync.WaitGroup // but those that a handler took over
+	conns    sync.WaitGroup // without those that a handler hijacked
 }
 
-// Listen takes an address; "": 127.0.0.1:0, which is a free port. It fails with
-// engine.ErrArgument where addr is not on loopback, and as net.Listen does, such
-// as for a port that is taken.
+// Listen listens on addr, or on a free port of 127.0.0.1 if addr is empty. It
+// fails with engine.ErrArgument if addr is not on loopback, and with the error of
+// net.Listen, for example if the port is taken.
 func Listen(addr string) (*Server, error) {
 	listener, err := listen(addr)
 	if err != nil {
@@ -48,7 +48,8 @@ func Listen(addr string) (*Server, error) {
 	return &Server{listener: listener, served: make(chan error, 1)}, nil
 }
 
-// Serve lets h serve there, until Close. It is called once, and sets h.ConnState.
+// Serve lets h serve the connections until Close. It sets h.ConnState. Call it
+// once.
 func (s *Server) Serve(h *http.Server) {
 	s.http = h
 	h.ConnState = s.count
@@ -70,7 +71,7 @@ func listen(addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // what localhost came to
+	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // localhost can resolve to anything
 		listener.Close()
 		return nil, notLoopback(addr)
 	}
@@ -81,12 +82,12 @@ func notLoopback(addr string) error {
 	return fmt.Errorf("%w: Addr %q is not on loopback: use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT", engine.ErrArgument, addr)
 }
 
-// Addr is HOST:PORT.
+// Addr returns the address that the server listens on, as HOST:PORT.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Close lets replies under way finish, for a second, and waits until none of
-// the server's goroutines is left, but those of handlers that took their
-// connection over. It is called once, after Serve.
+// Close gives replies in progress one second to finish. It returns when all of
+// the server's goroutines have ended, except those of handlers that hijacked
+// their connection. Call it once, after Serve.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
@@ -101,8 +102,8 @@ func (s *Server) Close() error {
 	return err
 }
 
-// count keeps count of the connections. New ones come from Serve's goroutine
-// only, so none is added after it has returned.
+// count counts the connections. Only Serve's goroutine adds new ones, so none is
+// added after it has ended.
 func (s *Server) count(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

@@ -1,45 +1,49 @@
-// Package nimcloud is an IM cloud that the vendor's official SDK builds log in
-// to, in process and on loopback: the address service (LBS) and the link server
-// of it. Its accounts are those of a mockim world. It is for tests, and for
-// a developer whose own SDK, in Node or in a browser, is to log in offline.
+// Package nimcloud is an IM cloud on loopback that the vendor's official
+// JavaScript SDK can log in to. It consists of an address service (LBS) and a
+// link server, and has the accounts of a mockim world. It is for tests, and for
+// developers whose SDK, in Node or in a browser, has to log in without a network.
 //
-// It is no NIM server. It serves what a login takes, and proves nothing about
-// what the vendor's servers do: no messages, no TLS, no native SDK (whose link
-// has a cipher of its own), and of the framings only the packed binary one, on
-// /websocket, which is the default of the 10.x JavaScript SDKs.
+// It is not a NIM server. It serves only the packets of a login, and proves
+// nothing about the vendor's servers. It has no messages, no TLS, and no support
+// for native SDKs, whose link is encrypted differently. It knows one framing, the
+// packed binary one on /websocket, which is the default of the 10.x SDKs.
 //
 //	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
 //	lbsUrls: [cloud.LBSURL()], linkUrl: cloud.LinkAddr(), linkSSL: false
 //
-// A link is one connection, and a login on it is one mockim.Device. A login is
-// answered with
+// # Packets
 //
-//	200     welcome
-//	102302  the world does not know the account, or that is not its token: it does not tell these apart
+// A link is one connection, and a login on it is one mockim.Device. The answer to
+// a login is one of
+//
+//	200     success
+//	102302  the world does not know the account, or the token is wrong
 //	101303  the world has another AppKey
 //	the code of Refuse
 //
-// Of the rest, heartbeat, logout, the kick of other devices, server time and an
-// empty sync are served, and whatever else is asked is 404. All but the heartbeat
-// is 403 before a login.
+// The cloud also answers heartbeats, logouts, kicks of other devices, requests
+// for the server time, syncs (which are empty) and the SDK's questions about
+// uploads (there are none). It answers 404 to everything else, and 403 to
+// everything but a heartbeat before a login. A dynamic token is compared like any
+// other token.
 //
-// What the world does to a login reaches the client. A kick is pushed with its
-// reason, its client type (0 where the world does not say) and its text; so is
-// the one that a world of single devices deals out at a new login. For any other
-// cause the link is cut, as no packet says it: the SDK comes back by itself, and
-// is let in, unless the cause has one of these codes, which the next login of
-// that device is refused with, once:
+// # Ends of a login
+//
+// If the world ends a login, the client notices. A kick is pushed to the client
+// with its reason, its text and its client type, which is 0 if the world does not
+// give one. That includes the kick of an older login in a world without
+// MultiDevice. No packet exists for other causes, so the cloud cuts the link. The
+// SDK then reconnects by itself, and its login succeeds, unless the cause was one
+// of these: then the next login of that device is refused once, with the code
 //
 //	102302  engine.ErrTokenRejected, engine.ErrTokenExpired
 //	102422  engine.ErrAccountBanned
 //	101301  engine.ErrNotEnabled
 //
-// A dynamic token is looked at as any other. Tokens are not kept, and nothing is
-// logged.
-//
-// A link is cut, too, for what is no packet, for one of more than 64 KiB, after
-// 30 s without a login and after 2 minutes without a packet; a client that has
-// been kicked or has logged out has 5 s to close it. There are 256 links at most.
+// The cloud also cuts a link after a malformed packet, after a packet of more
+// than 64 KiB, after 30 s without a login, and after 2 minutes without a packet.
+// A client that was kicked or has logged out gets 5 s to close its link. At most
+// 256 links are open at a time. The cloud neither stores nor logs tokens.
 package nimcloud
 
 import (
@@ -57,10 +61,10 @@ import (
 
 // Options are the choices for one cloud.
 type Options struct {
-	World *mockim.Service // whose accounts log in, and whose rules hold
+	World *mockim.Service // the accounts, and the rules for several devices
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
 
-	Logger *slog.Logger // of each HTTP request, without queries and headers; nil: none is logged
+	Logger *slog.Logger // gets a line per HTTP request, without query and headers; nil: silent
 }
 
 // A Cloud is an address service and a link server that listen on one port. It
@@ -72,33 +76,35 @@ type Cloud struct {
 	listener *loopback.Server
 	ctx      context.Context // of every link
 	stop     context.CancelFunc
-	linked   sync.WaitGroup // links
+	linked   sync.WaitGroup // one for each link
 	close    func() error
 
-	mu       sync.Mutex // protects the following fields and what link says; held across no call of the world, which may hold its own
+	// mu protects the fields below and the ones that link names. It is not held
+	// across calls of the world, which has a lock of its own.
+	mu       sync.Mutex
 	closed   bool
 	links    map[*link]struct{}
 	opened   uint64
 	controls controls
-	owed     map[deviceKey]int // the code that the next login of a device is refused with
+	owed     map[deviceKey]int // the code with which to refuse the next login of a device
 	down     map[string]bool   // accounts whose links are down
 }
 
-// A deviceKey is one SDK instance of an account.
+// A deviceKey identifies one SDK instance of an account.
 type deviceKey struct{ accid, device string }
 
-// limits bound what a client can take.
+// limits bound the resources that clients can use.
 type limits struct {
 	links  int           // open at once
 	packet int64         // bytes
 	owed   int           // devices
-	login  time.Duration // from the opening of a link to a login
+	login  time.Duration // from the opening of a link to its login
 	idle   time.Duration // between two packets; the SDKs send a heartbeat every 30 s
 	leave  time.Duration // for the client to close the link after a kick or a logout
 	write  time.Duration // of one packet
 }
 
-var usual = limits{
+var defaultLimits = limits{
 	links:  256,
 	packet: 64 << 10,
 	owed:   1000,
@@ -113,13 +119,13 @@ const (
 	maxHeader   = 32 << 10
 
 	lbsPath  = "/lbs"
-	linkPath = "/websocket" // the SDKs' own choice
+	linkPath = "/websocket" // fixed in the SDKs
 )
 
-// Start makes a cloud and lets it listen. It fails with engine.ErrArgument
-// without a World and where Addr is not on loopback, and as net.Listen does,
-// such as for a port that is taken.
-func Start(o Options) (*Cloud, error) { return start(o, usual) }
+// Start starts a cloud. It fails with engine.ErrArgument if World is nil or Addr
+// is not on loopback, and with the error of net.Listen, for example if the port
+// is taken.
+func Start(o Options) (*Cloud, error) { return start(o, defaultLimits) }
 
 func start(o Options, l limits) (*Cloud, error) {
 	if o.World == nil {
@@ -156,15 +162,16 @@ func start(o Options, l limits) (*Cloud, error) {
 	return c, nil
 }
 
-// LBSURL is the address service, such as http://127.0.0.1:40000/lbs.
+// LBSURL returns the URL of the address service, such as
+// http://127.0.0.1:40000/lbs.
 func (c *Cloud) LBSURL() string { return "http://" + c.addr + lbsPath }
 
-// LinkAddr is the link server as HOST:PORT. It has no TLS.
+// LinkAddr returns the address of the link server as HOST:PORT. It has no TLS.
 func (c *Cloud) LinkAddr() string { return c.addr }
 
-// Close stops the cloud and cuts every link; the clients' logins in the world
-// end, the world lives on. None of the cloud's goroutines is left when it
-// returns. Again is nothing.
+// Close stops the cloud, cuts every link and ends the clients' logins in the
+// world, which remains usable. It returns when all of the cloud's goroutines have
+// ended. Calling it again has no effect and returns the same error.
 func (c *Cloud) Close() error { return c.close() }
 
 func (c *Cloud) shutDown() error {

@@ -7,38 +7,38 @@ import (
 	"strings"
 )
 
-// controls are what a test has switched.
+// controls are the faults that a test has switched on.
 type controls struct {
-	lbs, link     int // the HTTP status that they fail with; 0: they work
+	lbs, link     int // the HTTP status with which they fail; 0: they work
 	muteHeartbeat bool
 	muteLogin     bool
-	refuse        int // the code
-	refusals      int // logins still to be refused with it
+	refuse        int // the code with which logins are refused
+	refusals      int // how many more logins are refused
 }
 
-func (c *Cloud) switches() controls {
+func (c *Cloud) currentControls() controls {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.controls
 }
 
-func (c *Cloud) set(change func(*controls)) {
+func (c *Cloud) changeControls(change func(*controls)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.controls)
 }
 
-// Drop cuts the links on which accid is logged in, as a network does: without
-// a word. They are closed, and their logins in the world over, when it returns.
-// The SDKs come back by themselves.
+// Drop cuts the links on which accid is logged in, without telling the clients,
+// as a broken network does. When it returns, the links are closed and their
+// logins in the world have ended. The SDKs reconnect by themselves.
 func (c *Cloud) Drop(accid string) {
 	accid = fold(accid)
-	cutAll(c.find(func(l *link) bool { return l.in && l.accid == accid }))
+	cutAll(c.find(func(l *link) bool { return l.loggedIn && l.accid == accid }))
 }
 
 // Link takes the links of accid down, as Drop does, or lets them come back. While
-// they are down, a login of that account has its link cut in place of an answer,
-// and its SDKs keep trying.
+// they are down, the cloud answers a login of that account by cutting its link,
+// and the SDKs keep trying.
 func (c *Cloud) Link(accid string, online bool) {
 	accid = fold(accid)
 	c.mu.Lock()
@@ -47,7 +47,7 @@ func (c *Cloud) Link(accid string, online bool) {
 		delete(c.down, accid)
 	} else {
 		c.down[accid] = true
-		links = c.findLocked(func(l *link) bool { return l.accid == accid }) // also those about to be logged in
+		links = c.findLocked(func(l *link) bool { return l.accid == accid }) // even if not logged in yet
 	}
 	c.mu.Unlock()
 	cutAll(links)
@@ -63,10 +63,10 @@ func cutAll(links []*link) {
 	}
 }
 
-// Refuse lets the next so many logins, of whatever account, fail with a code of
-// the vendor's, such as 417 or 102404. It takes the place of an earlier Refuse;
-// times 0 ends it. It panics where times is negative, or the code is 200 or one
-// that the link cannot carry.
+// Refuse makes the next logins, of any account, fail with one of the vendor's
+// codes, such as 417 or 102404; times is how many. It replaces an earlier Refuse,
+// and times 0 ends it. It panics if times is negative, or if code is 200 or does
+// not fit into a packet.
 func (c *Cloud) Refuse(code, times int) {
 	if _, ok := packCode(code); !ok || code == codeOK {
 		panic(fmt.Sprintf("nimcloud: a login cannot be refused with code %d", code))
@@ -74,56 +74,60 @@ func (c *Cloud) Refuse(code, times int) {
 	if times < 0 {
 		panic(fmt.Sprintf("nimcloud: Refuse %d times", times))
 	}
-	c.set(func(s *controls) { s.refuse, s.refusals = code, times })
+	c.changeControls(func(s *controls) { s.refuse, s.refusals = code, times })
 }
 
 // MuteHeartbeat leaves heartbeats unanswered, or answers them again. The SDKs
-// hold a link that is mute for dead after 53 s.
-func (c *Cloud) MuteHeartbeat(mute bool) { c.set(func(s *controls) { s.muteHeartbeat = mute }) }
+// consider the link dead after 53 s without an answer.
+func (c *Cloud) MuteHeartbeat(mute bool) {
+	c.changeControls(func(s *controls) { s.muteHeartbeat = mute })
+}
 
-// MuteLogin leaves logins unanswered, as if they had not come, or answers them
+// MuteLogin leaves logins unanswered, as if they had not arrived, or answers them
 // again.
-func (c *Cloud) MuteLogin(mute bool) { c.set(func(s *controls) { s.muteLogin = mute }) }
+func (c *Cloud) MuteLogin(mute bool) { c.changeControls(func(s *controls) { s.muteLogin = mute }) }
 
-// FailLBS lets the address service answer with that HTTP status; 0 or 200 ends
-// it. An SDK that was given a link address uses that instead. It panics where
-// status is no failure.
+// FailLBS makes the address service answer with that HTTP status; 0 or 200 ends
+// it. An SDK that was given a link address then uses that one. FailLBS panics if
+// status is not a failure, 300 to 599.
 func (c *Cloud) FailLBS(status int) {
-	status = failure(status)
-	c.set(func(s *controls) { s.lbs = status })
+	status = failureStatus(status)
+	c.changeControls(func(s *controls) { s.lbs = status })
 }
 
-// FailLink lets new links be refused with that HTTP status; 0 or 200 ends it.
-// Those that are open stay: see Drop. It panics where status is no failure.
+// FailLink makes the link server refuse new links with that HTTP status; 0 or 200
+// ends it. Open links stay open: see Drop. FailLink panics if status is not a
+// failure, 300 to 599.
 func (c *Cloud) FailLink(status int) {
-	status = failure(status)
-	c.set(func(s *controls) { s.link = status })
+	status = failureStatus(status)
+	c.changeControls(func(s *controls) { s.link = status })
 }
 
-func failure(status int) int {
+// failureStatus returns status, or 0 for success.
+func failureStatus(status int) int {
 	switch {
 	case status == 0 || status == 200:
 		return 0
 	case status < 300 || status > 599:
-		panic(fmt.Sprintf("nimcloud: HTTP status %d is no failure", status))
+		panic(fmt.Sprintf("nimcloud: HTTP status %d is not a failure", status))
 	}
 	return status
 }
 
-// A Client is a link that is open.
+// A Client is an open link.
 type Client struct {
-	Accid      string // who is logged in on it, in lower case; "": nobody, or not any more
-	Account    string // what the last login on it asked for, as it was sent; "": none has
+	Accid      string // the account that is logged in, in lower case; "": none
+	Account    string // the account of the last login request, as it was sent; "": there was none
 	AppKey     string
-	DeviceID   string // of the SDK instance; the Node build has a new one in each process
-	Type       int    // in the vendor's numbers: 16 is Web, which the Node build is too
-	Automatic  bool   // the SDK has come back by itself
-	Heartbeats int    // that have come, answered or not
-	Settled    bool   // the SDK has asked all that it asks after a login
+	DeviceID   string // of the SDK instance; the Node build makes a new one in each process
+	Type       int    // in the vendor's numbers: 16 is Web, which the Node build reports too
+	Automatic  bool   // the SDK reconnected by itself
+	Heartbeats int    // how many arrived, answered or not
+	Settled    bool   // the SDK has asked its last question after the login
 }
 
-// Clients are the links that are open, the oldest first, also those on which
-// nobody has logged in.
+// Clients returns the open links, the oldest first. They include links on which
+// nobody is logged in.
 func (c *Cloud) Clients() []Client {
 	links := c.find(func(*link) bool { return true })
 	c.mu.Lock()
@@ -134,7 +138,7 @@ func (c *Cloud) Clients() []Client {
 			Account: l.device.account, AppKey: l.device.appKey, DeviceID: l.device.id,
 			Type: l.device.clientType, Automatic: l.device.automatic, Heartbeats: l.heartbeats, Settled: l.settled,
 		}
-		if l.in {
+		if l.loggedIn {
 			clients[i].Accid = l.accid
 		}
 	}

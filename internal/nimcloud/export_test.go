@@ -2,9 +2,9 @@ package nimcloud
 
 import "time"
 
-// StartWith is Start with other bounds than the usual; zero leaves one as it is.
+// StartWith is Start with other limits; 0 keeps the default.
 func StartWith(o Options, links int, login, idle, leave time.Duration) (*Cloud, error) {
-	l := usual
+	l := defaultLimits
 	if links != 0 {
 		l.links = links
 	}

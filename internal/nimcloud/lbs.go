@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// serveLBS tells where the link server is, whoever asks. Pages of any origin
-// may: a browser's SDK is in one.
+// serveLBS answers with the address of the link server. Web pages of any origin
+// may ask, because an SDK in a browser runs in one.
 func (c *Cloud) serveLBS(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
@@ -21,11 +21,11 @@ func (c *Cloud) serveLBS(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	if status := c.switches().lbs; status != 0 {
+	if status := c.currentControls().lbs; status != 0 {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	h.Set("Content-Type", "application/json") // without it the Node build does not read the body
+	h.Set("Content-Type", "application/json") // the Node build ignores the body of any other type
 	here := []string{c.addr}
 	json.NewEncoder(w).Encode(map[string]any{
 		"common": map[string][]string{"mix.link": here, "link.default": here},

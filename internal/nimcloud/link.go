@@ -9,40 +9,41 @@ import (
 	"github.com/coder/websocket"
 )
 
-// A link is one connection. One goroutine serves it and writes to it; another
-// reads. What others have for it they leave in its channels.
+// A link is one connection. One goroutine serves it and writes to it; another one
+// reads. Everybody else sends to its channels.
 type link struct {
 	cloud *Cloud
 	id    uint64
 	host  string // of the client
 	port  string
 	ws    *websocket.Conn
-	cut   context.CancelFunc // ends the link, as a network does
-	done  chan struct{}      // closed when it has ended
-	ended chan error         // the login's end, with its cause; room for one
-	inbox chan []byte        // packets for the client; one that does not keep up misses some
+	cut   context.CancelFunc // ends the link, as a broken network does
+	done  chan struct{}      // closed when the link has ended
+	ended chan error         // gets the cause when the login ends; has room for it
+	inbox chan []byte        // packets for the client; dropped if it is full
 
-	phase phase       // the serving goroutine's own
-	timer *time.Timer // cuts the link
+	// Of the serving goroutine.
+	phase phase
+	timer *time.Timer // cuts the link when it fires
 
 	// Guarded by cloud.mu.
 	device     device
-	accid      string // folded; of the login
-	in         bool   // the login holds
-	over       bool   // it has ended, and there is no second one
+	accid      string // of the login request, in lower case
+	loggedIn   bool
+	ending     bool // the login has ended; a link has only one
 	heartbeats int
-	settled    bool // the last of the SDK's questions after a login was answered
+	settled    bool // the SDK's last question after the login was answered
 }
 
 type phase uint8
 
 const (
-	fresh   phase = iota // nobody has logged in yet
-	entered              // somebody has
-	leaving              // the client is to close it
+	fresh   phase = iota // before the login
+	entered              // logged in
+	leaving              // the login has ended, and the client should close the link
 )
 
-// device is what a client says about itself at a login.
+// device is what a client sends about itself with a login.
 type device struct {
 	account, appKey, id string
 	clientType          int
@@ -53,7 +54,7 @@ type device struct {
 
 // serveLink is the link server.
 func (c *Cloud) serveLink(w http.ResponseWriter, r *http.Request) {
-	if status := c.switches().link; status != 0 {
+	if status := c.currentControls().link; status != 0 {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
@@ -66,7 +67,8 @@ func (c *Cloud) serveLink(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.remove(l)
 	l.host, l.port, _ = net.SplitHostPort(r.RemoteAddr)
-	// Pages of any origin may log in: the developer's own is one.
+	// Web pages of any origin may log in, because the developer's page may be
+	// served from anywhere.
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // Accept has answered
@@ -98,12 +100,12 @@ func (c *Cloud) remove(l *link) {
 	c.linked.Done()
 }
 
-// run serves the link until it ends, and then its login does.
+// run serves the link until it ends, and then ends its login.
 func (l *link) run(ctx context.Context) {
 	packets := make(chan []byte)
 	defer func() {
 		l.cut()
-		for range packets { // until the reader has returned
+		for range packets { // wait for the reader
 		}
 	}()
 	go l.read(ctx, packets)
@@ -118,7 +120,7 @@ func (l *link) run(ctx context.Context) {
 				return
 			}
 		case cause := <-l.ended:
-			if !s.end(ctx, cause) {
+			if !s.reportEnd(ctx, cause) {
 				return
 			}
 		case b := <-l.inbox:
@@ -133,7 +135,8 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
-// read ends with ctx, when the connection does, and at what is no packet.
+// read passes packets on until ctx or the connection ends, or a message is not
+// binary.
 func (l *link) read(ctx context.Context, packets chan<- []byte) {
 	defer close(packets)
 	for {
@@ -155,7 +158,7 @@ func (l *link) write(ctx context.Context, b []byte) bool {
 	return l.ws.Write(ctx, websocket.MessageBinary, b) == nil
 }
 
-// push leaves a packet for the client. It never blocks.
+// push queues a packet for the client. It never blocks.
 func (l *link) push(c command, body []byte) {
 	select {
 	case l.inbox <- encode(c, 0, codeOK, body):
@@ -163,31 +166,32 @@ func (l *link) push(c command, body []byte) {
 	}
 }
 
-// lost ends the login, and reports whether it had not ended before. It never
-// blocks, as the world may hold its locks.
-func (l *link) lost(cause error) bool {
+// loseLogin ends the login for the serving goroutine to notice. It never blocks,
+// because the world may hold its lock.
+func (l *link) loseLogin(cause error) {
 	l.cloud.mu.Lock()
 	defer l.cloud.mu.Unlock()
-	return l.lostLocked(cause)
+	l.loseLoginLocked(cause)
 }
 
-func (l *link) lostLocked(cause error) bool {
-	if !l.endLocked() {
+// loseLoginLocked reports whether the login had not ended before.
+func (l *link) loseLoginLocked(cause error) bool {
+	if !l.endLoginLocked() {
 		return false
 	}
-	l.ended <- cause // there is room: this happens once
+	l.ended <- cause // never blocks: there is room for one, and a login ends once
 	return true
 }
 
-// endLocked ends the login, and tells the other clients of the account: not one
-// that is about to come, for which it may have had to go.
-func (l *link) endLocked() bool {
-	if l.over {
+// endLoginLocked marks the login as ended and tells the account's other clients
+// that are logged in. It reports whether the login had not ended before.
+func (l *link) endLoginLocked() bool {
+	if l.ending {
 		return false
 	}
-	l.over = true
-	if l.in {
-		l.in = false
+	l.ending = true
+	if l.loggedIn {
+		l.loggedIn = false
 		notify(l.peersLocked(), changeLogout, l.recordLocked())
 	}
 	return true

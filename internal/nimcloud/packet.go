@@ -8,10 +8,11 @@ import (
 	"slices"
 )
 
-// The packed framing (nim-login.md 7): one packet in each binary message. Its
-// header is a length (0 will do, the message has one), a service and a command,
-// a serial that the answer repeats, flags, and where those say so a result
-// code. The body is fields one after the other, without their types.
+// This file has the packed framing: one packet in each binary message. The header
+// is a length (0 is accepted, because the message has its own), a service, a
+// command, a serial that the answer repeats, flags, and a result code if a flag
+// says so. The body is a sequence of fields without their types. See
+// docs/vendor/im-sdk.md#on-the-wire.
 
 // A command is a service and one of its commands.
 type command uint16
@@ -31,7 +32,8 @@ const (
 
 const flagCode = 2 // a result code follows
 
-// A packet is one that came. Its code is left out: clients send none.
+// A packet is a packet that a client sent. It has no code, because clients send
+// none.
 type packet struct {
 	command command
 	serial  uint16
@@ -52,7 +54,7 @@ func decode(b []byte) (packet, error) {
 	return p, f.err
 }
 
-// encode makes a packet with a result code as it is on the wire.
+// encode returns a packet with a result code in its form on the wire.
 func encode(c command, serial, code uint16, body []byte) []byte {
 	b := []byte{0, byte(c >> 8), byte(c)}
 	b = binary.LittleEndian.AppendUint16(b, serial)
@@ -61,10 +63,10 @@ func encode(c command, serial, code uint16, body []byte) []byte {
 	return append(b, body...)
 }
 
-// properties are named by the vendor's numbers.
+// properties are values by the vendor's tag numbers.
 type properties map[int]string
 
-// fields reads a body. After an error it reads zeroes.
+// fields reads the fields of a body. After an error every read returns zero.
 type fields struct {
 	rest []byte
 	err  error
@@ -131,8 +133,6 @@ func (f *fields) properties() properties {
 	}
 	return p
 }
-
-// What bodies are made of.
 
 func appendNumber(b []byte, n int) []byte { return binary.AppendUvarint(b, uint64(n)) }
 

@@ -12,17 +12,17 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A session is what the serving goroutine of a link knows.
+// A session is a link and its login, as the serving goroutine sees them.
 type session struct {
 	*link
-	sdk *mockim.Device // of the login; nil: nobody has logged in
+	sdk *mockim.Device // the login in the world; nil: there is none
 }
 
 // Tags of the login packet, and of the records that describe a client.
 const (
 	tagClientType = 3
 	tagOS         = 4
-	tagManual     = 8 // "0": the SDK has come back by itself
+	tagManual     = 8 // "0": the SDK reconnected by itself
 	tagDeviceID   = 13
 	tagAppKey     = 18
 	tagAccount    = 19
@@ -40,8 +40,8 @@ const (
 	recordLoginType  = 12
 )
 
-// The SDK asks for these right after each login, for its file uploads, which
-// this cloud does not have: no store but the default one, and no CDN.
+// After each login the SDK asks for the settings of file uploads. This cloud has
+// none: no store except the default one, and no CDN.
 var (
 	noUploads = properties{uploadConfig: "{}", uploadConfigTTL: "86400"}
 	noCDN     = properties{cdnExpire: "0"} // seconds; 0: there is none
@@ -53,13 +53,13 @@ const (
 	cdnExpire       = 3
 )
 
-// What a clientChange is about.
+// The first byte of a cmdClientChange.
 const (
 	changeLogin  = 2
 	changeLogout = 3
 )
 
-// serve answers a packet, and reports whether the link goes on.
+// serve answers a packet, and reports whether to keep the link open.
 func (s *session) serve(ctx context.Context, b []byte) bool {
 	p, err := decode(b)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *session) serve(ctx context.Context, b []byte) bool {
 	return s.answer(ctx, p, codeUnknown, nil)
 }
 
-// answer sends the result of p. The code is one that packCode takes.
+// answer sends the result of p. packCode has to accept the code.
 func (s *session) answer(ctx context.Context, p packet, code int, body []byte) bool {
 	packed, _ := packCode(code)
 	return s.write(ctx, encode(p.command, p.serial, packed, body))
@@ -109,7 +109,7 @@ func (s *session) beat(ctx context.Context, p packet) bool {
 	return mute || s.answer(ctx, p, codeOK, nil)
 }
 
-// settle answers the last question that the SDK asks after a login.
+// settle answers the SDK's last question after a login.
 func (s *session) settle(ctx context.Context, p packet) bool {
 	ok := s.answer(ctx, p, codeOK, appendProperties(nil, noCDN))
 	s.cloud.mu.Lock()
@@ -118,7 +118,7 @@ func (s *session) settle(ctx context.Context, p packet) bool {
 	return ok
 }
 
-// login logs the client in. A link that has had a login takes no second one.
+// login logs the client in. A second login on the same link cuts it.
 func (s *session) login(ctx context.Context, p packet) bool {
 	tags := p.body.properties()
 	if p.body.err != nil || s.phase != fresh {
@@ -140,8 +140,9 @@ func (s *session) login(ctx context.Context, p packet) bool {
 	return s.answer(ctx, p, codeOK, appendPropertiesList(appendProperties(nil, record), others))
 }
 
-// refusal notes who wants to log in, and says whether anything speaks against
-// it, other than the world.
+// refusal records who wants to log in. It returns the code with which a test's
+// controls or an earlier end of a login refuse that, or codeOK. If mute is true,
+// the login gets no answer.
 func (c *Cloud) refusal(l *link, tags properties) (code int, mute bool) {
 	clientType, _ := strconv.Atoi(tags[tagClientType])
 	c.mu.Lock()
@@ -171,34 +172,35 @@ func (c *Cloud) refusal(l *link, tags properties) (code int, mute bool) {
 	return codeOK, false
 }
 
-// enter logs a device of the world in, as the client asks.
+// enter logs a new device of the world in to the account that the client named.
 func (s *session) enter(ctx context.Context, tags properties) int {
 	account := engine.IMAccount{AppKey: tags[tagAppKey], Accid: tags[tagAccount], Token: tags[tagToken]}
 	sdk := s.cloud.world.Device()
 	if err := sdk.InitIM(ctx, account.AppKey); err != nil {
 		return codeOf(err)
 	}
-	err := sdk.LoginIM(ctx, account, engine.Notify{Lost: func(cause error) { s.lost(cause) }})
-	if err != nil && !s.isOver() {
+	err := sdk.LoginIM(ctx, account, engine.Notify{Lost: s.loseLogin})
+	if err != nil && !s.loginEnded() {
 		return codeOf(err)
 	}
-	s.sdk = sdk // one that has ended already is admitted, and then told so
+	s.sdk = sdk // a login that has already ended is admitted first, and its end reported after
 	return codeOK
 }
 
-func (s *session) isOver() bool {
+func (s *session) loginEnded() bool {
 	s.cloud.mu.Lock()
 	defer s.cloud.mu.Unlock()
-	return s.over
+	return s.ending
 }
 
-// admit lets l count as logged in, and tells the others of its account, unless
-// it has ended meanwhile. It returns its record and theirs.
+// admit marks l as logged in and tells the other clients of its account, unless
+// the login has ended in the meantime. It returns the records of l and of the
+// others.
 func (c *Cloud) admit(l *link) (properties, []properties) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	record, peers := l.recordLocked(), l.peersLocked()
-	if l.in = !l.over; l.in {
+	if l.loggedIn = !l.ending; l.loggedIn {
 		notify(peers, changeLogin, record)
 	}
 	var records []properties
@@ -208,9 +210,9 @@ func (c *Cloud) admit(l *link) (properties, []properties) {
 	return record, records
 }
 
-// peersLocked are the other clients of the account that are logged in.
+// peersLocked returns the other clients that are logged in to the account.
 func (l *link) peersLocked() []*link {
-	return l.cloud.findLocked(func(o *link) bool { return o != l && o.in && o.accid == l.accid })
+	return l.cloud.findLocked(func(o *link) bool { return o != l && o.loggedIn && o.accid == l.accid })
 }
 
 func (l *link) recordLocked() properties {
@@ -223,7 +225,7 @@ func (l *link) recordLocked() properties {
 		recordSince:      strconv.FormatInt(l.device.since.UnixMilli(), 10),
 		recordCustomTag:  l.device.customTag,
 		recordOS:         l.device.os,
-		recordLoginType:  "1", // IM: without it the SDKs do not sync
+		recordLoginType:  "1", // IM; the SDKs sync only with this type
 	}
 }
 
@@ -233,26 +235,26 @@ func notify(peers []*link, change byte, record properties) {
 	}
 }
 
-// logout ends the login, where there is one.
+// logout ends the login, if there is one.
 func (s *session) logout() {
 	if s.sdk == nil {
 		return
 	}
-	_ = s.sdk.LogoutIM(context.Background()) // it cannot fail: nothing was told to
+	_ = s.sdk.LogoutIM(context.Background()) // fails only after mockim's Fail
 	s.sdk = nil
 	s.cloud.mu.Lock()
 	defer s.cloud.mu.Unlock()
-	s.endLocked()
+	s.endLoginLocked()
 }
 
-// leave gives the client time to close the link. The SDKs do so at once.
+// leave gives the client time to close the link. The SDKs close it at once.
 func (s *session) leave() {
 	s.phase = leaving
 	s.timer.Reset(s.cloud.limits.leave)
 }
 
-// kickOthers ends the logins of the devices that the client names, of its own
-// account, and answers with those that there were.
+// kickOthers ends the logins of its own account on the devices that the client
+// names, and answers with the devices that it kicked.
 func (s *session) kickOthers(ctx context.Context, p packet) bool {
 	ids := p.body.strings()
 	if p.body.err != nil {
@@ -260,35 +262,35 @@ func (s *session) kickOthers(ctx context.Context, p packet) bool {
 	}
 	s.cloud.mu.Lock()
 	kick := &engine.KickError{Reason: engine.KickedByOther, ClientType: s.device.clientType}
-	var gone []string
+	var kicked []string
 	for _, o := range s.peersLocked() {
-		if slices.Contains(ids, o.device.id) && o.lostLocked(kick) {
-			gone = append(gone, o.device.id)
+		if slices.Contains(ids, o.device.id) && o.loseLoginLocked(kick) {
+			kicked = append(kicked, o.device.id)
 		}
 	}
 	s.cloud.mu.Unlock()
-	return s.answer(ctx, p, codeOK, appendStrings(nil, gone))
+	return s.answer(ctx, p, codeOK, appendStrings(nil, kicked))
 }
 
-// end tells the client that its login has ended, and reports whether the link
-// goes on: until the client closes it.
-func (s *session) end(ctx context.Context, cause error) bool {
+// reportEnd tells the client that its login has ended. It reports whether to keep
+// the link open, for the client to close.
+func (s *session) reportEnd(ctx context.Context, cause error) bool {
 	s.logout()
 	if !errors.Is(cause, engine.ErrKicked) {
-		s.cloud.owe(s.link, codeOf(cause))
+		s.cloud.refuseNext(s.link, codeOf(cause))
 		return false
 	}
 	kick := &engine.KickError{Reason: engine.KickedByServer}
 	errors.As(cause, &kick)
 	s.leave()
 	body := appendInt(appendInt(nil, kick.ClientType), int(kick.Reason))
-	body = appendInt(appendString(body, kick.Text), 0) // its custom client type
+	body = appendInt(appendString(body, kick.Text), 0) // custom client type
 	return s.write(ctx, encode(cmdKicked, 0, codeOK, body))
 }
 
-// owe lets the next login of that device be refused, where code is more than
-// bad luck.
-func (c *Cloud) owe(l *link, code int) {
+// refuseNext refuses the next login of l's device with code, unless that is
+// codeUnavailable, which a reconnect repairs.
+func (c *Cloud) refuseNext(l *link, code int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if code != codeUnavailable && len(c.owed) < c.limits.owed {
