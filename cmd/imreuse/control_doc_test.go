@@ -17,7 +17,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A host is logged in to a sandbox over HTTP, with the real client.
+// A host is logged in to a sandbox over HTTP, with the client of nimhttp.
 type host struct {
 	*testing.T
 	at     map[string]string
@@ -49,34 +49,34 @@ func newHost(t *testing.T, at map[string]string) *host {
 	return &host{t, at, kit, e}
 }
 
-// until waits for a status.
-func (h *host) until(what string, is func(engine.Status) bool) {
+// await waits for a status that matches.
+func (h *host) await(what string, match func(engine.Status) bool) {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(h.Context(), 20*time.Second)
 	defer cancel()
 	for s := range h.engine.Watch(ctx) {
-		if is(s) {
+		if match(s) {
 			return
 		}
 	}
 	h.Errorf("got %+v, want %s", h.engine.Status(), what)
 }
 
-func (h *host) untilLost(want error) {
+func (h *host) awaitLoss(want error) {
 	h.Helper()
-	h.until(want.Error(), func(s engine.Status) bool { return s.State < engine.IMLoggedIn && errors.Is(s.Cause, want) })
+	h.await(want.Error(), func(s engine.Status) bool { return s.State < engine.IMLoggedIn && errors.Is(s.Cause, want) })
 }
 
-// wantRefused wants the next token check to end the kit login.
+// wantRefused checks that the next token check fails and ends the kit login.
 func (h *host) wantRefused(want error) {
 	h.Helper()
 	if err := h.kit.CheckToken(h.Context()); !errors.Is(err, want) {
 		h.Errorf("CheckToken: got %v, want %v", err, want)
 	}
-	h.until(want.Error(), func(s engine.Status) bool { return s.State < engine.KitLoggedIn && errors.Is(s.Cause, want) })
+	h.await(want.Error(), func(s engine.Status) bool { return s.State < engine.KitLoggedIn && errors.Is(s.Cause, want) })
 }
 
-// login is a call without a client that tries again.
+// login sends one login request, without nimhttp's retries.
 func (h *host) login() (*http.Response, string, error) {
 	h.Helper()
 	r, err := http.NewRequestWithContext(h.Context(), http.MethodPost, h.at["kit"]+"/scene/apps/app1/v1/login", nil)
@@ -108,40 +108,40 @@ func (h *host) wantLogin(status int, header, value, text string) {
 	}
 }
 
-const good = `"code":0`
+const success = `"code":0`
 
-// Every curl line of docs/sandbox.md, by what is only in that line, and what
-// has to follow from it.
+// docLines are the curl lines of docs/sandbox.md. unique is a text that only one
+// line contains; before prepares the host, and after checks the effect.
 var docLines = []struct {
-	has    string
+	unique string
 	before func(*host)
 	after  func(*host)
 }{
 	{"/v1/kick", nil, func(h *host) {
-		h.until("a kick", func(s engine.Status) bool {
+		h.await("a kick", func(s engine.Status) bool {
 			var kick *engine.KickError
 			return errors.As(s.Cause, &kick) && kick.Reason == engine.KickedByServer && kick.Text == "see you"
 		})
 	}},
-	{"/v1/end-im", nil, func(h *host) { h.untilLost(engine.ErrAccountBanned) }},
+	{"/v1/end-im", nil, func(h *host) { h.awaitLoss(engine.ErrAccountBanned) }},
 	{"/v1/end-kit", nil, func(h *host) {
 		h.wantRefused(engine.ErrTokenRejected)
-		h.wantLogin(200, "", "", good)
+		h.wantLogin(200, "", "", success)
 	}},
 	{"/v1/expire", nil, func(h *host) {
 		h.wantRefused(engine.ErrTokenExpired)
 		h.wantLogin(200, "", "", `"code":1026`)
 	}},
 	{`"online": false`, nil, func(h *host) {
-		h.until("a link that is down", func(s engine.Status) bool { return s.State == engine.KitLoggedIn && !s.Online })
+		h.await("a link that is down", func(s engine.Status) bool { return s.State == engine.KitLoggedIn && !s.Online })
 	}},
 	{`"online": true`, func(h *host) {
 		if status, text := callControl(h.T, h.at, "/v1/link", `{"accid": "myaccid", "online": false}`); status != 204 {
 			h.Fatalf("got HTTP %d, %s", status, text)
 		}
-		h.until("a link that is down", func(s engine.Status) bool { return !s.Online })
+		h.await("a link that is down", func(s engine.Status) bool { return !s.Online })
 	}, func(h *host) {
-		h.until("a link that is up", func(s engine.Status) bool { return s.State == engine.KitLoggedIn && s.Online })
+		h.await("a link that is up", func(s engine.Status) bool { return s.State == engine.KitLoggedIn && s.Online })
 	}},
 	{`"delayMs"`, nil, func(h *host) {
 		ctx, cancel := context.WithTimeout(h.Context(), 100*time.Millisecond)
@@ -157,23 +157,23 @@ var docLines = []struct {
 		for range 2 {
 			h.wantLogin(503, "Retry-After", "1", "")
 		}
-		h.wantLogin(200, "", "", good)
+		h.wantLogin(200, "", "", success)
 	}},
 	{`"cut"`, nil, func(h *host) {
 		if _, _, err := h.login(); err == nil {
 			h.Error("login: got a reply, want the connection cut")
 		}
-		h.wantLogin(200, "", "", good)
+		h.wantLogin(200, "", "", success)
 	}},
 	{`"body"`, nil, func(h *host) {
 		h.wantLogin(200, "", "", "<html>")
-		h.wantLogin(200, "", "", good)
+		h.wantLogin(200, "", "", success)
 	}},
 	{`"Location"`, nil, func(h *host) { h.wantLogin(302, "Location", "http://127.0.0.1:9/", "") }},
 }
 
-// Each line is run as it is printed: by curl, and, because a machine may have no
-// curl, by this test.
+// Each line is run as it is printed: by curl if there is one, and always by
+// runParsed.
 func TestControlDoc(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/sandbox.md")
 	if err != nil {
@@ -190,9 +190,9 @@ func TestControlDoc(t *testing.T) {
 		}
 		i := docLine(t, line)
 		test := docLines[i]
-		done[test.has] = true
+		done[test.unique] = true
 		for name, run := range runners {
-			t.Run(test.has+" "+name, func(t *testing.T) {
+			t.Run(test.unique+" "+name, func(t *testing.T) {
 				at, stop := startSandbox(t)
 				t.Cleanup(func() { stop() })
 				h := newHost(t, at)
@@ -209,20 +209,20 @@ func TestControlDoc(t *testing.T) {
 	}
 }
 
-// docLine finds the one test for a line of the document.
+// docLine returns the index of the only entry of docLines for a line.
 func docLine(t *testing.T, line string) int {
 	t.Helper()
 	found := -1
 	for i, test := range docLines {
-		if strings.Contains(line, test.has) {
+		if strings.Contains(line, test.unique) {
 			if found >= 0 {
-				t.Fatalf("%q and %q are both in %s", docLines[found].has, test.has, line)
+				t.Fatalf("%q and %q are both in %s", docLines[found].unique, test.unique, line)
 			}
 			found = i
 		}
 	}
 	if found < 0 {
-		t.Fatalf("no test says what follows from %s", line)
+		t.Fatalf("docLines has no entry for %s", line)
 	}
 	return found
 }
@@ -236,7 +236,7 @@ func runCurl(t *testing.T, line string, at map[string]string) {
 	}
 }
 
-// runParsed makes the request that curl would make.
+// runParsed sends the request that curl would send.
 func runParsed(t *testing.T, line string, at map[string]string) {
 	t.Helper()
 	words := shellWords(t, line, map[string]string{"IMREUSE_CONTROL_URL": at["control"], "IMREUSE_CONTROL_SECRET": at["controlSecret"]})
@@ -249,13 +249,13 @@ func runParsed(t *testing.T, line string, at map[string]string) {
 	}
 	name, value, _ := strings.Cut(words[3], ": ")
 	r.Header.Set(name, value)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl -d has it
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl -d sets it
 	if status, text := send(t, r); status != http.StatusNoContent {
 		t.Fatalf("got HTTP %d, %s", status, text)
 	}
 }
 
-// shellWords splits a line at its spaces, and reads both kinds of quotes.
+// shellWords splits a line at its spaces. It knows single and double quotes.
 func shellWords(t *testing.T, line string, env map[string]string) []string {
 	t.Helper()
 	var words []string
@@ -268,12 +268,12 @@ func shellWords(t *testing.T, line string, env map[string]string) []string {
 		}
 		word, rest, closed := strings.Cut(line[1:], quote)
 		if !closed {
-			t.Fatalf("no end of the quotes in %s", line)
+			t.Fatalf("a quote is not closed in %s", line)
 		}
 		if quote == `"` {
 			word = os.Expand(word, func(name string) string {
 				if env[name] == "" {
-					t.Fatalf("no value of $%s", name)
+					t.Fatalf("$%s has no value", name)
 				}
 				return env[name]
 			})
@@ -283,7 +283,7 @@ func shellWords(t *testing.T, line string, env map[string]string) []string {
 	return words
 }
 
-// send makes a request, and returns the status and text of the reply.
+// send sends a request and returns the status and the text of the reply.
 func send(t *testing.T, r *http.Request) (int, string) {
 	t.Helper()
 	transport := new(http.Transport)
@@ -310,7 +310,7 @@ func callControl(t *testing.T, at map[string]string, path, body string) (int, st
 	return send(t, r)
 }
 
-// The names of the document's tables are those of the program.
+// The tables of docs/sandbox.md have every name that the program has.
 func TestSandboxDocNames(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/sandbox.md")
 	if err != nil {

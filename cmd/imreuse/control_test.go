@@ -81,13 +81,13 @@ func TestControlRefuses(t *testing.T) {
 			}
 		})
 	}
-	// None of those that were refused has left a fault behind.
+	// No refused fault has any effect.
 	if code, _ := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 {
 		t.Errorf("login: got code %d", code)
 	}
 }
 
-// What a client over HTTP sees of each cause.
+// A client over HTTP gets the code that docs/sandbox.md lists for each cause.
 func TestControlCauses(t *testing.T) {
 	tests := map[string]struct {
 		sdkCode int
@@ -111,7 +111,7 @@ func TestControlCauses(t *testing.T) {
 			if status, text := callControl(t, at, "/v1/end-im", `{"accid": "MyAccid", "cause": "`+name+`"}`); status != http.StatusNoContent {
 				t.Fatalf("got HTTP %d, %s", status, text)
 			}
-			h.until("the end of IM", func(s engine.Status) bool { return s.State < engine.IMLoggedIn && s.Cause != nil })
+			h.await("the end of IM", func(s engine.Status) bool { return s.State < engine.IMLoggedIn && s.Cause != nil })
 			cause := h.engine.Status().Cause
 			var sdk *nimhttp.ServerError
 			if !known || !errors.As(cause, &sdk) || sdk.Code != test.sdkCode || test.code != engine.CodeOf(cause) {

@@ -16,14 +16,14 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// A practice is a private deployment, to be examined.
+// A practice is a private deployment for the doctor to examine.
 type practice struct {
 	server *nimhttptest.Server
 	cloud  *nimcloud.Cloud
 	flags  map[string]string
 }
 
-// newPractice makes one in which all is well, with the secrets in the
+// newPractice starts a deployment without faults, and sets the secrets in the
 // environment.
 func newPractice(t *testing.T, o nimhttptest.Options) *practice {
 	t.Helper()
@@ -51,7 +51,7 @@ func (p *practice) args(more ...string) []string {
 	return args
 }
 
-// examine runs the command, and returns its document.
+// examine runs the command and returns its JSON document.
 func (p *practice) examine(t *testing.T, more ...string) (code int, r report, stderr string) {
 	t.Helper()
 	code, out, errs := command(t, p.args(append(more, "-json")...)...)
@@ -63,7 +63,7 @@ func (p *practice) examine(t *testing.T, more ...string) (code int, r report, st
 	return code, r, errs
 }
 
-// statuses are those of a report, as name:status.
+// statuses returns the checks as name:status.
 func (r report) statuses() string {
 	var all []string
 	for _, f := range r.Checks {
@@ -101,7 +101,7 @@ func TestDoctorAllWell(t *testing.T) {
 	}
 }
 
-// Without -user, the kit server is examined all the same.
+// Without -user, the kit server is still examined.
 func TestDoctorNoAccount(t *testing.T) {
 	p := newPractice(t, nimhttptest.Options{})
 	t.Setenv("IMREUSE_USER_TOKEN", "")
@@ -112,8 +112,8 @@ func TestDoctorNoAccount(t *testing.T) {
 	}
 }
 
-// nobody is an address on which nobody listens.
-func nobody(t *testing.T) string {
+// unusedAddr returns an address on which nobody listens.
+func unusedAddr(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -123,8 +123,8 @@ func nobody(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// Each thing that can be wrong shows in one check, with what to do about it.
-// What depends on it is skipped, and all else is examined.
+// Each fault makes exactly one check fail, with a remedy. Checks that depend on
+// it are skipped, and all others are made.
 func TestDoctorFindsFaults(t *testing.T) {
 	const page = "<html>It works!</html>"
 	later := func(by time.Duration) nimhttptest.Options {
@@ -133,66 +133,66 @@ func TestDoctorFindsFaults(t *testing.T) {
 	tests := []struct {
 		name           string
 		options        nimhttptest.Options
-		harm           func(*testing.T, *practice)
+		breakIt        func(*testing.T, *practice)
 		failed         string
 		skipped        string
 		detail, remedy string
 	}{
 		{name: "wrong gateway secret", failed: "gateway", skipped: "node sdk im-login", remedy: "IMREUSE_GATEWAY_SECRET",
-			harm: func(t *testing.T, p *practice) {
+			breakIt: func(t *testing.T, p *practice) {
 				t.Setenv("IMREUSE_GATEWAY_SECRET", "another secret, which is long enough")
 			}},
 		{name: "no gateway secret", failed: "gateway", skipped: "node sdk im-login", detail: "GatewaySecret is empty", remedy: "IMREUSE_GATEWAY_SECRET",
-			harm: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_GATEWAY_SECRET", "") }},
+			breakIt: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_GATEWAY_SECRET", "") }},
 		{name: "gateway down", failed: "gateway", skipped: "node sdk im-login", detail: "refused", remedy: "imreuse gateway",
-			harm: func(t *testing.T, p *practice) { p.flags["-gateway"] = "http://" + nobody(t) }},
+			breakIt: func(t *testing.T, p *practice) { p.flags["-gateway"] = "http://" + unusedAddr(t) }},
 		{name: "no gateway there", failed: "gateway", skipped: "node sdk im-login", remedy: "-gateway",
-			harm: func(t *testing.T, p *practice) { p.flags["-gateway"] = p.server.KitURL() }},
+			breakIt: func(t *testing.T, p *practice) { p.flags["-gateway"] = p.server.KitURL() }},
 		{name: "lbs down", failed: "lbs", skipped: "node sdk", detail: "refused", remedy: "-lbs",
-			harm: func(t *testing.T, p *practice) { p.flags["-lbs"] = "http://" + nobody(t) + "/lbs" }},
+			breakIt: func(t *testing.T, p *practice) { p.flags["-lbs"] = "http://" + unusedAddr(t) + "/lbs" }},
 		{name: "lbs failing", failed: "lbs", skipped: "node sdk", detail: "HTTP 503", remedy: "-lbs",
-			harm: func(t *testing.T, p *practice) { p.cloud.FailLBS(503) }},
+			breakIt: func(t *testing.T, p *practice) { p.cloud.FailLBS(503) }},
 		{name: "no lbs there", failed: "lbs", skipped: "node sdk", detail: "names no link server", remedy: "-lbs",
-			harm: func(t *testing.T, p *practice) {
+			breakIt: func(t *testing.T, p *practice) {
 				p.flags["-lbs"] = p.server.KitURL() + "/lbs"
 				p.answer("/lbs", `{"code": 0}`, 1)
 			}},
 		{name: "lbs of another content type", failed: "lbs", skipped: "node sdk", detail: "application/json", remedy: "-lbs",
-			harm: func(t *testing.T, p *practice) {
+			breakIt: func(t *testing.T, p *practice) {
 				p.flags["-lbs"] = p.server.KitURL() + "/lbs"
 				p.server.Fault(nimhttptest.Fault{Path: "/lbs", Header: http.Header{"Content-Type": {"text/plain"}}, Body: `{"common": {}}`})
 			}},
 		{name: "link failing", failed: "link", skipped: "node sdk im-login", detail: "503", remedy: "-link",
-			harm: func(t *testing.T, p *practice) { p.cloud.FailLink(503) }},
+			breakIt: func(t *testing.T, p *practice) { p.cloud.FailLink(503) }},
 		{name: "clock behind by 6 minutes", options: later(6 * time.Minute), failed: "clock", skipped: "node sdk", detail: "differ by", remedy: "NTP"},
 		{name: "clock ahead by 6 minutes", options: later(-6 * time.Minute), failed: "clock", skipped: "node sdk", detail: "differ by", remedy: "NTP"},
 		{name: "kit server down", failed: "kit", skipped: "node sdk account im-login", detail: "refused", remedy: "-kit",
-			harm: func(t *testing.T, p *practice) { p.flags["-kit"] = "http://" + nobody(t) }},
+			breakIt: func(t *testing.T, p *practice) { p.flags["-kit"] = "http://" + unusedAddr(t) }},
 		{name: "kit server not JSON", failed: "kit", skipped: "node sdk account im-login", detail: "JSON", remedy: "-kit",
-			harm: func(t *testing.T, p *practice) { p.answer("/v1/login", page, 9) }},
+			breakIt: func(t *testing.T, p *practice) { p.answer("/v1/login", page, 9) }},
 		{name: "kit server of something else", failed: "kit", skipped: "node sdk account im-login", remedy: "-kit",
-			harm: func(t *testing.T, p *practice) { p.answer("/v1/login", `{"status": "up"}`, 9) }},
+			breakIt: func(t *testing.T, p *practice) { p.answer("/v1/login", `{"status": "up"}`, 9) }},
 		{name: "wrong AppKey", failed: "account", skipped: "node sdk im-login", detail: "404", remedy: "-appkey",
-			harm: func(t *testing.T, p *practice) { p.flags["-appkey"] = "app2" }},
+			breakIt: func(t *testing.T, p *practice) { p.flags["-appkey"] = "app2" }},
 		{name: "wrong AppKey, no account", failed: "kit", skipped: "node sdk account im-login", detail: "404", remedy: "-appkey",
-			harm: func(t *testing.T, p *practice) {
+			breakIt: func(t *testing.T, p *practice) {
 				p.flags["-appkey"], p.flags["-user"] = "app2", ""
 				t.Setenv("IMREUSE_USER_TOKEN", "")
 			}},
 		{name: "wrong token", failed: "account", skipped: "node sdk im-login", detail: "402", remedy: "token",
-			harm: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_USER_TOKEN", "stale") }},
+			breakIt: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_USER_TOKEN", "stale") }},
 		{name: "no token", failed: "account", skipped: "node sdk im-login", remedy: "IMREUSE_USER_TOKEN",
-			harm: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_USER_TOKEN", "") }},
+			breakIt: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_USER_TOKEN", "") }},
 		{name: "malformed token", failed: "account", skipped: "node sdk im-login", remedy: "IMREUSE_USER_TOKEN",
-			harm: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_USER_TOKEN", "two\nlines") }},
+			breakIt: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_USER_TOKEN", "two\nlines") }},
 		{name: "no user", failed: "account", skipped: "node sdk im-login", remedy: "-user",
-			harm: func(t *testing.T, p *practice) { p.flags["-user"] = "" }},
+			breakIt: func(t *testing.T, p *practice) { p.flags["-user"] = "" }},
 		{name: "no IM account", failed: "account", skipped: "node sdk im-login", detail: "bound to no IM account", remedy: "imAccid",
-			harm: func(t *testing.T, p *practice) { p.answer("/v1/login", `{"code": 1021, "msg": "no"}`, 9) }},
+			breakIt: func(t *testing.T, p *practice) { p.answer("/v1/login", `{"code": 1021, "msg": "no"}`, 9) }},
 		{name: "not enabled", failed: "account", skipped: "node sdk im-login", detail: "600420", remedy: "NERoom",
-			harm: func(t *testing.T, p *practice) { p.answer("/v1/login", `{"code": 600420}`, 9) }},
+			breakIt: func(t *testing.T, p *practice) { p.answer("/v1/login", `{"code": 600420}`, 9) }},
 		{name: "IM account disabled", failed: "im-login", skipped: "node sdk", remedy: "token",
-			harm: func(t *testing.T, p *practice) {
+			breakIt: func(t *testing.T, p *practice) {
 				p.server.World().AddIM(engine.IMAccount{Accid: "other", Token: "t"})
 				p.answer("/v1/login", `{"code": 0, "data": {"userUuid": "other", "imKey": "app1", "imToken": "stale"}}`, 9)
 			}},
@@ -200,8 +200,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPractice(t, test.options)
-			if test.harm != nil {
-				test.harm(t, p)
+			if test.breakIt != nil {
+				test.breakIt(t, p)
 			}
 			code, r, errs := p.examine(t, "-login-im")
 			if code != 1 || r.OK || errs != "imreuse: 1 of 9 checks failed\n" {
@@ -226,24 +226,23 @@ func TestDoctorFindsFaults(t *testing.T) {
 	}
 }
 
-// The clock is compared with a server of the vendor's, not with the gateway,
-// which has the same clock.
+// The clock is never compared with the gateway's, which is the same one.
 func TestDoctorNoTime(t *testing.T) {
 	p := newPractice(t, nimhttptest.Options{})
-	p.flags["-kit"], p.flags["-lbs"] = "http://"+nobody(t), "http://"+nobody(t)+"/lbs"
+	p.flags["-kit"], p.flags["-lbs"] = "http://"+unusedAddr(t), "http://"+unusedAddr(t)+"/lbs"
 	_, r, _ := p.examine(t)
 	if r.find(t, "gateway").Status != statusOK || r.find(t, "clock").Status != statusSkipped {
 		t.Errorf("got %+v", r)
 	}
 }
 
-// answer lets the kit server give that answer a few times.
+// answer makes the kit server give that answer to the next calls.
 func (p *practice) answer(path, body string, times int) {
 	header := http.Header{"Content-Type": {"application/json"}}
 	p.server.Fault(nimhttptest.Fault{Path: path, Status: http.StatusOK, Header: header, Body: body, Times: times})
 }
 
-// A check that gets no answer ends.
+// A check without an answer ends after the limit.
 func TestDoctorIsBounded(t *testing.T) {
 	p := newPractice(t, nimhttptest.Options{})
 	p.server.Fault(nimhttptest.Fault{Path: "/v1/login", Delay: time.Hour, Times: 9})
@@ -278,7 +277,7 @@ func TestDoctorBadUse(t *testing.T) {
 	}
 }
 
-// Without -gateway, it is Node and the installed gateway that count.
+// Without -gateway, the doctor checks Node and the installed gateway.
 func TestDoctorInstall(t *testing.T) {
 	for _, test := range []struct{ name, node, want string }{
 		{"not installed", "echo v22.11.0", "node:ok sdk:failed gateway:skipped"},
@@ -312,8 +311,8 @@ func TestDoctorInstalledGateway(t *testing.T) {
 	}
 }
 
-// Whatever a server makes of a secret, it is shown nowhere. Its digits are more
-// than a port has.
+// No output shows a secret, whatever a server does with it. The secrets have more
+// digits than a port, so no port in the output matches them by chance.
 func TestDoctorShowsNoSecret(t *testing.T) {
 	const im = "im-s3cr3t-471108"
 	for _, token := range []string{"user-s3cr3t-471108", `s3cr3t"471108\`, "s3cr3t<471108>", "s3cr3t 471108%", "s3cr3té471108"} {
@@ -355,7 +354,7 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 	}
 }
 
-// No secret is shown by a doctor that prints itself, either.
+// mask finds secrets in every quoted form, and the report stays on one line.
 func TestMask(t *testing.T) {
 	secrets := []string{"", `a"b`, "c d", "é"}
 	for text, want := range map[string]string{

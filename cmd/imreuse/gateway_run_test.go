@@ -17,7 +17,7 @@ import (
 
 const gatewaySecret = "a-secret-from-a-file-0123456789"
 
-// fakeMachine puts a Node and an npm before the real ones, if there are any. Its
+// fakeMachine puts a fake Node and npm on PATH before the real ones. The fake
 // Node prints the environment and the arguments of the gateway to stderr.
 func fakeMachine(t *testing.T) {
 	t.Helper()
@@ -38,19 +38,19 @@ func fakeMachine(t *testing.T) {
 	t.Setenv("HOME", os.Getenv("XDG_CACHE_HOME"))
 }
 
-// A running is the command imreuse gateway, which has printed its first line.
-type running struct {
+// A gatewayRun is a running "imreuse gateway" that has printed its first line.
+type gatewayRun struct {
 	line   string
 	first  struct{ URL, Secret string }
-	stderr bytes.Buffer // once stop has returned
+	stderr bytes.Buffer // read it after stop
 	cancel context.CancelFunc
 	status chan int
 }
 
-func runGatewayCommand(t *testing.T, args ...string) *running {
+func runGatewayCommand(t *testing.T, args ...string) *gatewayRun {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{cancel: cancel, status: make(chan int, 1)}
+	r := &gatewayRun{cancel: cancel, status: make(chan int, 1)}
 	stdout, print := io.Pipe()
 	go func() {
 		r.status <- run(ctx, append([]string{"imreuse", "gateway"}, args...), print, &r.stderr)
@@ -63,7 +63,7 @@ func runGatewayCommand(t *testing.T, args ...string) *running {
 	return r
 }
 
-func (r *running) stop(t *testing.T) {
+func (r *gatewayRun) stop(t *testing.T) {
 	t.Helper()
 	r.cancel()
 	if code := <-r.status; code != 0 {
@@ -71,7 +71,7 @@ func (r *running) stop(t *testing.T) {
 	}
 }
 
-// The flag means the same folder for both.
+// -dir names the same folder for gateway and gateway install.
 func TestGatewayDir(t *testing.T) {
 	fakeMachine(t)
 	dir := filepath.Join(t.TempDir(), "here")
@@ -103,11 +103,11 @@ func TestGatewaySecret(t *testing.T) {
 	if r.line != `{"url":"http://127.0.0.1:7788"}`+"\n" {
 		t.Errorf("got %q, want the URL without the secret", r.line)
 	}
-	said := r.stderr.String()
-	if !strings.Contains(said, "IMREUSE_GATEWAY_SECRET="+gatewaySecret) {
-		t.Errorf("the gateway does not get the secret: %s", said)
+	log := r.stderr.String()
+	if !strings.Contains(log, "IMREUSE_GATEWAY_SECRET="+gatewaySecret) {
+		t.Errorf("the gateway does not get the secret: %s", log)
 	}
-	if _, args, _ := strings.Cut(said, "args: "); strings.Contains(args, gatewaySecret) {
+	if _, args, _ := strings.Cut(log, "args: "); strings.Contains(args, gatewaySecret) {
 		t.Errorf("the secret is an argument: %s", args)
 	}
 }
@@ -139,7 +139,7 @@ func TestGatewayBadSecret(t *testing.T) {
 	}
 }
 
-// A client that knows the secret is let in again after a restart.
+// With a fixed secret, a client's calls are accepted after a restart.
 func TestGatewayRestart(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and imreuse gateway install")
@@ -166,7 +166,7 @@ func TestGatewayRestart(t *testing.T) {
 	}
 }
 
-// askGateway initialises a slot, and returns the run of the gateway.
+// askGateway initialises a slot and returns the boot id of the gateway.
 func askGateway(t *testing.T, url, secret string) (status int, boot string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -38,7 +38,7 @@ func TestGatewayBadUse(t *testing.T) {
 	}
 }
 
-// The installed gateway, until it is interrupted.
+// The installed gateway runs until it is interrupted.
 func TestGateway(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and imreuse gateway install")
@@ -71,7 +71,7 @@ func TestGateway(t *testing.T) {
 	}
 }
 
-// fakeNode puts a node and an npm on PATH that say what they are told to.
+// fakeNode puts a node and an npm on PATH that run these shell scripts.
 func fakeNode(t *testing.T, node, npm string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -88,7 +88,7 @@ func fakeNode(t *testing.T, node, npm string) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 }
 
-// npm's own reason is printed, not only that it failed.
+// If npm fails, the error has npm's own reason.
 func TestGatewayInstallFails(t *testing.T) {
 	fakeNode(t, "echo v22.1.0", `cat >&2 <<'END'
 npm error code E404
@@ -105,7 +105,8 @@ exit 1`)
 	}
 }
 
-// The gateway is a child, which can only say in words that its port is taken.
+// A taken port is reported with its flag, although the gateway is a child that
+// reports it only as text.
 func TestGatewayPortTaken(t *testing.T) {
 	fakeNode(t, `test "$1" = --version && echo v22.1.0 && exit; echo cannot listen >&2; exit 1`, "")
 	t.Setenv("NIM_SDK", "anything")

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// asCommand in the environment makes the test binary the command itself.
+// If asCommand is set in the environment, the test binary runs the command.
 const asCommand = "IMREUSE_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// rungs are the states and triggers that were printed of one scene, in order.
+// rungs returns the triggers and states printed in one scene, in order.
 func rungs(text string) string {
 	line := regexp.MustCompile(`(?m)^    ([a-z_]+) +via ([a-z_]+)`)
 	var all []string

@@ -25,7 +25,7 @@ func provisionOK(t *testing.T, s *nimhttptest.Server, what string, args ...strin
 	return p
 }
 
-// urlFlag is the flag that names the server of a command.
+// urlFlag returns the flag that names the server of a provision command.
 func urlFlag(what string) string {
 	if what == "im-account" {
 		return "-im-url"
@@ -34,7 +34,7 @@ func urlFlag(what string) string {
 }
 
 // The whole way: an IM account, a kit account that is bound to it, kit logins in
-// both modes, and 100005, which provisioning again cures.
+// two modes, and 100005, which a new kit account repairs.
 func TestProvisionToLogin(t *testing.T) {
 	server := nimhttptest.New(t, nimhttptest.Options{})
 	t.Setenv("IMREUSE_APP_SECRET", nimhttptest.AppSecret)
@@ -54,7 +54,8 @@ func TestProvisionToLogin(t *testing.T) {
 	login(t, server, engine.ReuseIM, provisionOK(t, server, "meeting-account", "-accid", "bob"), &bob, nil)
 }
 
-// login logs the kit in over HTTP, on a device on which the host has logged in im.
+// login logs the kit in over HTTP. If im is not nil, the host has logged it in
+// before.
 func login(t *testing.T, s *nimhttptest.Server, mode engine.Mode, a provisioned, im *engine.IMAccount, want error) {
 	t.Helper()
 	device := s.World().Device()
@@ -175,7 +176,7 @@ func TestProvisionUpdateJSON(t *testing.T) {
 	}
 }
 
-// A dry run prints one JSON document, its secrets masked.
+// A dry run with -json prints one JSON document with its secrets masked.
 func TestProvisionDryRunJSON(t *testing.T) {
 	server := nimhttptest.New(t, nimhttptest.Options{})
 	t.Setenv("IMREUSE_APP_SECRET", "app-s3cr3t")

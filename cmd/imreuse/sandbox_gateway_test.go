@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// wantGateway wants the gateway there, and for those alone who know its secret.
+// wantGateway checks that the gateway answers, and only to callers that know its
+// secret.
 func wantGateway(t *testing.T, first map[string]string) {
 	t.Helper()
 	transport := new(http.Transport)

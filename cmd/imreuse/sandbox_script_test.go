@@ -20,8 +20,7 @@ func addrOf(t *testing.T, url string) string {
 	return addr
 }
 
-// A sandbox that is started with the addresses and secrets of one that has
-// ended is found where that one was.
+// With fixed addresses and secrets, a restarted sandbox is where it was before.
 func TestSandboxFixed(t *testing.T) {
 	first, stop := startSandbox(t, "-gateway-secret", "g'1", "-control-secret", "c")
 	stop()
@@ -30,7 +29,7 @@ func TestSandboxFixed(t *testing.T) {
 	}
 	t.Setenv("IMREUSE_GATEWAY_SECRET", "g'1")
 	t.Setenv("IMREUSE_CONTROL_SECRET", "another")
-	again, stop := startSandbox(t, "-control-secret", "c", // a flag has precedence
+	again, stop := startSandbox(t, "-control-secret", "c", // a flag wins over the environment
 		"-addr", addrOf(t, first["kit"]), "-gateway-addr", addrOf(t, first["gateway"]),
 		"-im-addr", first["link"], "-control-addr", addrOf(t, first["control"]))
 	if code, stderr := stop(); code != 0 || stderr != "" {
@@ -41,7 +40,7 @@ func TestSandboxFixed(t *testing.T) {
 	}
 }
 
-// Without fixed secrets each sandbox has its own.
+// Without fixed secrets, each sandbox makes its own.
 func TestSandboxNewSecrets(t *testing.T) {
 	t.Setenv("IMREUSE_GATEWAY_SECRET", "")
 	t.Setenv("IMREUSE_CONTROL_SECRET", "")
@@ -168,7 +167,7 @@ func TestSandboxOutNobodyReads(t *testing.T) {
 	wantFiles(t, dir)
 }
 
-// A shell reads what -env prints, whatever is in a secret.
+// A shell can read the output of -env, whatever characters a secret has.
 func TestSandboxEnv(t *testing.T) {
 	const secret = `it's"$HOME` + "`pwd`" + `\`
 	name := filepath.Join(t.TempDir(), "sandbox.json")
@@ -181,7 +180,7 @@ func TestSandboxEnv(t *testing.T) {
 		ended <- run(ctx, args, out, io.Discard)
 	}()
 	<-out.done
-	text, err := os.ReadFile(name) // JSON all the same
+	text, err := os.ReadFile(name) // -out is JSON even with -env
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,8 +201,8 @@ func TestSandboxEnv(t *testing.T) {
 	}
 }
 
-// A firstWrite keeps what is written at once, which is all that a script may
-// count on.
+// A firstWrite keeps the first write. The output must come in a single one, so
+// that a script never reads a part of it.
 type firstWrite struct {
 	text string
 	done chan struct{}

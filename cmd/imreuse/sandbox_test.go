@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// startSandbox runs the command until stop is called, which returns the exit
-// status and what was printed to stderr.
+// startSandbox runs the command until stop is called. stop returns the exit
+// status and the output on stderr.
 func startSandbox(t *testing.T, args ...string) (at map[string]string, stop func() (int, string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -44,7 +44,8 @@ func startSandbox(t *testing.T, args ...string) (at map[string]string, stop func
 	}
 }
 
-// firstLine has the servers' URLs: a client reads no more than this line.
+// firstLine reads the first line of output, which has every address, and checks
+// that the gateway and the address service answer there.
 func firstLine(t *testing.T, out *bufio.Reader) map[string]string {
 	t.Helper()
 	line, err := out.ReadString('\n')
@@ -70,7 +71,7 @@ func firstLine(t *testing.T, out *bufio.Reader) map[string]string {
 	return first
 }
 
-// post is what curl would do. It returns the reply's code and data.
+// post sends a POST without a body. It returns the reply's code and data.
 func post(t *testing.T, url, appKey, user, token string) (int, map[string]any) {
 	t.Helper()
 	transport := new(http.Transport)
@@ -143,7 +144,7 @@ func TestSandbox(t *testing.T) {
 	wantGone(t, at["api"])
 }
 
-// An app server makes accounts, and the kit server knows them.
+// The kit server knows the accounts that an app server creates.
 func TestSandboxAPI(t *testing.T) {
 	at, stop := startSandbox(t, "-accounts", accounts(t, `{"appKey": "key-9", "appSecret": "s-9"}`))
 	defer stop()
@@ -161,7 +162,8 @@ func TestSandboxAPI(t *testing.T) {
 	}
 }
 
-// postSigned is what an app server does. It returns the reply's code.
+// postSigned sends a signed call, as an app server does. It returns the reply's
+// code.
 func postSigned(t *testing.T, url, appKey, secret, body string) int {
 	t.Helper()
 	transport := new(http.Transport)
@@ -189,7 +191,8 @@ func postSigned(t *testing.T, url, appKey, secret, body string) int {
 	return *reply.Code
 }
 
-// Without an appSecret there is a kit server all the same.
+// Without an appSecret the server API refuses every call, but the kit server
+// works.
 func TestSandboxNoAppSecret(t *testing.T) {
 	for _, text := range []string{`{"appKey": "key-9"}`, `{"appKey": "key-9", "appSecret": ""}`} {
 		at, stop := startSandbox(t, "-accounts", accounts(t, text))
@@ -205,8 +208,8 @@ func TestSandboxNoAppSecret(t *testing.T) {
 	}
 }
 
-// The text of the help is a good accounts file, and these are its accounts.
-func TestSandboxHelpIsTrue(t *testing.T) {
+// The accounts in the help are a valid accounts file, and the default accounts.
+func TestSandboxHelpShowsTheAccounts(t *testing.T) {
 	_, out, _ := command(t, "sandbox", "-h")
 	from, to := strings.Index(out, `{"appKey"`), strings.LastIndex(out, "]}")
 	if from < 0 || to < from {
@@ -347,7 +350,7 @@ func TestSandboxBadUse(t *testing.T) {
 	}
 }
 
-func TestSandboxNobodyReads(t *testing.T) {
+func TestSandboxOutputClosed(t *testing.T) {
 	reader, writer := io.Pipe()
 	reader.Close()
 	var stderr bytes.Buffer
@@ -356,7 +359,7 @@ func TestSandboxNobodyReads(t *testing.T) {
 	}
 }
 
-// The command as a process: main itself, with its signals.
+// The command runs as a process, and ends at a signal.
 func TestSandboxProcess(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM to send")

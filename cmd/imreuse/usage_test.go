@@ -17,8 +17,8 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// What a command line comes to. A usage error is one line on stderr, and
-// nothing on stdout.
+// Each command line has the right exit status. A usage error prints one line to
+// stderr, and nothing to stdout.
 func TestExitStatus(t *testing.T) {
 	t.Setenv("IMREUSE_APP_SECRET", "x")
 	im := func(args ...string) []string {
@@ -27,8 +27,8 @@ func TestExitStatus(t *testing.T) {
 	tests := []struct {
 		args   []string
 		status int
-		stdout string // a part of it; "": nothing
-		stderr string // a part of its one line; "": nothing
+		stdout string // a part of it; "": it is empty
+		stderr string // a part of its only line; "": it is empty
 	}{
 		{nil, 0, "COMMANDS:", ""},
 		{[]string{"-h"}, 0, "COMMANDS:", ""},
@@ -98,7 +98,7 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// The flag that is named is the one that chose the port.
+// The error names the flag that chose the port.
 func TestTakenPort(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -130,8 +130,7 @@ func TestTakenPort(t *testing.T) {
 	}
 }
 
-// Every command that there is refuses arguments and flags that it does not have,
-// those that will be added too.
+// Every command, including future ones, refuses arguments and unknown flags.
 func TestUsageErrorsEverywhere(t *testing.T) {
 	for _, path := range commandPaths(t) {
 		for _, more := range []string{"-no-such-flag", "no-such-argument"} {
@@ -182,8 +181,8 @@ func TestExitStatusOfSignals(t *testing.T) {
 	}
 }
 
-// The script works in a real bash. bash-completion is not needed for that: its
-// one function that the script calls has nothing to do here.
+// The script works in a real bash. The test stubs the only function that the
+// script calls from bash-completion, which may not be installed.
 func TestCompletionInBash(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil || runtime.GOOS == "windows" {

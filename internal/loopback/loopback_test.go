@@ -47,14 +47,14 @@ func TestServe(t *testing.T) {
 		t.Errorf("got %q and %v", body, err)
 	}
 	if _, err := loopback.Listen(s.Addr()); err == nil {
-		t.Error("a port that is taken: got no error")
+		t.Error("taken port: got no error")
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: got %v", err)
 	}
 }
 
-// A connection beyond the limit is closed, and one that ends makes room.
+// A connection beyond the limit is closed, and a connection that ends makes room.
 func TestLimit(t *testing.T) {
 	s, err := loopback.Listen("")
 	if err != nil {
@@ -89,7 +89,7 @@ func TestLimit(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
-	t.Error("the free place is not taken")
+	t.Error("no connection is served after one was closed")
 }
 
 func TestRefusedAddresses(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// A client speaks the packed framing, by code of its own: it is to find out
-// what the cloud's does.
+// A client speaks the packed framing. It shares no code with the cloud, in order
+// to test it.
 type client struct {
 	t      *testing.T
 	ws     *websocket.Conn
@@ -21,8 +21,7 @@ type client struct {
 	serial uint16
 }
 
-// What the client sends and gets: a service, a command, a result as it is on
-// the wire.
+// Commands, each a service and a number.
 var (
 	heartbeat    = [2]byte{1, 2}
 	cdnHost      = [2]byte{6, 26}
@@ -35,6 +34,7 @@ var (
 	sync         = [2]byte{27, 1}
 )
 
+// Result codes in their form on the wire.
 const (
 	ok           = 200
 	tokenInvalid = 3<<9 | 302 // 102302
@@ -43,12 +43,12 @@ const (
 	appKeyWrong  = 2<<9 | 303 // 101303
 )
 
-// longest is how long a client waits for what must come.
-const longest = 10 * time.Second
+// patience bounds every wait for something that must happen.
+const patience = 10 * time.Second
 
 func dial(t *testing.T, c *nimcloud.Cloud, device string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ws, _, err := websocket.Dial(ctx, "ws://"+c.LinkAddr()+"/websocket", nil)
 	if err != nil {
@@ -60,7 +60,7 @@ func dial(t *testing.T, c *nimcloud.Cloud, device string) *client {
 
 func (c *client) sendRaw(b []byte) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), longest)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	if err := c.ws.Write(ctx, websocket.MessageBinary, b); err != nil {
 		c.t.Fatal(err)
@@ -75,16 +75,16 @@ func (c *client) send(command [2]byte, body []byte) {
 }
 
 func (c *client) read() ([]byte, error) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), longest)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	_, b, err := c.ws.Read(ctx)
 	if ctx.Err() != nil {
-		c.t.Fatal("nothing came")
+		c.t.Fatal("no packet arrived")
 	}
 	return b, err
 }
 
-// want reads a packet of that command and result, and returns its body.
+// want reads a packet, checks its command and result, and returns its body.
 func (c *client) want(command [2]byte, code int) []byte {
 	c.t.Helper()
 	b, err := c.read()
@@ -93,7 +93,7 @@ func (c *client) want(command [2]byte, code int) []byte {
 	}
 	serial := c.serial
 	if command == kicked || command == clientChange {
-		serial = 0 // nobody asked for it
+		serial = 0 // the cloud sends it unasked
 	}
 	head := []byte{0, command[0], command[1], byte(serial), byte(serial >> 8), 2, byte(code), byte(code >> 8)}
 	if !bytes.Equal(b[:8], head) {
@@ -102,7 +102,7 @@ func (c *client) want(command [2]byte, code int) []byte {
 	return b[8:]
 }
 
-// wantCut fails where the link does not end.
+// wantCut checks that the link ends.
 func (c *client) wantCut() {
 	c.t.Helper()
 	if b, err := c.read(); err == nil {
@@ -110,8 +110,8 @@ func (c *client) wantCut() {
 	}
 }
 
-// login asks for a login, as the SDK does by hand, and returns what is said of
-// the other clients.
+// login sends a login like the SDK's and returns the records of the other
+// clients.
 func (c *client) login(accid, token string, code int) []byte {
 	c.t.Helper()
 	return c.loginTo(appKey, accid, token, code)
@@ -138,7 +138,7 @@ func (c *client) loginBody(appKey, accid, token string) []byte {
 	return properties(3, "16", 8, "1", 13, c.device, 18, appKey, 19, accid, 1000, token)
 }
 
-// properties takes tags and values in turn.
+// properties encodes alternating tags and values.
 func properties(pairs ...any) []byte {
 	b := []byte{byte(len(pairs) / 2)}
 	for i := 0; i < len(pairs); i += 2 {
@@ -150,7 +150,7 @@ func properties(pairs ...any) []byte {
 
 func text(s string) []byte { return append(binary.AppendUvarint(nil, uint64(len(s))), s...) }
 
-// readProperties returns the first property map of b, and what follows it.
+// readProperties returns the first property map in b, and the rest of b.
 func readProperties(t *testing.T, b []byte) (map[int]string, []byte) {
 	t.Helper()
 	number := func() int {
@@ -172,7 +172,8 @@ func readProperties(t *testing.T, b []byte) (map[int]string, []byte) {
 	return p, b
 }
 
-// readRecords returns the device ids of a list of records, which ends b.
+// readRecords returns the device ids of a list of records that extends to the end
+// of b.
 func readRecords(t *testing.T, b []byte) []string {
 	t.Helper()
 	if len(b) == 0 {
@@ -192,7 +193,7 @@ func readRecords(t *testing.T, b []byte) []string {
 	return ids
 }
 
-// wantChange reads that the other device has come (2) or gone (3).
+// wantChange reads a change: the other device has logged in (2) or out (3).
 func (c *client) wantChange(change byte, device string) {
 	c.t.Helper()
 	b := c.want(clientChange, ok)

@@ -31,7 +31,7 @@ func start(t *testing.T, world *mockim.Service) *nimcloud.Cloud {
 	return startWith(t, world, 0, 0, 0, 0)
 }
 
-// startWith is for other bounds than the usual.
+// startWith starts a cloud with other limits; 0 keeps the default.
 func startWith(t *testing.T, world *mockim.Service, links int, login, idle, leave time.Duration) *nimcloud.Cloud {
 	t.Helper()
 	c, err := nimcloud.StartWith(nimcloud.Options{World: world}, links, login, idle, leave)
@@ -48,7 +48,7 @@ func startWith(t *testing.T, world *mockim.Service, links int, login, idle, leav
 
 func request(t *testing.T, method, url string) *http.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
@@ -63,10 +63,10 @@ func request(t *testing.T, method, url string) *http.Response {
 	return response
 }
 
-// dialStatus is the HTTP status of a link that is refused.
+// dialStatus opens a link and returns the HTTP status of the answer.
 func dialStatus(t *testing.T, c *nimcloud.Cloud) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ws, response, err := websocket.Dial(ctx, "ws://"+c.LinkAddr()+"/websocket", nil)
 	if err == nil {
@@ -154,7 +154,7 @@ func TestRefuse(t *testing.T) {
 	link = dial(t, c, "d2")
 	c.Refuse(102404, 5)
 	link.login("user-one", "token-one", 3<<9|404)
-	c.Refuse(20001, 1) // in its place
+	c.Refuse(20001, 1) // replaces the one before
 	link.login("user-one", "token-one", 20001)
 	c.Refuse(417, 5)
 	c.Refuse(417, 0)
@@ -189,7 +189,7 @@ func TestMuteHeartbeat(t *testing.T) {
 	c.MuteHeartbeat(true)
 	link.send(heartbeat, nil)
 	link.send(sync, nil)
-	link.want(sync, ok) // and nothing before it
+	link.want(sync, ok) // the heartbeat got no answer
 	c.MuteHeartbeat(false)
 	link.send(heartbeat, nil)
 	link.want(heartbeat, ok)
@@ -204,7 +204,7 @@ func TestMuteLogin(t *testing.T) {
 	c.MuteLogin(true)
 	link.send(login, link.loginBody(appKey, "user-one", "token-one"))
 	link.send(heartbeat, nil)
-	link.want(heartbeat, ok) // and nothing before it
+	link.want(heartbeat, ok) // the login got no answer
 	wantClients(t, c, "d1 ")
 	c.MuteLogin(false)
 	link.login("user-one", "token-one", ok)
@@ -243,7 +243,7 @@ func TestStartRefuses(t *testing.T) {
 	})
 }
 
-// The end of the test binary finds goroutines that are left.
+// TestMain checks that Close leaves no goroutine behind.
 func TestClose(t *testing.T) {
 	world := newWorld(manyDevices)
 	c := start(t, world)
@@ -259,15 +259,15 @@ func TestClose(t *testing.T) {
 	b.wantCut()
 	kickedOne.wantCut()
 	wantClients(t, c)
-	world.Kick("user-one", engine.KickedByServer) // whom nobody waits for
+	world.Kick("user-one", engine.KickedByServer) // the cloud no longer reacts
 	if err := c.Close(); err != nil {
 		t.Errorf("Close again: %v", err)
 	}
 }
 
-// Kicks, drops, comings and goings at the same time: nothing blocks, and
-// afterwards all works.
-func TestAtOnce(t *testing.T) {
+// Kicks, drops and logins at the same time do not block each other, and the cloud
+// still works afterwards.
+func TestConcurrentUse(t *testing.T) {
 	world := newWorld(oneDevice)
 	c := start(t, world)
 	done := make(chan struct{})
@@ -295,9 +295,9 @@ func TestAtOnce(t *testing.T) {
 	dial(t, c, "last").login("user-one", "token-one", ok)
 }
 
-// tryLogin makes a link and sends a login, whatever becomes of it.
+// tryLogin opens a link and sends a login, which may fail.
 func tryLogin(t *testing.T, c *nimcloud.Cloud) {
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ws, _, err := websocket.Dial(ctx, "ws://"+c.LinkAddr()+"/websocket", nil)
 	if err != nil {
@@ -310,6 +310,6 @@ func tryLogin(t *testing.T, c *nimcloud.Cloud) {
 		ws.Read(ctx)
 	}
 	if ctx.Err() != nil {
-		t.Error("no answer, and no end")
+		t.Error("the login was neither answered nor cut")
 	}
 }

@@ -66,8 +66,8 @@ func TestLogin(t *testing.T) {
 	wantClients(t, cloud, "d1 ")
 }
 
-// Of a link that has had a login, or has none yet.
-func TestLoginOnly(t *testing.T) {
+// Before a login everything else is refused, and a second login cuts the link.
+func TestLoginComesFirstAndOnce(t *testing.T) {
 	cloud := start(t, newWorld(oneDevice))
 	c := dial(t, cloud, "d1")
 	for _, command := range [][2]byte{logout, kickOthers, sync, uploadConfig, cdnHost} {
@@ -83,7 +83,7 @@ func TestLoginRefused(t *testing.T) {
 	world := newWorld(oneDevice)
 	world.AddIM(engine.IMAccount{AppKey: "app2", Accid: "elsewhere", Token: "t"})
 	cloud := start(t, world)
-	c := dial(t, cloud, "d1") // one link may try again
+	c := dial(t, cloud, "d1") // a refused login may be repeated on the same link
 	for _, row := range []struct {
 		name, appKey, accid, token string
 		code                       int
@@ -132,7 +132,7 @@ func TestKickWithoutReason(t *testing.T) {
 	c.wantKicked(0, 2, "")
 }
 
-// A client that does not close its link after a kick is cut off.
+// A client that does not close its link after a kick is cut.
 func TestKickedStays(t *testing.T) {
 	world := newWorld(oneDevice)
 	cloud := startWith(t, world, 0, 0, 0, 50*time.Millisecond)
@@ -140,7 +140,7 @@ func TestKickedStays(t *testing.T) {
 	c.login("user-one", "token-one", ok)
 	world.Kick("user-one", engine.KickedByServer)
 	c.wantKicked(0, 2, "")
-	c.send(login, c.loginBody(appKey, "user-one", "token-one")) // not looked at
+	c.send(login, c.loginBody(appKey, "user-one", "token-one")) // ignored
 	c.wantCut()
 }
 
@@ -165,10 +165,10 @@ func TestEnd(t *testing.T) {
 			c.login("user-one", "token-one", ok)
 			world.EndIM("user-one", row.cause)
 			c.wantCut()
-			dial(t, cloud, "d2").login("user-one", "token-one", ok) // of another device nothing is known
+			dial(t, cloud, "d2").login("user-one", "token-one", ok) // another device is not refused
 			dial(t, cloud, "d1").login("user-one", "token-one", row.code)
 			if row.code != ok {
-				dial(t, cloud, "d1").login("user-one", "token-one", ok) // said once
+				dial(t, cloud, "d1").login("user-one", "token-one", ok) // refused only once
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestRevoke(t *testing.T) {
 	c.login("user-one", "token-one", ok)
 	world.AddIM(engine.IMAccount{Accid: "user-one", Token: "token-new"})
 	c.send(heartbeat, nil)
-	c.want(heartbeat, ok) // whoever is logged in stays so
+	c.want(heartbeat, ok) // a new token does not end the login
 	cloud.Drop("user-one")
 	c.wantCut()
 	c = dial(t, cloud, "d1")
@@ -193,7 +193,7 @@ func TestOneDevice(t *testing.T) {
 	cloud := start(t, newWorld(oneDevice))
 	a, b := dial(t, cloud, "d1"), dial(t, cloud, "d2")
 	a.login("user-one", "token-one", ok)
-	b.login("user-one", "wrong", tokenInvalid) // which kicks nobody
+	b.login("user-one", "wrong", tokenInvalid) // does not kick d1
 	wantClients(t, cloud, "d1 user-one", "d2 ")
 	if others := b.login("User-One", "token-one", ok); !bytes.Equal(others, []byte{0}) {
 		t.Errorf("others % x, want none", others)
@@ -201,7 +201,7 @@ func TestOneDevice(t *testing.T) {
 	a.wantKicked(0, 1, "")
 	wantClients(t, cloud, "d1 ", "d2 user-one")
 	b.send(heartbeat, nil)
-	b.want(heartbeat, ok) // and not that d1 has gone, which was before
+	b.want(heartbeat, ok) // d1's end, which came before b's login, is not reported
 }
 
 func TestTwoDevices(t *testing.T) {
@@ -225,8 +225,8 @@ func TestTwoDevices(t *testing.T) {
 	a.login("user-one", "token-one", ok)
 	b.wantChange(3, "d1")
 	b.wantChange(2, "d1")
-	cloud.Drop("user-one")                      // both of its links
-	wantClients(t, cloud, "d1 ", "d3 user-two") // the one that was kicked has not closed its link
+	cloud.Drop("user-one")                      // cuts both of its links
+	wantClients(t, cloud, "d1 ", "d3 user-two") // the kicked d1 has not closed its link
 	other.send(heartbeat, nil)
 	other.want(heartbeat, ok)
 }
@@ -256,7 +256,7 @@ func TestGarbage(t *testing.T) {
 	}
 	t.Run("text", func(t *testing.T) {
 		c := dial(t, cloud, "d1")
-		ctx, cancel := context.WithTimeout(t.Context(), longest)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		if err := c.ws.Write(ctx, websocket.MessageText, []byte("3:::{}")); err != nil {
 			t.Fatal(err)
@@ -277,7 +277,7 @@ func TestTimeouts(t *testing.T) {
 	const short = 50 * time.Millisecond
 	t.Run("no login", func(t *testing.T) {
 		c := dial(t, startWith(t, newWorld(oneDevice), 0, short, 0, 0), "d1")
-		c.send(heartbeat, nil) // which is no login
+		c.send(heartbeat, nil) // does not count as a login
 		c.want(heartbeat, ok)
 		c.wantCut()
 	})
@@ -296,8 +296,8 @@ func TestTimeouts(t *testing.T) {
 	})
 }
 
-// While the links of an account are down, no login of it is answered; other
-// accounts notice nothing.
+// While the links of an account are down, its logins are not answered. Other
+// accounts are not affected.
 func TestLinkDown(t *testing.T) {
 	world := newWorld(manyDevices)
 	cloud := start(t, world)
@@ -306,7 +306,7 @@ func TestLinkDown(t *testing.T) {
 	other.login("user-two", "token-two", ok)
 	cloud.Link("User-One", false)
 	one.wantCut()
-	wantClients(t, cloud, " ", "d3 user-two") // waiting has not said who it is
+	wantClients(t, cloud, " ", "d3 user-two") // the second link has not named its account yet
 	waiting.send(login, waiting.loginBody(appKey, "user-one", "token-one"))
 	waiting.wantCut()
 	other.send(heartbeat, nil)

@@ -14,7 +14,7 @@ var loginPacket = []byte{
 	1, 2, // serial 0x0201
 	0,                // no flags
 	2,                // properties
-	19, 2, 'a', 0xe4, // 19: not UTF-8, which is the client's business
+	19, 2, 'a', 0xe4, // 19: not UTF-8, which is passed on as it is
 	0xe8, 7, 1, 't', // 1000
 }
 
@@ -62,9 +62,9 @@ func TestPackCode(t *testing.T) {
 		{101302, 2<<9 | 302, true},
 		{102302, 3<<9 | 302, true},
 		{137511, 38<<9 | 511, true},
-		{138000, 40 << 9, true}, // 39 is where the app-defined ones are
+		{138000, 40 << 9, true}, // 39 is taken by the app-defined codes
 		{100488, 1000, true},
-		{100487, 0, false}, // would be 999
+		{100487, 0, false}, // would be packed as 999
 		{102512, 0, false},
 		{190001, 92<<9 | 1, true},
 		{226000, 0, false},
@@ -79,8 +79,8 @@ func TestPackCode(t *testing.T) {
 	}
 }
 
-// Whatever comes is read or refused, takes no more memory than it has bytes,
-// and what was read can be sent.
+// Every packet is decoded or refused. Decoding makes no more values than there
+// are bytes, and decoded properties survive encoding.
 func FuzzDecode(f *testing.F) {
 	f.Add(loginPacket)
 	f.Add([]byte{0, 26, 8, 1, 0, 2, 200, 0, 2, 1, 'x', 0})

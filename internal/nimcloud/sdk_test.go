@@ -18,8 +18,8 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// What the vendor's SDK says.
-
+// A said is a line from the script testdata/sdk.mjs: an event of the vendor's
+// SDK, or the result of a call.
 type said struct {
 	Name, Event string
 	Number      int
@@ -37,10 +37,10 @@ type sdk struct {
 	t     *testing.T
 	stdin io.Writer
 	lines chan said
-	early []said // what came before it was wanted
+	early []said // lines that came before they were wanted
 }
 
-// startSDK runs the SDK of the folder IMREUSE_NIM_SDK against a cloud.
+// startSDK runs the SDK in the folder IMREUSE_NIM_SDK against a cloud.
 func startSDK(t *testing.T, c *nimcloud.Cloud) *sdk {
 	t.Helper()
 	folder := os.Getenv("IMREUSE_NIM_SDK")
@@ -102,8 +102,8 @@ func (s *sdk) call(name, call string, args ...any) {
 	}
 }
 
-// want waits for a line. What the SDK says meanwhile is kept for later: its
-// instances, and events and results, come in any order.
+// want waits for a line. It keeps the other lines for later, because the lines of
+// different instances, and events and results, come in any order.
 func (s *sdk) want(want said) {
 	s.t.Helper()
 	if i := slices.Index(s.early, want); i >= 0 {
@@ -134,7 +134,7 @@ func (s *sdk) loginFails(name, accid, token string, code int) {
 	s.want(said{Name: name, Event: "rejected", Text: "login", Number: code})
 }
 
-// One run of the vendor's SDK, since each takes its time to start.
+// All of this is one run of the vendor's SDK, because starting it takes long.
 func TestSDK(t *testing.T) {
 	world := newWorld(mockim.ServiceOptions{AppKey: appKey, MultiDevice: true})
 	cloud := start(t, world)
@@ -169,7 +169,7 @@ func TestSDK(t *testing.T) {
 	s.call("b", "logout")
 	s.want(said{Name: "b", Event: "done", Text: "logout"})
 
-	cloud.FailLBS(503) // there is the link's own address
+	cloud.FailLBS(503) // the SDK then uses linkUrl
 	s.login("a", "user-one", "token-one")
 	cloud.FailLBS(0)
 	cloud.Drop("user-one")
@@ -196,7 +196,7 @@ func TestSDK(t *testing.T) {
 	s.login("a", "user-one", "token-new")
 }
 
-// In a world of one device, the newer login ends the older one.
+// In a world without MultiDevice, a newer login ends the older one.
 func TestSDKOneDevice(t *testing.T) {
 	world := newWorld(mockim.ServiceOptions{AppKey: appKey})
 	s := startSDK(t, start(t, world))

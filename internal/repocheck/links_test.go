@@ -19,8 +19,8 @@ var (
 	reference = regexp.MustCompile(`(?:[\w.-]+/)*[\w.-]+\.md\b(?:#[\w-]+)?`)
 )
 
-// Every link in a document leads to a file of this repository, and to a heading
-// that this file has.
+// Every link in a document leads to a file of this repository and to a heading
+// in that file.
 func TestLinksLeadSomewhere(t *testing.T) {
 	checked := 0
 	for _, document := range files(t, ".md") {
@@ -42,13 +42,13 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// A comment that names a document names one of this repository, from its root or
-// from its own folder.
+// Every document that a comment names exists in this repository. The name is a
+// path from the root or from the folder of the comment.
 func TestCitationsLeadSomewhere(t *testing.T) {
 	checked := 0
 	for _, source := range files(t, ".go", ".mjs", ".yaml", ".yml") {
 		if strings.HasPrefix(source, "internal/repocheck/") {
-			continue // its tests name what must not be there
+			continue // this package names the files that must not be cited
 		}
 		for line := range strings.Lines(read(t, source)) {
 			_, comment, ok := cutComment(line)
@@ -95,7 +95,7 @@ func wantReference(t *testing.T, from, target, anchor string) {
 	}
 }
 
-// anchors returns the anchors that GitHub makes of the headings of a document.
+// anchors returns the anchors that GitHub makes from the headings of a document.
 func anchors(t *testing.T, document string) []string {
 	t.Helper()
 	var list []string
@@ -114,16 +114,16 @@ func anchors(t *testing.T, document string) []string {
 	return list
 }
 
-// These are notes of those who built imreuse; nobody who reads the code has them.
-func TestNothingCitesWhatReadersDoNotHave(t *testing.T) {
+// The authors' own notes are not in the repository, so nothing may cite them.
+func TestNoFileCitesPrivateNotes(t *testing.T) {
 	for _, source := range files(t, ".go", ".mjs", ".yaml", ".yml", ".md", ".json") {
 		if strings.HasPrefix(source, "internal/repocheck/") {
 			continue
 		}
 		text := read(t, source)
-		for _, dead := range []string{"http-api.md", "kit-semantics.md", "nim-login.md", "vendor-oracle.md", "design.md", "design-nimhttp.md", "research/", "scenarios.md"} {
-			if strings.Contains(text, dead) {
-				t.Errorf("%s cites %s", source, dead)
+		for _, note := range []string{"http-api.md", "kit-semantics.md", "nim-login.md", "vendor-oracle.md", "design.md", "design-nimhttp.md", "research/", "scenarios.md"} {
+			if strings.Contains(text, note) {
+				t.Errorf("%s cites %s", source, note)
 			}
 		}
 	}

@@ -1,6 +1,6 @@
-// Package repocheck has no code of its own. Its tests hold what a reader relies on
-// outside the code: links that lead somewhere, a README whose programs run, and
-// files of a length that one can read.
+// Package repocheck has only tests. They check what readers rely on outside the
+// code: that links lead somewhere, that the programs of the README run, and that
+// the README is short.
 package repocheck
 
 import (

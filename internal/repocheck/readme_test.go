@@ -14,7 +14,7 @@ const module = "github.com/imreuse/imreuse"
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// readmes are the same document twice, with what the program of each prints.
+// readmes has the output of the program in each language's README.
 var readmes = map[string]string{
 	"README.md": `imreuse: LoginKit in uninitialized: IM reuse is on and the host has not logged IM in
 remedy: Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login.
@@ -37,8 +37,8 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 }
 
-// The program of each README compiles and prints what it says, in a module that
-// uses this clone as the README tells.
+// The program of each README compiles in a module that uses this clone as the
+// README says, and its output is right.
 func TestReadmeProgramRuns(t *testing.T) {
 	goCommand, err := exec.LookPath("go")
 	if err != nil {
@@ -85,8 +85,8 @@ func TestReadmeProgramRuns(t *testing.T) {
 	}
 }
 
-// The other Go in the documents is code that tests compile and, as examples, run.
-func TestDocumentsShowExampleCode(t *testing.T) {
+// All other Go code in the documents also appears in a test, which compiles it.
+func TestDocumentsShowTestedCode(t *testing.T) {
 	var tests strings.Builder
 	for _, path := range files(t, ".go") {
 		if strings.HasSuffix(path, "_test.go") {
@@ -110,8 +110,8 @@ func TestDocumentsShowExampleCode(t *testing.T) {
 	}
 }
 
-// leftAligned removes indentation and empty lines, so that a part of an example
-// can be compared with the whole.
+// leftAligned removes indentation and empty lines, so that a block can be found
+// in a test that indents it differently.
 func leftAligned(code string) string {
 	var lines []string
 	for line := range strings.Lines(code) {

@@ -57,7 +57,8 @@ func TestReadmeSharedim(t *testing.T) {
 	}
 }
 
-// cloud is a device of an IM cloud in memory, and a kit account bound to alice.
+// cloud returns a device of an IM cloud in memory, and a kit account that is
+// bound to alice.
 func cloud(t *testing.T) (*mockim.Device, engine.KitAccount) {
 	t.Helper()
 	service := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})

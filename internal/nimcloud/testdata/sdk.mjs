@@ -1,5 +1,6 @@
-// Drives the vendor's SDK for TestSDK: commands come on stdin and what happens
-// goes to stdout, one JSON value a line. The SDK's own output goes to stderr.
+// Drives the vendor's SDK for TestSDK. Reads calls from stdin and writes events
+// and results to stdout, one JSON value per line. The SDK's own output goes to
+// stderr.
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
