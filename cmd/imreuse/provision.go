@@ -18,8 +18,8 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/provision"
 )
 
-const provisionDoc = `Secrets come from the environment, never from flags: every process on the machine
-can read those.
+const provisionDoc = `Secrets come from the environment and never from flags, because every process on
+the machine can read flags.
 
    IMREUSE_APP_SECRET   the AppSecret of the app; always needed
    IMREUSE_IM_TOKEN     the token of the IM account
@@ -80,8 +80,8 @@ func provisionCommand() *cli.Command {
 		Description: provisionDoc,
 		Commands: []*cli.Command{
 			command("im-account", "create an IM account; without -accid, the server chooses one", createIM, "accid", "name", "im-url"),
-			command("room-account", "create an account of NERoom, bound to an IM account", createRoom, "accid", "user-uuid", "name", "kit-url"),
-			command("meeting-account", "create an account of NEMeeting, bound to an IM account", createMeeting, "accid", "user-uuid", "name", "kit-url", "meeting-url"),
+			command("room-account", "create an NERoom account, bound to an IM account", createRoom, "accid", "user-uuid", "name", "kit-url"),
+			command("meeting-account", "create an NEMeeting account, bound to an IM account", createMeeting, "accid", "user-uuid", "name", "kit-url", "meeting-url"),
 			command("update", "give the kit server a new IM token, kit token or name for an account", update, "accid", "user-uuid", "name", "kit-url"),
 		},
 	}

@@ -29,7 +29,7 @@ knows them at once. The IM cloud consists of an address service and a link
 server. The vendor's own JavaScript SDK (10.x) can log in to it with the same
 accounts, but it is not a NIM server and carries no messages.
 
-The first line of output is JSON, here broken into four, with every address:
+The first line of output is JSON with every address and secret, here in four lines:
 
    {"kit":"http://127.0.0.1:40000","api":"http://127.0.0.1:40000",
     "gateway":"http://127.0.0.1:40001","gatewaySecret":"0f8f…",
@@ -49,9 +49,9 @@ kit token, take a link down and bring it back, and make calls fail:
 docs/sandbox.md describes each call, and how to use the sandbox from a script. It
 is at https://github.com/imreuse/imreuse/blob/main/docs/sandbox.md
 
-The sandbox listens on loopback only and runs until it is interrupted. It keeps
-at most 1000 temporary accounts; a new one then replaces the oldest that is not
-logged in to IM. Without -accounts it has the accounts of the vendor's guides:
+The sandbox listens on loopback only and runs until it is interrupted. If there
+are 1000 temporary accounts, a new one replaces the oldest that is not logged in
+to IM. Without -accounts, the sandbox has the accounts of the vendor's guides:
 
    {"appKey": "` + nimhttptest.AppKey + `", "appSecret": "` + nimhttptest.AppSecret + `",
     "im":  [{"accid": "` + nimhttptest.Accid + `", "token": "` + nimhttptest.IMToken + `"}],

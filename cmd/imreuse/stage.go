@@ -75,7 +75,7 @@ func (s *stage) loginKit(ctx context.Context) error {
 		return err
 	}
 	now := s.engine.Status()
-	s.note("nil: %v is logged in, reused: %t", now.UserUUID, now.Reused())
+	s.note("LoginKit returned nil: %v is logged in, reused: %t", now.UserUUID, now.Reused())
 	return nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Limit makes the server close a connection as soon as it is accepted if n are
-// open already. Call it before Serve.
+// Limit makes the server keep at most n connections open: it accepts and closes
+// any further one. Call it before Serve.
 func (s *Server) Limit(n int) {
 	s.listener = &limiter{Listener: s.listener, open: make(chan struct{}, n)}
 }

@@ -31,10 +31,10 @@
 //
 // If the world ends a login, the client notices. A kick is pushed to the client
 // with its reason, its text and its client type, which is 0 if the world does not
-// give one. That includes the kick of an older login in a world without
-// MultiDevice. No packet exists for other causes, so the cloud cuts the link. The
-// SDK then reconnects by itself, and its login succeeds, unless the cause was one
-// of these: then the next login of that device is refused once, with the code
+// give one. In a world without MultiDevice, a newer login kicks the older one.
+// There is no packet for other causes, so the cloud cuts the link. The SDK then
+// reconnects by itself, and its login succeeds, unless the cause was one of
+// these: then the next login of that device is refused once, with the code
 //
 //	102302  engine.ErrTokenRejected, engine.ErrTokenExpired
 //	102422  engine.ErrAccountBanned

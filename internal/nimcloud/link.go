@@ -22,7 +22,7 @@ type link struct {
 	ended chan error         // gets the cause when the login ends; has room for it
 	inbox chan []byte        // packets for the client; dropped if it is full
 
-	// Of the serving goroutine.
+	// Used only by the serving goroutine.
 	phase phase
 	timer *time.Timer // cuts the link when it fires
 
