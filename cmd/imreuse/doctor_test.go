@@ -299,7 +299,8 @@ func TestDoctorInstall(t *testing.T) {
 	}
 }
 
-// The installed gateway, with the vendor's SDK, logs IM in to the sandbox's cloud.
+// The installed gateway, with the vendor's SDK, logs IM in to the cloud of
+// package nimcloud.
 func TestDoctorInstalledGateway(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and imreuse gateway install")

@@ -52,8 +52,8 @@ func checkArgs(_ context.Context, c *cli.Command) error {
 	return badUsage(c, c.Name+" takes no arguments, only flags", "")
 }
 
-// unknownFlag starts cli's error for an unknown flag. There is no type for it; cli
-// itself searches for this text to suggest a flag.
+// unknownFlag starts cli's error for an unknown flag. There is no type for it;
+// cli itself searches for this text to suggest a flag.
 const unknownFlag = "flag provided but not defined: -"
 
 // badFlag turns cli's error about a flag into a usageError, and suggests the flag
