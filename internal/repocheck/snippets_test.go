@@ -12,8 +12,6 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-//lint:file-ignore SA4006 the snippets are short, and check only their last error
-
 // The README's snippet of hostim, in an app whose SDK reports a login.
 func TestReadmeHostim(t *testing.T) {
 	kit, account := cloud(t)
