@@ -121,7 +121,7 @@ var codes = []struct {
 	{ErrKicked, [5]int{},
 		"the service ended the IM login",
 		"Tell the user, and log in again only when they ask for it: two devices that both come back by themselves kick each other for ever.",
-		"告知用户，仅在用户要求时重新登录：两台设备都自动重连，会互踢不止。"},
+		"告知用户，仅在用户要求时重新登录：两台设备都自动重新登录，会互踢不止。"},
 	{ErrIMLoggedOut, [5]int{},
 		"IM was logged out behind the engine",
 		"Log IM in again, then the kit; log out through the engine, or the kit first.",
