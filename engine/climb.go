@@ -20,19 +20,19 @@ func (o *operation) adopt() error {
 	l := &login{lost: TriggerIMLost, phase: sought, adopted: true}
 	var a IMAccount
 	err := o.try("AdoptIM", func(ctx context.Context) (err error) {
-		o.asked = l
+		o.attempt = l
 		a, err = e.adopter.AdoptIM(ctx, e.notify(l))
 		return err
 	})
-	o.asked = nil
+	o.attempt = nil
 	o.keepSecret(a.Token)
 	if err != nil || a.Accid == "" {
-		e.end(l)
+		e.discard(l)
 		return o.outcome("AdoptIM", err)
 	}
-	e.found(l, a)
+	e.confirmFound(l, a)
 	if e.state() == Uninitialized {
-		if err := o.rise(TriggerInitIM, true, nil); err != nil {
+		if err := o.takeEdgeUp(TriggerInitIM, true, nil); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (o *operation) adopt() error {
 func (o *operation) initIM() error {
 	err := o.try("InitIM", func(ctx context.Context) error { return o.e.backend.InitIM(ctx, o.e.appKey) })
 	if err == nil {
-		err = o.rise(TriggerInitIM, o.host(), nil)
+		err = o.takeEdgeUp(TriggerInitIM, o.forHost(), nil)
 	}
 	return o.outcome("InitIM", err)
 }
@@ -56,19 +56,19 @@ func (o *operation) loginIM(a IMAccount) error {
 	l := &login{lost: TriggerIMLost, appKey: o.e.appKeyOf(a), accid: fold(a.Accid), phase: opening}
 	b := o.e.backend
 	err := o.try("LoginIM", func(ctx context.Context) error {
-		o.asked = l
+		o.attempt = l
 		return b.LoginIM(ctx, a, o.e.notify(l))
 	})
-	if over := o.outcome("LoginIM", err); over != nil {
-		return o.abandon(l, err, over, logoutIM)
+	if stopped := o.outcome("LoginIM", err); stopped != nil {
+		return o.abandon(l, err, stopped, logoutIM)
 	}
-	o.asked = nil
-	return o.openIM(l, o.host())
+	o.attempt = nil
+	return o.openIM(l, o.forHost())
 }
 
 func (o *operation) openIM(l *login, host bool) error {
 	session := uuid.New() // not under mu: it can panic
-	return o.rise(TriggerLoginIM, host, func(s *Status) {
+	return o.takeEdgeUp(TriggerLoginIM, host, func(s *Status) {
 		l.phase = open
 		o.e.im = l
 		s.Session, s.Accid, s.Online = session, l.accid, !l.offline
@@ -136,14 +136,14 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 	l := &login{lost: TriggerKitLost, phase: opening}
 	b := o.e.backend
 	err := o.try("LoginKit", func(ctx context.Context) error {
-		o.asked = l
+		o.attempt = l
 		return b.LoginKit(ctx, a, o.e.notify(l))
 	})
-	if over := o.outcome("LoginKit", err); over != nil {
-		return o.abandon(l, err, over, logoutKit)
+	if stopped := o.outcome("LoginKit", err); stopped != nil {
+		return o.abandon(l, err, stopped, logoutKit)
 	}
-	o.asked = nil
-	return o.rise(TriggerLoginKit, false, func(s *Status) {
+	o.attempt = nil
+	return o.takeEdgeUp(TriggerLoginKit, false, func(s *Status) {
 		l.phase = open
 		o.e.kit = l
 		s.UserUUID, s.Anonymous = fold(a.UserUUID), anonymous
@@ -155,19 +155,19 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 // nobody can know what that did. There is nothing to undo for a login that was
 // already lost, and logging out could end someone else's newer login.
 func (o *operation) abandon(l *login, err, why error, s stepDown) error {
-	if lost := o.e.end(l); !lost && (err == nil || faulty(err)) {
-		var b bound
-		defer b.end()
-		why = withUndo(why, o.step(&b, s))
+	if lost := o.e.discard(l); !lost && (err == nil || faulty(err)) {
+		var c stepContext
+		defer c.close()
+		why = withUndo(why, o.step(&c, s))
 	}
-	o.asked = nil
+	o.attempt = nil
 	return why
 }
 
-// rise takes the edge of t. What the host asked for, or was found, is its own
+// takeEdgeUp takes the edge of t. What the host asked for, or was found, is its own
 // rung, and becomes the floor.
-func (o *operation) rise(t Trigger, host bool, set func(*Status)) error {
-	return o.take(t, nil, func(s *Status) {
+func (o *operation) takeEdgeUp(t Trigger, host bool, set func(*Status)) error {
+	return o.takeEdge(t, nil, func(s *Status) {
 		if host {
 			s.Floor = s.State
 		}
@@ -177,4 +177,4 @@ func (o *operation) rise(t Trigger, host bool, set func(*Status)) error {
 	})
 }
 
-func (o *operation) host() bool { return o.top < KitLoggedIn }
+func (o *operation) forHost() bool { return o.top < KitLoggedIn }

@@ -23,37 +23,37 @@ var (
 // stepTimeout bounds each step down, which no caller's ctx does.
 const stepTimeout = 5 * time.Second
 
-// bound holds the ctx of one step down. Consecutive steps share it as long as
+// stepContext holds the ctx of one step down. Consecutive steps share it as long as
 // no time has passed, because making one costs more than the rest of the step.
-type bound struct {
+type stepContext struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	began  time.Time
 }
 
-func (b *bound) next(ctx context.Context) context.Context {
+func (c *stepContext) next(ctx context.Context) context.Context {
 	const noTime = time.Millisecond
-	if b.ctx == nil || time.Since(b.began) > noTime {
-		b.end()
-		b.began = time.Now()
-		b.ctx, b.cancel = context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
+	if c.ctx == nil || time.Since(c.began) > noTime {
+		c.close()
+		c.began = time.Now()
+		c.ctx, c.cancel = context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	}
-	return b.ctx
+	return c.ctx
 }
 
-func (b *bound) end() {
-	if b.cancel != nil {
-		b.cancel()
+func (c *stepContext) close() {
+	if c.cancel != nil {
+		c.cancel()
 	}
 }
 
 // step takes one step down. After a fault nobody knows whether the backend
 // logged out, so it is asked once more: what stayed logged in would be in the
 // way for ever.
-func (o *operation) step(b *bound, s stepDown) error {
-	ctx := b.next(o.ctx)
+func (o *operation) step(c *stepContext, s stepDown) error {
+	ctx := c.next(o.ctx)
 	logout := func(ctx context.Context) error {
-		o.asked = nil
+		o.attempt = nil
 		return s.run(o.e.backend, ctx)
 	}
 	err := o.call(ctx, s.name, logout)
@@ -61,7 +61,7 @@ func (o *operation) step(b *bound, s stepDown) error {
 		return errors.Join(err, o.call(ctx, s.name, logout))
 	}
 	if err != nil && CodeOf(err) == 0 && errors.Is(err, context.DeadlineExceeded) {
-		return whyOver(ctx.Err(), err, waits[s.name])
+		return ctxError(ctx.Err(), err, waits[s.name])
 	}
 	return err
 }
@@ -71,8 +71,8 @@ func (o *operation) step(b *bound, s stepDown) error {
 // A loss on the way goes first: a login that is lost must not be logged out.
 func (o *operation) descend(to State, cause error) error {
 	var errs []error
-	var b bound
-	defer b.end()
+	var c stepContext
+	defer c.close()
 	for {
 		if err := o.settle(); err != nil {
 			return err
@@ -81,14 +81,14 @@ func (o *operation) descend(to State, cause error) error {
 		switch s := o.e.state(); {
 		case s == KitLoggedIn: // no rung that is asked for is above IMLoggedIn
 			t = TriggerLogoutKit
-			errs = append(errs, o.step(&b, logoutKit))
+			errs = append(errs, o.step(&c, logoutKit))
 		case s == IMLoggedIn && s > to:
 			t = TriggerLogoutIM
-			errs = append(errs, o.step(&b, logoutIM))
+			errs = append(errs, o.step(&c, logoutIM))
 		default:
 			return errors.Join(errs...)
 		}
-		if err := o.take(t, cause, nil); err != nil {
+		if err := o.takeEdge(t, cause, nil); err != nil {
 			return err
 		}
 	}
@@ -98,21 +98,21 @@ func (o *operation) descend(to State, cause error) error {
 // come to its end, and then does the rest.
 func (o *operation) shutDown() error {
 	e := o.e
-	var b bound
-	defer b.end()
+	var c stepContext
+	defer c.close()
 	errs := []error{o.settle()}
 	if e.state() == KitLoggedIn {
-		errs = append(errs, o.step(&b, logoutKit))
+		errs = append(errs, o.step(&c, logoutKit))
 		e.mu.Lock()
 		e.kit = e.kit.endLocked()
 		e.mu.Unlock()
 		errs = append(errs, o.settle()) // IM may be lost by now
 	}
 	if e.im != nil && !e.im.adopted {
-		errs = append(errs, o.step(&b, logoutIM))
+		errs = append(errs, o.step(&c, logoutIM))
 	}
 	if e.state() != Uninitialized {
-		errs = append(errs, o.take(TriggerClose, nil, nil))
+		errs = append(errs, o.takeEdge(TriggerClose, nil, nil))
 	}
 	e.endWatches()
 	errs = append(errs, o.call(o.ctx, "Close", func(context.Context) error {

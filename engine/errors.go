@@ -244,9 +244,9 @@ var waits = map[string]string{
 
 const turnToCome = "another operation"
 
-// whyOver returns the error of an operation whose ctx ended with err, because of
+// ctxError returns the error of an operation whose ctx ended with err, because of
 // cause. A logout or a loss that ends an operation cancels its ctx.
-func whyOver(err, cause error, waitedFor string) error {
+func ctxError(err, cause error, waitedFor string) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return cause
 	}

@@ -20,7 +20,7 @@ func NewWithout(b Backend, appKey string, o *Options, missing Transition) (*Engi
 func Take(from State, t Trigger) (State, error) {
 	m := newMachine(engineEvents())
 	m.fsm.SetState(from.String())
-	err := m.take(t)
+	err := m.takeEdge(t)
 	return m.state(), err
 }
 

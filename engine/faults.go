@@ -26,8 +26,8 @@ func faulty(err error) bool {
 	return ok
 }
 
-// ask makes one call of the backend, without Trace.
-func (o *operation) ask(ctx context.Context, call string, f func(context.Context) error) (err error) {
+// callUntraced makes one call of the backend, without Trace.
+func (o *operation) callUntraced(ctx context.Context, call string, f func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &backendFault{fmt.Sprintf("the backend panicked in %s: %s", call, o.describe(v))}
@@ -65,7 +65,7 @@ func tryMethods(err error) {
 // only its type is shown.
 func (o *operation) describe(v any) string {
 	text := strings.TrimSpace(textOf(v))
-	if text == "" || o.knowsTokenIn(text) {
+	if text == "" || o.containsToken(text) {
 		return fmt.Sprintf("a value of type %T", v)
 	}
 	return oneLine(text)
@@ -115,7 +115,7 @@ func (o *operation) keepSecret(token string) {
 	}
 }
 
-func (o *operation) knowsTokenIn(text string) bool {
+func (o *operation) containsToken(text string) bool {
 	for _, token := range o.secrets {
 		if token == "" {
 			continue

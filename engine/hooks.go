@@ -31,8 +31,8 @@ type guard struct {
 	mute   bool        // call neither Logger nor Trace any more
 }
 
-// caught must be deferred around each call of a hook.
-func (g *guard) caught() {
+// catch must be deferred around each call of a hook.
+func (g *guard) catch() {
 	if v := recover(); v != nil {
 		g.keep(v)
 	}
@@ -45,9 +45,9 @@ func (g *guard) keep(v any) {
 	g.first.CompareAndSwap(nil, &v)
 }
 
-// raise panics if a hook did, with the value of the first. It comes last: there
+// repanic panics if a hook did, with the value of the first. It comes last: there
 // must be nothing left to do.
-func (g *guard) raise() {
+func (g *guard) repanic() {
 	if v := g.first.Load(); v != nil {
 		panic(*v)
 	}
@@ -57,7 +57,7 @@ func (g *guard) raise() {
 func (g *guard) Done() (done <-chan struct{}) {
 	done = closedChan
 	if !g.broken.Load() {
-		defer g.caughtInCtx()
+		defer g.catchInCtx()
 		done = g.host.Done()
 	}
 	return done
@@ -67,7 +67,7 @@ func (g *guard) Done() (done <-chan struct{}) {
 func (g *guard) Err() (err error) {
 	err = context.Canceled
 	if !g.broken.Load() {
-		defer g.caughtInCtx()
+		defer g.catchInCtx()
 		err = g.host.Err()
 	}
 	return err
@@ -75,17 +75,17 @@ func (g *guard) Err() (err error) {
 
 // Value implements context.Context.
 func (g *guard) Value(key any) any {
-	defer g.caught()
+	defer g.catch()
 	return g.host.Value(key)
 }
 
 // Deadline implements context.Context.
 func (g *guard) Deadline() (deadline time.Time, ok bool) {
-	defer g.caught()
+	defer g.catch()
 	return g.host.Deadline()
 }
 
-func (g *guard) caughtInCtx() {
+func (g *guard) catchInCtx() {
 	if v := recover(); v != nil {
 		g.broken.Store(true)
 		g.keep(v)
@@ -98,13 +98,13 @@ var closedChan = func() <-chan struct{} {
 	return c
 }()
 
-// trace calls Trace. If it panics, the call of the backend goes on without it.
-func (g *guard) trace(trace traceFunc, ctx context.Context, call string) (traced context.Context, done func(error)) {
+// startTrace calls Trace. If it panics, the call of the backend goes on without it.
+func (g *guard) startTrace(trace traceFunc, ctx context.Context, call string) (traced context.Context, done func(error)) {
 	traced = ctx
 	if g.mute {
 		return traced, nil
 	}
-	defer g.caught()
+	defer g.catch()
 	t, done := trace(ctx, call)
 	if t != nil && t != ctx {
 		traced = &guard{host: t, outer: g}
@@ -112,16 +112,16 @@ func (g *guard) trace(trace traceFunc, ctx context.Context, call string) (traced
 	return traced, done
 }
 
-func (g *guard) traced(done func(error), err error) {
+func (g *guard) endTrace(done func(error), err error) {
 	if done != nil && !g.mute {
-		defer g.caught()
+		defer g.catch()
 		done(err)
 	}
 }
 
-// transition writes the log line of one transition.
-func (g *guard) transition(ctx context.Context, log *slog.Logger, from, to *Status) {
-	defer g.caught()
+// logTransition writes the log line of one transition.
+func (g *guard) logTransition(ctx context.Context, log *slog.Logger, from, to *Status) {
+	defer g.catch()
 	if g.mute || !log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
@@ -142,9 +142,9 @@ func (g *guard) transition(ctx context.Context, log *slog.Logger, from, to *Stat
 	log.LogAttrs(ctx, slog.LevelInfo, "transition", attrs...)
 }
 
-// failure writes the log line of a failed operation.
-func (g *guard) failure(ctx context.Context, log *slog.Logger, err *Error) {
-	defer g.caught()
+// logFailure writes the log line of a failed operation.
+func (g *guard) logFailure(ctx context.Context, log *slog.Logger, err *Error) {
+	defer g.catch()
 	if g.mute || !log.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
@@ -152,11 +152,11 @@ func (g *guard) failure(ctx context.Context, log *slog.Logger, err *Error) {
 		slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
 }
 
-// report logs the panic of a hook if there is no caller to give it to. The
+// logPanic logs the panic of a hook if there is no caller to give it to. The
 // Logger may be what panicked, and may do so again.
-func (o *operation) report() {
+func (o *operation) logPanic() {
 	if v := o.guard.first.Load(); v != nil {
-		defer o.guard.caught()
+		defer o.guard.catch()
 		o.e.log.LogAttrs(o.ctx, slog.LevelError, "a Logger or Trace panicked", slog.String("panic", o.describe(*v)))
 	}
 }

@@ -48,7 +48,7 @@ func (l *login) endLocked() *login {
 func (e *Engine) notify(l *login) Notify {
 	n := Notify{Lost: func(cause error) { e.lose(l, cause) }, Link: ignoreLink}
 	if l.lost == TriggerIMLost {
-		n.Link = func(online bool) { e.link(l, online) }
+		n.Link = func(online bool) { e.setLink(l, online) }
 	}
 	return n
 }
@@ -65,12 +65,12 @@ func (e *Engine) lose(l *login, cause error) {
 		return
 	}
 	l.cause = asCause(l.lost, e.status.Load().State, cause)
-	var under *operation
+	var climber *operation
 	if l.phase != sought {
-		under = e.lostLocked(l)
+		climber = e.lostLocked(l)
 	}
 	e.mu.Unlock()
-	under.end(l.cause)
+	climber.abort(l.cause)
 }
 
 // lostLocked queues the loss, and returns the operation that climbs on l. If op
@@ -90,7 +90,7 @@ func (e *Engine) lostLocked(l *login) *operation {
 func (e *Engine) applyLosses() {
 	o := e.newOperation(context.Background(), "release", Uninitialized)
 	_ = o.hold(func() error { return nil }, o.toFloor)
-	o.report()
+	o.logPanic()
 }
 
 // asCause makes the cause of a loss fit for Status, which is compared with ==.
@@ -106,8 +106,8 @@ func asCause(lost Trigger, at State, cause error) error {
 	}
 }
 
-// link takes the report that the connection under l is up or down.
-func (e *Engine) link(l *login, online bool) {
+// setLink takes the report that the connection under l is up or down.
+func (e *Engine) setLink(l *login, online bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if l.phase == ended || l.cause != nil {
@@ -119,26 +119,26 @@ func (e *Engine) link(l *login, online bool) {
 	}
 }
 
-// end ends a login that did not come to be, and reports whether it was lost.
-func (e *Engine) end(l *login) (lost bool) {
+// discard ends a login that did not come to be, and reports whether it was lost.
+func (e *Engine) discard(l *login) (lost bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l.phase = ended
 	return l.cause != nil
 }
 
-// found makes a login of what AdoptIM was asked to look for.
-func (e *Engine) found(l *login, a IMAccount) {
+// confirmFound makes a login of what AdoptIM was asked to look for.
+func (e *Engine) confirmFound(l *login, a IMAccount) {
 	e.mu.Lock()
 	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
 	l.phase = opening
 	cause := l.cause
-	var under *operation
+	var climber *operation
 	if cause != nil {
-		under = e.lostLocked(l)
+		climber = e.lostLocked(l)
 	}
 	e.mu.Unlock()
-	under.end(cause)
+	climber.abort(cause)
 }
 
 // nextLoss takes the first loss from the queue; nil: there is none.
@@ -161,7 +161,7 @@ func (o *operation) settle() error {
 		if l != e.im && l != e.kit {
 			continue
 		}
-		if err := o.take(l.lost, l.cause, nil); err != nil {
+		if err := o.takeEdge(l.lost, l.cause, nil); err != nil {
 			return err
 		}
 		loss := &operation{e: e, name: string(l.lost), began: e.state(), guard: o.guard, ctx: o.ctx, secrets: o.secrets}

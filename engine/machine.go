@@ -39,9 +39,9 @@ func (m machine) state() State {
 	return State(slices.Index(stateNames[:], m.fsm.Current()))
 }
 
-// take takes the edge that t has from the current state, or fails with
+// takeEdge takes the edge that t has from the current state, or fails with
 // ErrState where there is none.
-func (m machine) take(t Trigger) error {
+func (m machine) takeEdge(t Trigger) error {
 	// Never the caller's context: one that ends in the middle of an event
 	// leaves looplab v1.0.3 in a transition that nothing can finish.
 	if err := m.fsm.Event(context.Background(), string(t)); err != nil {

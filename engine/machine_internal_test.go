@@ -18,7 +18,7 @@ func TestMachineOfOneTriggerTwoStates(t *testing.T) {
 		{TriggerLoginIM, IMLoggedIn},
 		{TriggerLoginIM, KitLoggedIn},
 	} {
-		if err := m.take(step.trigger); err != nil || m.state() != step.want {
+		if err := m.takeEdge(step.trigger); err != nil || m.state() != step.want {
 			t.Fatalf("%s: got %v and %v, want %v", step.trigger, m.state(), err, step.want)
 		}
 	}

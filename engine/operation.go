@@ -23,7 +23,7 @@ type operation struct {
 	cancel context.CancelCauseFunc // of an operation that climbs
 
 	holds   bool      // op is its own
-	asked   *login    // the login that the backend is asked for; nil: none
+	attempt *login    // the login that the backend is asked for; nil: none
 	secrets [3]string // the tokens that it knows
 }
 
@@ -47,7 +47,7 @@ func (o *operation) start(bad error, f func() error) error {
 	} else {
 		err = f()
 	}
-	o.guard.raise()
+	o.guard.repanic()
 	return err
 }
 
@@ -116,13 +116,13 @@ func (o *operation) logout(to func() State) error {
 }
 
 // hold runs f while o holds op, and then gives op back. If f does not return,
-// because a hook or the backend has called runtime.Goexit, putInOrder does
+// because a hook or the backend has called runtime.Goexit, cleanUp does
 // what is left to do, and calls no hook.
-func (o *operation) hold(f func() error, putInOrder func()) error {
+func (o *operation) hold(f func() error, cleanUp func()) error {
 	o.holds = true
 	defer func() {
 		if o.holds {
-			o.unwind(putInOrder)
+			o.unwind(cleanUp)
 		}
 	}()
 	err := f()
@@ -130,21 +130,21 @@ func (o *operation) hold(f func() error, putInOrder func()) error {
 	return err
 }
 
-func (o *operation) unwind(putInOrder func()) {
+func (o *operation) unwind(cleanUp func()) {
 	defer func() {
 		if o.holds { // the backend does it again
 			o.giveBack()
 		}
 	}()
 	o.guard.mute = true
-	putInOrder()
+	cleanUp()
 	o.release()
 }
 
 // try makes a call of the operation's own, within its ctx, unless it is over.
 func (o *operation) try(name string, f func(context.Context) error) error {
-	if over := o.over(waits[name]); over != nil {
-		return over
+	if stopped := o.stopReason(waits[name]); stopped != nil {
+		return stopped
 	}
 	return o.call(o.ctx, name, f)
 }
@@ -152,20 +152,20 @@ func (o *operation) try(name string, f func(context.Context) error) error {
 // call makes one call of the backend, with Trace around it.
 func (o *operation) call(ctx context.Context, name string, f func(context.Context) error) error {
 	if o.e.trace == nil {
-		return o.ask(ctx, name, f)
+		return o.callUntraced(ctx, name, f)
 	}
-	ctx, done := o.guard.trace(o.e.trace, ctx, name)
-	err := o.ask(ctx, name, f)
-	o.guard.traced(done, err)
+	ctx, done := o.guard.startTrace(o.e.trace, ctx, name)
+	err := o.callUntraced(ctx, name, f)
+	o.guard.endTrace(done, err)
 	return err
 }
 
-// over returns why the operation must not go on: its caller gave up, a logout
+// stopReason returns why the operation must not go on: its caller gave up, a logout
 // interrupts it, or the login under it was lost. waitedFor is what its caller
 // waited for.
-func (o *operation) over(waitedFor string) error {
+func (o *operation) stopReason(waitedFor string) error {
 	if err := o.ctx.Err(); err != nil {
-		return whyOver(err, context.Cause(o.ctx), waitedFor)
+		return ctxError(err, context.Cause(o.ctx), waitedFor)
 	}
 	return nil
 }
@@ -173,9 +173,9 @@ func (o *operation) over(waitedFor string) error {
 // outcome returns why the operation was cut short in that call, if it was. That
 // takes precedence over err, the backend's own error.
 func (o *operation) outcome(name string, err error) error {
-	if over := o.over(waits[name]); over != nil {
+	if stopped := o.stopReason(waits[name]); stopped != nil {
 		o.failed = name
-		return over
+		return stopped
 	}
 	return err
 }
@@ -193,14 +193,14 @@ func (o *operation) undo(err error) error {
 // toFloor undoes whatever the operation did, also in the backend's call that it
 // was in.
 func (o *operation) toFloor() {
-	if l := o.asked; l != nil && !o.e.end(l) && !l.adopted {
+	if l := o.attempt; l != nil && !o.e.discard(l) && !l.adopted {
 		undo := logoutIM
 		if l.lost == TriggerKitLost {
 			undo = logoutKit
 		}
-		var b bound
-		defer b.end()
-		_ = o.step(&b, undo)
+		var c stepContext
+		defer c.close()
+		_ = o.step(&c, undo)
 	}
 	_ = o.descend(o.e.Status().Floor, nil)
 }
@@ -226,4 +226,4 @@ func (o *operation) failure(err error) *Error {
 	return &Error{Op: o.name, State: o.began, Call: o.failed, Err: err}
 }
 
-func (o *operation) warn(err *Error) { o.guard.failure(o.ctx, o.e.log, err) }
+func (o *operation) warn(err *Error) { o.guard.logFailure(o.ctx, o.e.log, err) }

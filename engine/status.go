@@ -33,7 +33,7 @@ var zeroStatus = new(Status)
 // Close too.
 func (e *Engine) Status() Status { return *e.status.Load() }
 
-// state is where the machine is, which nobody but take moves.
+// state is where the machine is, which nobody but takeEdge moves.
 func (e *Engine) state() State { return e.status.Load().State }
 
 const watchQueue = 64
@@ -55,7 +55,7 @@ func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 		}
 		g := &guard{host: ctx}
 		e.watch(g, yield)
-		g.raise()
+		g.repanic()
 	}
 }
 
@@ -132,13 +132,13 @@ func offer(w chan *Status, s *Status) {
 	}
 }
 
-// take takes the edge that t has from here, and publishes where it leads. The
+// takeEdge takes the edge that t has from here, and publishes where it leads. The
 // fields that the new state does not have are cleared; set sets those that it
 // brings. Logins that end here get no notification, and their later reports
 // are ignored.
-func (o *operation) take(t Trigger, cause error, set func(*Status)) error {
+func (o *operation) takeEdge(t Trigger, cause error, set func(*Status)) error {
 	e := o.e
-	if err := e.machine.take(t); err != nil {
+	if err := e.machine.takeEdge(t); err != nil {
 		return err
 	}
 	to := e.machine.state()
@@ -159,6 +159,6 @@ func (o *operation) take(t Trigger, cause error, set func(*Status)) error {
 		}
 	})
 	e.mu.Unlock()
-	o.guard.transition(o.ctx, e.log, from, now)
+	o.guard.logTransition(o.ctx, e.log, from, now)
 	return nil
 }

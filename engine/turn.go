@@ -19,7 +19,7 @@ func (o *operation) acquire() error {
 		if o.e.tryAcquire() {
 			return nil
 		}
-		return o.over(turnToCome)
+		return o.stopReason(turnToCome)
 	}
 }
 
@@ -67,15 +67,15 @@ func (o *operation) begin() error {
 	}
 	err := o.settle()
 	o.began = e.state()
-	switch over := o.over(""); {
+	switch stopped := o.stopReason(""); {
 	case err != nil:
 		return err
-	case over == ErrInterrupted:
-		return over
+	case stopped == ErrInterrupted:
+		return stopped
 	case e.secondary:
 		return ErrSecondaryProcess
 	default:
-		return over
+		return stopped
 	}
 }
 
@@ -139,9 +139,9 @@ func interrupt(climbing []*operation, top State) {
 	}
 }
 
-// end ends an operation whose login was lost; nil: there is none. It is called
+// abort ends an operation whose login was lost; nil: there is none. It is called
 // without mu, as interrupt is.
-func (o *operation) end(cause error) {
+func (o *operation) abort(cause error) {
 	if o != nil {
 		o.cancel(cause)
 	}

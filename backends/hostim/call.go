@@ -16,12 +16,12 @@ type call struct {
 	settled       chan struct{} // closed when it is over
 	err           error         // for its caller
 	panicked      any
-	left          bool // its caller gave up
+	abandoned     bool // its caller gave up
 	undoing       bool // it logs out
 
 	// What was reported about the login.
 	announced bool
-	in        bool
+	loggedIn  bool
 	loss      error // nil: it was not lost, or came back
 	offline   bool
 }
@@ -41,7 +41,7 @@ func (im *IM) run(ctx context.Context, c *call, f func()) error {
 		defer im.finish(c)
 		f()
 	}()
-	if err := await(ctx, c.settled, c.what); err != nil && im.leave(c) {
+	if err := await(ctx, c.settled, c.what); err != nil && im.abandon(c) {
 		return err
 	}
 	<-c.settled
@@ -61,12 +61,12 @@ func (c *call) ask(f func() error) {
 	c.err = f()
 }
 
-// leave gives up c, and reports whether it was still unsettled.
-func (im *IM) leave(c *call) bool {
+// abandon gives up c, and reports whether it was still unsettled.
+func (im *IM) abandon(c *call) bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	c.left = im.call == c
-	return c.left
+	c.abandoned = im.call == c
+	return c.abandoned
 }
 
 // finish settles c. It closes settled last, without mu: whoever waits may then
@@ -95,7 +95,7 @@ func (im *IM) decide(ctx context.Context, c *call, n engine.Notify) (unwanted bo
 	case errors.Is(c.err, engine.ErrIMInUse):
 		im.leaveToHostLocked(c)
 	case c.err != nil:
-		if unwanted = c.in || isCtxErr(ctx, c.err); unwanted {
+		if unwanted = c.loggedIn || isCtxErr(ctx, c.err); unwanted {
 			return true
 		}
 	case ctx.Err() != nil:
@@ -105,8 +105,8 @@ func (im *IM) decide(ctx context.Context, c *call, n engine.Notify) (unwanted bo
 		c.err = c.loss
 		return true
 	default:
-		im.login = &login{appKey: c.appKey, accid: c.accid, mine: true, offline: c.offline, notify: []engine.Notify{n}}
-		im.landLocked() // the SDK reconnected meanwhile
+		im.login = &login{appKey: c.appKey, accid: c.accid, byEngine: true, offline: c.offline, notify: []engine.Notify{n}}
+		im.closeOpeningLocked() // the SDK reconnected meanwhile
 		if c.offline && n.Link != nil {
 			n.Link(false)
 		}
@@ -124,25 +124,25 @@ func isCtxErr(ctx context.Context, err error) bool {
 // leaveToHostLocked makes the reports about c the host's: its login was first.
 func (im *IM) leaveToHostLocked(c *call) {
 	switch {
-	case im.hostsLocked():
-	case c.in:
+	case im.occupiedLocked():
+	case c.loggedIn:
 		im.login = &login{appKey: c.appKey, accid: c.accid, offline: c.offline}
 	case c.announced && c.loss == nil:
 		im.opening = make(chan struct{})
 	}
 }
 
-// hostsLocked reports whether a login is there, or the host has announced one.
-func (im *IM) hostsLocked() bool { return im.login != nil || im.opening != nil }
+// occupiedLocked reports whether a login is there, or the host has announced one.
+func (im *IM) occupiedLocked() bool { return im.login != nil || im.opening != nil }
 
 // undo logs out a login that nobody wants, unless the host has one, announced
 // or there: the SDK holds one account.
 func (im *IM) undo(ctx context.Context) {
 	im.mu.Lock()
-	hosts := im.hostsLocked()
-	im.unsure = !hosts
+	occupied := im.occupiedLocked()
+	im.unsure = !occupied
 	im.mu.Unlock()
-	if !hosts {
+	if !occupied {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 		defer cancel()
 		im.logout(ctx, new(call))
@@ -152,9 +152,9 @@ func (im *IM) undo(ctx context.Context) {
 // logoutLocked calls Client.Logout, and waits for it within ctx. It unlocks mu.
 func (im *IM) logoutLocked(ctx context.Context) error {
 	l := im.login
-	if im.client.Logout == nil && l != nil && !l.mine {
+	if im.client.Logout == nil && l != nil && !l.byEngine {
 		im.mu.Unlock()
-		return mustDo("log IM out")
+		return errMissing("log IM out")
 	}
 	c := im.beginLocked("", "the host's IM client to log out")
 	c.undoing, c.announced = true, true
@@ -162,7 +162,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 		c.accid = l.accid
 	}
 	im.login = nil
-	im.landLocked()
+	im.closeOpeningLocked()
 	im.mu.Unlock()
 	return im.run(ctx, c, func() {
 		im.logout(ctx, c)
@@ -179,7 +179,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 func (im *IM) logout(ctx context.Context, c *call) {
 	c.ask(func() error {
 		if im.client.Logout == nil {
-			return mustDo("log IM out")
+			return errMissing("log IM out")
 		}
 		return im.client.Logout(ctx)
 	})

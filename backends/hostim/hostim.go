@@ -99,7 +99,7 @@ type IM struct {
 // A login is one that is there.
 type login struct {
 	appKey, accid string
-	mine          bool // the engine made it
+	byEngine      bool // the engine made it
 	offline       bool
 	notify        []engine.Notify // of everyone who made or adopted it
 }
@@ -111,7 +111,7 @@ const undoTimeout = 5 * time.Second
 // logged in already, call LoggedIn right after. Wrap calls nothing of c.
 func Wrap(c Client) *IM { return &IM{client: c} }
 
-func mustDo(what string) error {
+func errMissing(what string) error {
 	return fmt.Errorf("%w: the host must %s, its hostim.Client cannot", engine.ErrState, what)
 }
 
@@ -141,7 +141,7 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 // A panic of Client.Login is LoginIM's, unless its ctx has ended by then.
 func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
 	if im.client.Login == nil {
-		return mustDo("log IM in")
+		return errMissing("log IM in")
 	}
 	if err := im.lockReady(ctx); err != nil {
 		return err
@@ -199,7 +199,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 	}
 	defer im.mu.Unlock()
 	l := im.login
-	if l == nil || l.mine {
+	if l == nil || l.byEngine {
 		return engine.IMAccount{}, nil
 	}
 	l.notify = append(l.notify, n)
@@ -217,7 +217,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 func (im *IM) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
 	defer cancel()
-	if im.awaited() {
+	if im.hasWaiter() {
 		return nil
 	}
 	err := im.lockReady(ctx)
@@ -227,11 +227,11 @@ func (im *IM) Close() error {
 	return err
 }
 
-// awaited reports whether the call in flight has a caller who waits for it.
-func (im *IM) awaited() bool {
+// hasWaiter reports whether the call in flight has a caller who waits for it.
+func (im *IM) hasWaiter() bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	return im.call != nil && !im.call.left
+	return im.call != nil && !im.call.abandoned
 }
 
 // await waits for c to be closed, or fails when ctx ends first.
@@ -267,7 +267,7 @@ func (im *IM) lockReady(ctx context.Context) error {
 		if err := im.lockIdle(ctx); err != nil {
 			return err
 		}
-		if !im.unsure || im.hostsLocked() {
+		if !im.unsure || im.occupiedLocked() {
 			return nil
 		}
 		if err := im.logoutLocked(ctx); err != nil {

@@ -18,7 +18,7 @@ func (im *IM) LoggingIn() {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	switch c := im.call; {
-	case im.hostsLocked():
+	case im.occupiedLocked():
 	case c != nil && c.accid != "" && !c.announced:
 		c.announced, c.loss = true, nil
 	default:
@@ -37,16 +37,16 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 	}
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	defer im.landLocked()
+	defer im.closeOpeningLocked()
 	l, c := im.login, im.call
 	if l != nil && l.accid == accid {
 		return
 	}
 	// While a logout is in flight, an announced login is the host's.
-	about := c != nil && c.accid == accid && !(c.undoing && im.hostsLocked())
+	about := c != nil && c.accid == accid && !(c.undoing && im.occupiedLocked())
 	im.endLocked(engine.ErrIMLoggedOut)
 	if about {
-		c.in, c.loss, c.offline = true, nil, false
+		c.loggedIn, c.loss, c.offline = true, nil, false
 		return
 	}
 	im.login = &login{appKey: a.AppKey, accid: accid}
@@ -72,7 +72,7 @@ func (im *IM) LoggedOut(cause error) {
 	}
 	im.endLocked(cause)
 	im.unsure = false
-	im.landLocked()
+	im.closeOpeningLocked()
 }
 
 // Link reports whether the connection under the login is up. SDKs repair it
@@ -95,7 +95,7 @@ func (im *IM) endLocked(cause error) {
 		im.login = nil
 		l.lose(cause)
 	} else if c := im.call; c != nil {
-		c.in, c.announced = false, c.announced && c.in // an SDK that tries again announces it again
+		c.loggedIn, c.announced = false, c.announced && c.loggedIn // an SDK that tries again announces it again
 		if c.loss == nil {
 			c.loss = cause
 		}
@@ -122,8 +122,8 @@ func (l *login) link(online bool) {
 	}
 }
 
-// landLocked wakes those who wait for the login that the host announced.
-func (im *IM) landLocked() {
+// closeOpeningLocked wakes those who wait for the login that the host announced.
+func (im *IM) closeOpeningLocked() {
 	if im.opening != nil {
 		close(im.opening)
 		im.opening = nil
