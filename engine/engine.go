@@ -9,67 +9,72 @@ import (
 	"sync/atomic"
 )
 
-// This file has what a host calls: New and the operations, each with the
-// conditions that it checks before it takes a step.
+// This file has the methods that a host calls: New and the operations, each with
+// the conditions that it checks before its first step.
 
-// Options are what a host may choose. The zero value is useful.
+// Options configure an Engine. The zero value is ready to use.
 type Options struct {
-	Mode   Mode         // who logs IM in; AutoDetect
-	Logger *slog.Logger // an Info line per transition, a Warn per failed operation; nil: silent
+	Mode   Mode         // who logs IM in; the default is AutoDetect
+	Logger *slog.Logger // gets an Info line per transition and a Warn per failed operation; nil logs nothing
 
-	// Trace is called around each call of the backend, with the name of its
-	// method; the context it returns is what the backend gets, and the
-	// function is called with what the backend returned. nil: none.
+	// Trace is called before each call of the backend, with the name of the
+	// method. The backend gets the context that Trace returns; the function
+	// that Trace returns is called with the backend's result. nil disables
+	// tracing.
 	//
-	// Trace and Logger are called in the middle of operations: they may call
-	// Status, but no operation, which would wait for itself.
+	// Trace and Logger are called in the middle of operations. They may call
+	// Status, but must not call an operation: it would wait for itself.
 	//
-	// If Trace, the function that it returned, Logger, or a method of the ctx
-	// of an operation panics, the engine goes on as if it had returned: a call
-	// whose Trace panicked is made without it, a login stands or is undone by
-	// its own result, and Close closes everything. (A ctx whose Done or Err
-	// panics counts as canceled.) The operation then panics with the first such
-	// value, as its last act. A loss that is applied while no operation runs
-	// has no caller, so the panic is logged as an Error and goes no further.
-	// After runtime.Goexit in Trace or Logger, a login is undone, and a logout
-	// or Close is completed, without calling them again.
+	// If Trace, the function it returned, Logger, or a method of an
+	// operation's ctx panics, the engine finishes the operation as if that
+	// call had returned. If Trace panicked, the backend is called without it.
+	// A ctx whose Done or Err panics counts as canceled. When everything is in
+	// order, the operation panics with the value of the first panic. A loss
+	// that is applied while no operation runs has no caller, so a panic in it
+	// is only logged, as an Error.
+	//
+	// If Trace or Logger calls runtime.Goexit, a login is undone, and a logout
+	// or Close is completed, without calling either of them again.
 	Trace func(ctx context.Context, call string) (context.Context, func(error))
 
-	// RequireOnline refuses to reuse an IM login whose link is down, with
-	// ErrIMNotLoggedIn, as the vendor's web kit does. Without it such a login
-	// is reused, and Status.Online is false.
+	// RequireOnline makes kit logins fail with ErrIMNotLoggedIn if the link of
+	// the IM login that they would reuse is down, as the vendor's web kit
+	// does. Without it such a login is reused, and Status.Online is false.
 	RequireOnline bool
 
-	// SecondaryProcess says that this is not the app's main process, the only
-	// one in which IM may be initialised (guides.md G17). InitIM, LoginIM and
-	// the kit logins are refused with ErrSecondaryProcess; New, Status, Watch,
-	// the logouts and Close work.
+	// SecondaryProcess says that this is not the app's main process. IM may be
+	// initialised only in the main process (docs/vendor/guides.md, G17), so
+	// InitIM, LoginIM and the kit logins fail with ErrSecondaryProcess. New,
+	// Status, Watch, the logouts and Close work.
 	SecondaryProcess bool
 }
 
 // An Engine takes one IM login and one kit login through their lifecycle. Make
-// one with New, and Close it. It is safe for concurrent use: operations take
-// turns, in the order in which they were called; Status and Watch wait for
-// nobody.
+// one with New, and call Close when you are done with it. It is safe for
+// concurrent use: operations take turns in the order in which they were called,
+// and Status never waits.
 //
-// Every error of an operation is an *Error. Operations name the state that the
-// host wants: what is so already succeeds and does nothing. A bad argument is
-// ErrArgument, before anything was sent.
+// The operations are InitIM, LoginIM, LoginKit, LoginAnonymous, LogoutKit,
+// LogoutIM and Close. An operation names the state that the host wants; if the
+// engine is already there, it does nothing and succeeds. Every error is an
+// *Error. A bad argument fails with ErrArgument before anything is sent.
 //
-// An operation ends with its ctx; undoing what it did may then take 5 s more for
-// each step. If a deadline ended it, the error is ErrUnavailable as well as
-// context.DeadlineExceeded, and says what it was waiting for. A cancellation has
-// no Code. In both cases the cause of the ctx is in the chain.
+// An operation stops when its ctx ends; undoing what it did can then take up to
+// 5 s for each step. If a deadline stopped it, the error matches both
+// ErrUnavailable and context.DeadlineExceeded, and says what the operation was
+// waiting for. The error of a cancellation has no Code. In both cases the cause
+// of the ctx is in the error's chain.
 //
-// The host may also log its IM SDK in and out itself, behind the engine's back,
-// if the backend is an IMAdopter. The engine does not see such a login until an
-// operation looks for one: InitIM, LoginIM, LoginKit and LoginAnonymous do,
-// while no IM login is known. Until then Status does not show it. From then on,
-// the host's own logout arrives at once, as TriggerIMLost.
+// If the backend is an IMAdopter, the host may also log its IM SDK in and out
+// itself, behind the engine's back. The engine finds such a login when an
+// operation looks for it: InitIM, LoginIM, LoginKit and LoginAnonymous do,
+// unless the engine already knows of an IM login. Until then Status does not
+// show it. Afterwards the host's own logout is reported at once, as
+// TriggerIMLost.
 type Engine struct {
 	// Constant after New.
 	backend       Backend
-	adopter       IMAdopter // nil where the backend is none
+	adopter       IMAdopter // nil if the backend is not one
 	appKey        string
 	mode          Mode
 	log           *slog.Logger
@@ -77,36 +82,36 @@ type Engine struct {
 	requireOnline bool
 	secondary     bool
 
-	// op has one slot. Its holder alone calls the backend and touches the
-	// following fields and Status.Floor. A channel, so that waiting for it
-	// honours ctx.
+	// op has one slot. Only its holder calls the backend and touches
+	// Status.Floor and the fields that follow. It is a channel so that waiting
+	// for it can end with a ctx.
 	op            chan struct{}
 	machine       machine
 	im, kit       *login // nil: nobody is logged in
-	backendClosed bool   // Close was called
+	backendClosed bool   // the backend's Close was called
 
 	status   atomic.Pointer[Status] // stored under mu
 	applying sync.WaitGroup         // the goroutine that applies a loss
 
-	// mu protects the following fields. It is taken after op; lostLocked only
-	// tries to take op under mu, and does not wait for it. It is held across no
-	// call out of this package.
+	// mu protects the fields that follow. It is taken after op; lostLocked
+	// tries to take op while it holds mu, but does not wait for it. mu is never
+	// held during a call out of this package.
 	mu         sync.Mutex
 	watchers   []chan *Status
-	losses     []*login      // reported, and not dealt with
-	climbing   []*operation  // that wait or run, and can be interrupted
+	losses     []*login      // reported, but not applied yet
+	climbing   []*operation  // operations that wait or run, and can be interrupted
 	running    *operation    // the one of them that holds op
 	descending []*operation  // logouts that wait for their turn
-	closing    chan struct{} // not nil: nothing climbs any more; closed when Close is done
-	closed     bool          // nothing changes any more
+	closing    chan struct{} // set once Close was called, so nothing climbs any more; closed when Close is done
+	closed     bool          // the status no longer changes
 }
 
 type traceFunc = func(ctx context.Context, call string) (context.Context, func(error))
 
-// New makes an engine over b, for the app that appKey names. It calls nothing of b but
-// finds out whether b is an IMAdopter. The engine owns b from here on, and
-// closes it. It fails with ErrArgument where b is nil, appKey is empty or
-// o.Mode is no mode. A nil o means the zero Options.
+// New makes an engine over b, for the app that appKey names. It calls no method
+// of b. From here on the engine owns b, and closes it. A nil o means the zero
+// Options. New fails with ErrArgument if b is nil, appKey is empty or has
+// a control character, or o.Mode is not a mode.
 func New(b Backend, appKey string, o *Options) (*Engine, error) {
 	if o == nil {
 		o = &Options{}
@@ -143,10 +148,11 @@ func checkNew(b Backend, appKey string, o *Options) error {
 }
 
 // InitIM initialises IM. If the host has logged IM in behind the engine's back,
-// InitIM takes that login over, and the state is IMLoggedIn: call it to let
-// Status and Watch show a login that the host has just made. A ctx that ends
-// in the middle fails the call, but IM may stay initialised: that is never
-// undone, except by Close.
+// InitIM adopts that login, and the state is IMLoggedIn. Call InitIM to make
+// Status and Watch show a login that the host has just made.
+//
+// If ctx ends during the call, InitIM fails, but IM may stay initialised. Only
+// Close undoes that.
 func (e *Engine) InitIM(ctx context.Context) error {
 	return e.climb(ctx, "InitIM", IMInitialized, "", nil, func(o *operation) error {
 		if e.state() >= IMInitialized {
@@ -160,14 +166,17 @@ func (e *Engine) InitIM(ctx context.Context) error {
 }
 
 // LoginIM logs IM in as a, for the host: a kit logout leaves that login alone.
-// If a is logged in already, through the engine or behind its back, it succeeds.
-// Errors: ErrIMInUse where another account is logged in, or the kit is logged in
-// over an IM login that the engine made; ErrState before InitIM;
-// ErrAppKeyMismatch; and what the backend's LoginIM fails with.
+// If a is already logged in, through the engine or behind its back, LoginIM
+// succeeds.
+//
+// It fails with ErrIMInUse if another account is logged in, or if the kit is
+// logged in over an IM login that the engine made for it; with ErrState before
+// InitIM; with ErrAppKeyMismatch if a belongs to another app; and with the
+// errors of the backend's LoginIM.
 func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 	return e.climb(ctx, "LoginIM", IMLoggedIn, a.Token, a.check(), func(o *operation) error {
 		if k := e.appKeyOf(a); k != e.appKey {
-			return fmt.Errorf("%w: the engine is for %q, the account of %q", ErrAppKeyMismatch, e.appKey, k)
+			return fmt.Errorf("%w: the engine uses %q, the account belongs to %q", ErrAppKeyMismatch, e.appKey, k)
 		}
 		if err := o.adopt(); err != nil {
 			return err
@@ -186,16 +195,18 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 	})
 }
 
-// LoginKit logs the kit in as a, and IM first where the mode and the state of
-// things ask for it. If it fails, what it did is undone, and what it found is
-// left alone. The same account again succeeds, and its token is not looked at.
+// LoginKit logs the kit in as a. It logs IM in first if the mode asks for that.
+// If LoginKit fails, it undoes what it did and leaves what it found. If a is
+// already logged in, LoginKit succeeds without checking its token.
 //
-// Errors: ErrIMNotLoggedIn (100004), ErrIMAccountMismatch (100005, a
-// *MismatchError) and ErrIMInUse by mode; ErrKitInUse where another account is
-// logged in; ErrTokenRejected, ErrTokenExpired and ErrNoIMAccount from the kit
-// server; ErrAppKeyMismatch (a *MismatchError); ErrInterrupted by a logout or
-// Close; the cause of the loss, where IM is lost meanwhile; and what
-// the backend fails with.
+// Depending on the mode, it fails with ErrIMNotLoggedIn (100004),
+// ErrIMAccountMismatch (100005, a *MismatchError) or ErrIMInUse. It fails with
+// ErrKitInUse if another account is logged in to the kit; with ErrTokenRejected,
+// ErrTokenExpired or ErrNoIMAccount if the kit server says so; with
+// ErrAppKeyMismatch (a *MismatchError) if the bound IM account belongs to another
+// app; with ErrInterrupted if a logout or Close ends it; with the cause of the
+// loss if the IM login is lost meanwhile; and with the other errors of the
+// backend.
 func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 	return e.climb(ctx, "LoginKit", KitLoggedIn, a.Token, a.check(), func(o *operation) error {
 		if s := e.Status(); s.State == KitLoggedIn {
@@ -216,10 +227,13 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 }
 
 // LoginAnonymous logs the kit in with a temporary account, over a temporary IM
-// login. Errors: ErrReuseNoAnonymous (112001) in ReuseIM, and in AutoDetect
-// where the host has logged IM in; ErrKitInUse over a login with an account;
-// errors.ErrUnsupported where the backend has no temporary accounts; and those
-// of LoginKit.
+// login. If an anonymous login is already there, it succeeds.
+//
+// It fails with ErrReuseNoAnonymous (112001) in ReuseIM, and in AutoDetect if the
+// host has logged IM in; with ErrIMInUse in AutoLogin if the host has logged IM
+// in; with ErrKitInUse if the kit is logged in with an account; with
+// errors.ErrUnsupported if the backend has no temporary accounts; and otherwise
+// like LoginKit.
 func (e *Engine) LoginAnonymous(ctx context.Context) error {
 	return e.climb(ctx, "LoginAnonymous", KitLoggedIn, "", nil, func(o *operation) error {
 		if s := e.Status(); s.State == KitLoggedIn {
@@ -244,7 +258,7 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 			return err
 		}
 		if a.UserUUID == "" {
-			return fmt.Errorf("%w: the kit server made a temporary account without a userUuid", ErrUnavailable)
+			return fmt.Errorf("%w: the kit server returned a temporary account without a userUuid", ErrUnavailable)
 		}
 		return o.climbToKit(a, false, true)
 	})
@@ -252,25 +266,27 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 
 func (e *Engine) hostLoggedIn() bool { return e.Status().Floor >= IMLoggedIn }
 
-// LogoutKit logs the kit out, and IM where the engine logged it in. It ends
-// a kit login in flight, which then fails with ErrInterrupted. It always
-// takes effect: an error of the backend is returned, but holds nothing up, and ctx
-// bounds only the waiting for its turn. Each call of the backend may take 5 s.
+// LogoutKit logs the kit out, and also IM if the engine logged it in. It ends
+// a kit login in progress, which then fails with ErrInterrupted.
+//
+// Once its turn has come, LogoutKit always takes effect: an error of the backend
+// is returned, but the engine steps down all the same. ctx only limits how long
+// LogoutKit waits for its turn. Each call of the backend then gets 5 s.
 func (e *Engine) LogoutKit(ctx context.Context) error {
 	return e.logout(ctx, "LogoutKit", KitLoggedIn, func() State { return e.Status().Floor })
 }
 
-// LogoutIM logs IM out, whoever logged it in, and the kit before it. It ends
-// an IM or kit login in flight, and is like LogoutKit in all else.
+// LogoutIM logs the kit out, and then IM, no matter who logged IM in. It ends an
+// IM or kit login in progress. Otherwise it works like LogoutKit.
 func (e *Engine) LogoutIM(ctx context.Context) error {
 	return e.logout(ctx, "LogoutIM", IMLoggedIn, func() State { return IMInitialized })
 }
 
-// Close logs out the kit and IM, but not an IM login that the host made behind
-// the engine's back, and closes the backend. It ends every login in flight,
-// waits for a backend that does not return, and for the engine's goroutine.
-// Errors of the backend are returned and hold nothing up. A second Close waits
-// for the first and returns nil.
+// Close logs out the kit and IM, and closes the backend. An IM login that the
+// host made behind the engine's back stays. Close ends every login in progress.
+// It waits as long as the running call of the backend takes, and for the
+// engine's goroutine. Errors of the backend are returned, but do not stop Close.
+// A second Close waits for the first and returns nil.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if done := e.closing; done != nil {

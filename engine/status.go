@@ -8,46 +8,46 @@ import (
 	"github.com/google/uuid"
 )
 
-// A Status is where the engine stands and what led there. It is a value: it
-// does not change after it was returned, and two are compared with ==.
+// A Status says which state the engine is in and what led to it. It is a
+// snapshot: it does not change after it was returned. Compare two with ==.
 type Status struct {
-	Seq       uint64 // one more with each published change; a gap in what Watch yields: this watcher was too slow
+	Seq       uint64 // goes up by one with each change; a gap between two values from Watch means that the loop was too slow
 	State     State
-	Via       Trigger   // what led here; "" before the first transition
-	Cause     error     // why, where the host did not ask for it: a Code, or a pointer to an Error, KickError or MismatchError
-	Floor     State     // the host's own rungs: what it climbed to, or what was found
+	Via       Trigger   // the latest transition's trigger; "" before the first
+	Cause     error     // why the latest transition happened if the host did not ask for it: a Code, or a pointer to an Error, KickError or MismatchError
+	Floor     State     // the highest rung that the host reached, or that was already there
 	Online    bool      // the IM link is up; false while the SDK reconnects, and below IMLoggedIn
-	Session   uuid.UUID // one per IM login; zero below IMLoggedIn
-	Accid     string    // who is logged in to IM, folded to lower case; "" below IMLoggedIn
-	UserUUID  string    // who is logged in to the kit, folded to lower case; "" below KitLoggedIn
+	Session   uuid.UUID // identifies the IM login; zero below IMLoggedIn
+	Accid     string    // the IM account, in lower case; "" below IMLoggedIn
+	UserUUID  string    // the kit account, in lower case; "" below KitLoggedIn
 	Anonymous bool      // the kit account is a temporary one
 }
 
-// Reused reports whether the kit login rides on the host's IM login. In
-// ReuseIM, nil from LoginKit says the same.
+// Reused reports whether the kit is logged in over the host's IM login. In
+// ReuseIM it always is once LoginKit has succeeded.
 func (s Status) Reused() bool { return s.State == KitLoggedIn && s.Floor >= IMLoggedIn }
 
 var zeroStatus = new(Status)
 
-// Status returns where the engine stands. It never blocks, and answers after
-// Close too.
+// Status returns the current Status. It never blocks, and works after Close, too.
 func (e *Engine) Status() Status { return *e.status.Load() }
 
-// state is where the machine is, which nobody but takeEdge moves.
+// state returns the published state. Only takeEdge changes it.
 func (e *Engine) state() State { return e.status.Load().State }
 
 const watchQueue = 64
 
-// Watch yields what Status would have returned: first now, then after each
-// change, in order. The sequence ends when ctx does, when the loop breaks, or
-// when the engine is closed; then what is queued comes first. It yields nothing
-// where ctx is nil or has ended.
+// Watch yields the current Status, and then the new Status after each change, in
+// order. The sequence ends when ctx ends, when the loop breaks, or when the
+// engine is closed; in the last case it first yields the changes still in its
+// queue. If ctx is nil or has ended, it yields nothing.
 //
-// A watcher slows nobody. Up to 64 changes wait for it; of more, the oldest are
-// dropped, and the gap in Status.Seq shows it. The loop body may call every
-// operation of the engine, Close included. The sequence may be ranged over
-// more than once, each time from the present on. If a method of ctx panics, the
-// loop ends, and then panics with that value.
+// A slow watcher does not slow the engine down. It has a queue of 64 changes;
+// when the queue is full, the oldest are dropped, and Status.Seq shows the gap.
+//
+// The loop body may call every operation of the engine, even Close. Several
+// loops may range over the sequence; each starts from the current Status. If
+// a method of ctx panics, the loop ends and then panics with the same value.
 func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		if ctx == nil {
@@ -93,7 +93,8 @@ func (e *Engine) unsubscribe(w chan *Status) {
 	}
 }
 
-// endWatches lets the watchers have what is queued, and no more.
+// endWatches closes the watchers' queues; they still receive what is already in
+// them.
 func (e *Engine) endWatches() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -104,7 +105,7 @@ func (e *Engine) endWatches() {
 	e.watchers = nil
 }
 
-// publishLocked makes the present Status, with the change, the next one.
+// publishLocked publishes a changed copy of the current Status.
 func (e *Engine) publishLocked(change func(*Status)) *Status {
 	s := *e.status.Load()
 	change(&s)
@@ -116,8 +117,8 @@ func (e *Engine) publishLocked(change func(*Status)) *Status {
 	return &s
 }
 
-// offer queues s, in the place of the oldest where there is no room. Only one
-// goroutine offers at a time, so this ends.
+// offer queues s. If the queue is full, s replaces the oldest entry. mu is held,
+// so nobody else adds entries, and the loop ends.
 func offer(w chan *Status, s *Status) {
 	for {
 		select {
@@ -132,10 +133,10 @@ func offer(w chan *Status, s *Status) {
 	}
 }
 
-// takeEdge takes the edge that t has from here, and publishes where it leads. The
-// fields that the new state does not have are cleared; set sets those that it
-// brings. Logins that end here get no notification, and their later reports
-// are ignored.
+// takeEdge takes the edge that t has from the current state, and publishes the
+// new state. It clears the fields that do not apply there; set fills in the new
+// ones. Logins that end here get no notification, and their later reports are
+// ignored.
 func (o *operation) takeEdge(t Trigger, cause error, set func(*Status)) error {
 	e := o.e
 	if err := e.machine.takeEdge(t); err != nil {
