@@ -11,28 +11,29 @@ import (
 	"unicode/utf8"
 )
 
-// This file has what the engine calls: the Backend, the accounts that it gets,
-// and the Notify by which it reports what happens to a login later.
+// This file has what the engine calls: the Backend, the accounts it is given, and
+// the Notify through which it reports what happens to a login later.
 
 // An IMAccount is an account of the IM service.
 //
-// It prints as its accid, never with the token: as a value, behind a pointer,
-// in exported fields, slices and maps, with the verbs of package fmt that print
-// values, with log/slog and as JSON. JSON drops the token on purpose, so an
-// account cannot be stored as JSON and read back: keep the fields yourself.
+// It prints as its accid, never with the token. That holds for fmt, log/slog and
+// JSON, and also for a pointer to an account and for an account in an exported
+// field, a slice or a map. JSON drops the token on purpose, so an account cannot
+// be stored as JSON and read back: store the fields yourself.
 //
 // Two cases are beyond any type's control. fmt does not call methods on
 // unexported fields, so do not keep an account in an unexported field of a type
-// that you print; nor does it after a verb that does not fit, such as %p or %w,
-// which go vet reports.
+// that you print. Nor does fmt call them for a verb that does not fit, such as
+// %p or %w; go vet reports such verbs.
 type IMAccount struct {
-	AppKey string // "": the engine's own
-	Accid  string // at most 32 of a-z 0-9 _ @ . -, in either case: the service folds it to lower case
+	AppKey string // "" means the engine's AppKey
+	Accid  string // at most 32 letters, digits and _ @ . -; the service folds it to lower case
 	Token  string
 }
 
 // A KitAccount is an account of the kit. It is bound to exactly one IM account.
-// It prints as its UserUUID, as an IMAccount does as its accid.
+// It prints as its UserUUID, never with the token, just as an IMAccount prints
+// as its accid.
 type KitAccount struct {
 	UserUUID string
 	Token    string
@@ -59,44 +60,43 @@ func formatID(f fmt.State, verb rune, goSyntax, id string) {
 	}
 }
 
-// MarshalText returns the accid alone, and so does JSON: the token is dropped on
-// purpose.
+// MarshalText returns the accid without the token. JSON uses it, too.
 func (a IMAccount) MarshalText() ([]byte, error) { return []byte(a.Accid), nil }
 
-// MarshalText returns the UserUUID alone, and so does JSON: the token is dropped
-// on purpose.
+// MarshalText returns the UserUUID without the token. JSON uses it, too.
 func (a KitAccount) MarshalText() ([]byte, error) { return []byte(a.UserUUID), nil }
 
-// LogValue implements slog.LogValuer. It is the accid.
+// LogValue implements slog.LogValuer. It returns the accid.
 func (a IMAccount) LogValue() slog.Value { return slog.StringValue(a.Accid) }
 
-// LogValue implements slog.LogValuer. It is the UserUUID.
+// LogValue implements slog.LogValuer. It returns the UserUUID.
 func (a KitAccount) LogValue() slog.Value { return slog.StringValue(a.UserUUID) }
 
-// fold is how the services compare ids: they know them in lower case only
-// (http-api.md 2.2).
+// fold returns id in lower case, the only form in which the services know it
+// (docs/vendor/kits.md#identifiers).
 func fold(id string) string { return strings.ToLower(id) }
 
-// The checks of arguments. Each failure is ErrArgument and names the field.
+// The functions that follow check arguments. Each failure is ErrArgument and names
+// the field.
 
 func argument(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrArgument}, args...)...)
 }
 
-// checkText refuses what no id or token of the vendor's has, and what would
-// not survive a header or a log line.
+// checkText refuses text that no id or token of the vendor's has, and that would
+// break a header or a log line.
 func checkText(field, s string) error {
 	if s == "" {
 		return argument("%s is empty", field)
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return argument("%s has a control character or is not UTF-8", field)
+		return argument("%s contains a control character or is not UTF-8", field)
 	}
 	return nil
 }
 
 const (
-	maxAccid   = 32 // http-api.md 2.2
+	maxAccid   = 32 // docs/vendor/kits.md#identifiers
 	accidRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@.-"
 )
 
@@ -105,10 +105,10 @@ func (a IMAccount) check() error {
 		return err
 	}
 	if len(a.Accid) > maxAccid {
-		return argument("accid has %d characters, %d are allowed", len(a.Accid), maxAccid)
+		return argument("accid has %d characters, at most %d are allowed", len(a.Accid), maxAccid)
 	}
 	if strings.Trim(a.Accid, accidRunes) != "" {
-		return argument("accid %q has a character other than letters, digits and _ @ . -", a.Accid)
+		return argument("accid %q contains a character other than letters, digits and _ @ . -", a.Accid)
 	}
 	return checkText("token", a.Token)
 }
@@ -120,93 +120,98 @@ func (a KitAccount) check() error {
 	return checkText("token", a.Token)
 }
 
-// IM is the role of the IM SDK. It holds at most one login.
+// IM is the backend's IM SDK. It holds at most one login.
 //
-// Its methods return when ctx ends, at the latest. A failed login leaves
-// nothing logged in, and whatever LogoutIM returns, nobody is logged in
-// afterwards. Errors carry a [Code] where one fits, and never a token.
+// Its methods return at the latest when ctx ends. After a failed login nobody is
+// logged in. After LogoutIM nobody is logged in either, even if it fails. Errors
+// carry a [Code] if one fits, and never a token.
 //
-// If a method panics, or returns an error that is a nil pointer or whose methods
-// panic, the operation fails without a Code and undoes what the call may have
-// done. The error has at most one line of the panic's value, and only if that is
-// a text without a token.
+// If a method panics, or returns a broken error (a nil pointer, or one whose
+// methods panic), the operation fails without a Code and undoes what the call may
+// have done. The operation's error quotes at most one line of the panic's value,
+// and only if that is text without a token.
 type IM interface {
-	// InitIM initialises the SDK for an AppKey. Where the host has done so,
-	// with the same AppKey, it does nothing and succeeds; with another it
-	// fails with ErrAppKeyMismatch.
+	// InitIM initialises the SDK for an AppKey. If the host has already
+	// initialised it, InitIM succeeds without doing anything if the AppKey is
+	// the same, and fails with ErrAppKeyMismatch if it is not.
 	InitIM(ctx context.Context, appKey string) error
 
-	// LoginIM logs a in. It fails with ErrIMInUse where anybody is logged
-	// in, and with ErrTokenRejected for an unknown account or a wrong token.
-	// An empty a.AppKey means the one that InitIM was given.
+	// LoginIM logs a in. It fails with ErrIMInUse if anybody is logged in,
+	// and with ErrTokenRejected if the account is unknown or the token wrong.
+	// An empty a.AppKey means the AppKey that was passed to InitIM.
 	LoginIM(ctx context.Context, a IMAccount, n Notify) error
 
-	// LogoutIM logs out whoever is logged in; nobody being so is fine.
+	// LogoutIM logs out whoever is logged in. It succeeds if nobody is logged
+	// in.
 	LogoutIM(ctx context.Context) error
 }
 
-// Kit is the role of the kit: NEMeetingKit, NERoom, or a double of them. The
-// rules of [IM] about ctx, failure and errors hold here too.
+// Kit is the backend's kit: NEMeetingKit, NERoom, or a double of them. The rules
+// of [IM] about ctx, failures and errors apply here, too.
 type Kit interface {
-	// Authenticate checks a with the kit server and returns the one IM
-	// account that is bound to it, or an empty accid for none. It fails with
-	// ErrTokenRejected or ErrTokenExpired where the server refuses a.
+	// Authenticate has the kit server check a, and returns the IM account
+	// that is bound to it. An empty accid means that none is bound. It fails
+	// with ErrTokenRejected or ErrTokenExpired if the server refuses a.
 	Authenticate(ctx context.Context, a KitAccount) (IMAccount, error)
 
-	// Anonymous makes a temporary account. Where there are none, the error
-	// is errors.ErrUnsupported.
+	// Anonymous makes a temporary account. It fails with
+	// errors.ErrUnsupported if the kit has no temporary accounts.
 	Anonymous(ctx context.Context) (KitAccount, error)
 
-	// LoginKit opens the session that Authenticate checked, on top of the IM
-	// login that is there. It may follow on an earlier LoginKit without
-	// a LogoutKit where the IM login below that was lost.
+	// LoginKit opens a session for a, which Authenticate has checked, on top
+	// of the current IM login. If the IM login under an earlier session was
+	// lost, LoginKit may be called again without a LogoutKit in between.
 	LoginKit(ctx context.Context, a KitAccount, n Notify) error
 
-	// LogoutKit ends the session; none being open is fine.
+	// LogoutKit ends the session. It succeeds if none is open.
 	LogoutKit(ctx context.Context) error
 }
 
-// A Backend supplies both roles. The engine calls it from one goroutine at
-// a time, in an order that the table of [Transitions] allows, and Close last,
-// once. How to write one is the package comment of backends/backendtest.
+// A Backend is both an IM and a Kit. The engine calls it from one goroutine at
+// a time, in an order that the table of [Transitions] allows. It calls Close
+// once, at the very end. The package comment of backends/backendtest explains how
+// to write a Backend.
 type Backend interface {
 	IM
 	Kit
 	io.Closer
 }
 
-// IMAdopter is optional: New finds out once whether a backend has it. It
-// is for an IM that can be logged in behind the engine's back, as it is when
-// the host drives its IM SDK itself. The engine asks only in an operation, so it
-// does not know of a new login before; InitIM asks and needs no account. When
-// the host logs out itself, the backend reports that with Notify.Lost, like any
+// IMAdopter is an optional interface of a Backend; New checks for it. It is for an
+// IM that can be logged in behind the engine's back, because the host drives its
+// IM SDK itself.
+//
+// The engine calls AdoptIM only during an operation, so it does not notice a new
+// login at once. The host can call Engine.InitIM to have the engine look. If the
+// host logs its SDK out, the backend reports that with Notify.Lost, like any
 // other loss, and the engine takes TriggerIMLost.
 //
-// A wrapper that embeds the [Backend] interface hides it. Embed the concrete
+// A wrapper that embeds the [Backend] interface hides AdoptIM. Embed the concrete
 // type, or forward the method.
 type IMAdopter interface {
 	// AdoptIM returns the account that the host logged in, and from then on
-	// tells n about that login; an empty accid means: nobody, and n is
-	// dropped. It waits, within ctx, for a login in flight, and calls
-	// n.Link(false) before it returns where the link is down. A login that
-	// was made by LoginIM is never reported. An error fails the operation: it
-	// never means "nobody".
+	// calls n when something happens to that login. An empty accid means that
+	// nobody is logged in; n is then never called. If a login of the host's is
+	// in progress, AdoptIM waits for it, within ctx. If the link is down,
+	// AdoptIM calls n.Link(false) before it returns. It never returns a login
+	// that LoginIM made. If it fails, the operation fails, too: an error does
+	// not mean that nobody is logged in.
 	AdoptIM(ctx context.Context, n Notify) (IMAccount, error)
 }
 
-// Notify is how a backend tells the engine about one login. Its functions may
-// be called from any goroutine, holding any lock of the backend, before or
-// after the call that was given it returns. They never block, never call back
-// into the backend, and do nothing once that login has ended. A kit's Link is
-// ignored.
+// Notify has the functions through which a backend reports what happens to one
+// login. The backend may call them from any goroutine, while it holds any lock of
+// its own, and even before the call that received the Notify has returned. They
+// never block, never call back into the backend, and have no effect once the
+// login has ended. The engine ignores Link for a kit login.
 type Notify struct {
-	Lost func(cause error) // this login ended unasked: at most once; nil, or a nil pointer of an error type, counts as ErrUnavailable
-	Link func(online bool) // the connection under it went down, or came back
+	Lost func(cause error) // the login ended without a logout; only the first call counts; a nil cause, or a nil pointer of an error type, counts as ErrUnavailable
+	Link func(online bool) // the connection under the login went down, or came back
 }
 
-// Join makes a Backend of a host's IM and a kit. It is an IMAdopter where im is
-// one, and its Close closes both, where they are io.Closers. It returns nil,
-// which New refuses, where either is nil.
+// Join makes a Backend from a host's IM and a kit. The Backend is an IMAdopter if
+// im is one. Its Close closes kit and then im, if they are io.Closers. If im or
+// kit is nil, Join returns nil, which New refuses.
 func Join(im IM, kit Kit) Backend {
 	if im == nil || kit == nil {
 		return nil
@@ -228,7 +233,7 @@ type adoptingJoin struct {
 	IMAdopter
 }
 
-// Close closes the kit, which rests on the IM, and then the IM.
+// Close closes the kit first, because it rests on the IM.
 func (j joined) Close() error {
 	var errs [2]error
 	for i, role := range [...]any{j.Kit, j.IM} {

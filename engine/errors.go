@@ -7,16 +7,18 @@ import (
 	"strings"
 )
 
-// This file has every error that the engine makes: the Codes with their numbers,
-// texts and remedies in one table, and the types that carry more than a Code.
+// This file has the engine's errors: the Codes with their numbers, texts and
+// remedies in one table, and the types that carry more than a Code.
 
-// A Code is a kind of failure that a host may want to tell apart. It is an
-// error itself, like syscall.Errno: errors.Is(err, ErrIMNotLoggedIn), or
-// [CodeOf]. Codes are never renumbered.
+// A Code is a kind of failure that a host may want to tell apart. Like
+// syscall.Errno, it is an error itself: test for one with
+// errors.Is(err, ErrIMNotLoggedIn), or get it with [CodeOf]. Codes are never
+// renumbered.
 type Code int
 
-// The vendor's own, with its numbers (guides.md G26 to G28), then ours, from
-// -20001 downwards, clear of the vendor's.
+// The first three Codes are the vendor's, with its numbers (docs/vendor/guides.md,
+// G26 to G28). The others are ours. They count down from -20001, away from the
+// vendor's numbers.
 const (
 	ErrIMNotLoggedIn     Code = 100004
 	ErrIMAccountMismatch Code = 100005
@@ -40,8 +42,8 @@ const (
 	ErrSecondaryProcess Code = -20016
 )
 
-// A Profile is a generation of the vendor's kits. The same failure has another
-// number in each (kit-semantics.md 2.2).
+// A Profile is a generation of the vendor's kits. Each numbers the same failures
+// differently (docs/vendor/kits.md#error-numbers-by-generation).
 type Profile uint8
 
 const (
@@ -52,26 +54,27 @@ const (
 	ProfileMeeting1                // Meeting SDK 1.x and 2.x
 )
 
-// codes is the one table of failures: what each is called in each Profile (0:
-// it has no number there), what it says, and what helps. The numbers are from
-// kit-semantics.md 2.2 and 2.3 and http-api.md 5.5.
+// codes is the one table of failures. numbers has the number in each Profile; 0
+// means that it has none there. The numbers are from docs/vendor/kits.md
+// (docs/vendor/kits.md#error-numbers-by-generation and
+// docs/vendor/kits.md#other-login-numbers).
 var codes = []struct {
 	code         Code
 	numbers      [5]int
 	text, remedy string
-	chinese      string // the remedy
+	chinese      string // the remedy in Chinese
 }{
 	{ErrIMNotLoggedIn, [5]int{100004, 100004, 1801, -6, -3},
 		"IM reuse is on and the host has not logged IM in",
 		"Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login.",
 		"请先用绑定的 IM 账号登录 IM（Engine.LoginIM，或应用自己的 IM 客户端），再登录组件。"},
 	{ErrIMAccountMismatch, [5]int{100005, 100005, 1802, -7, -5},
-		"the IM account that is logged in is not the one that the kit account is bound to",
-		"Create the kit account again with the imAccid and imToken of the IM account that is logged in, or log that one out and the bound one in.",
+		"the kit account is bound to another IM account than the one that is logged in",
+		"Create the kit account again with the imAccid and imToken of the IM account that is logged in, or log IM out and log in with the bound account.",
 		"用当前 IM 账号的 imAccid 和 imToken 重新创建组件账号；或登出当前 IM 账号，改用绑定的账号登录。"},
 	{ErrReuseNoAnonymous, [5]int{112001, 0, 112001, -8, 0},
 		"IM reuse does not support anonymous login",
-		"Log in with a kit account, or switch IM reuse off (Options.Mode AutoLogin, or log the host's IM out in AutoDetect).",
+		"Log in with a kit account, or turn IM reuse off (set Options.Mode to AutoLogin; in AutoDetect, log the host's IM out).",
 		"使用组件账号登录；或关闭 IM 复用（Options.Mode 设为 AutoLogin；在 AutoDetect 下登出应用的 IM）。"},
 
 	{ErrClosed, [5]int{},
@@ -79,28 +82,28 @@ var codes = []struct {
 		"Make a new engine with New.",
 		"用 New 创建新的引擎。"},
 	{ErrState, [5]int{},
-		"a step that must come first is missing",
+		"an earlier step is missing",
 		"Do the step that the message names, then try again.",
 		"先完成错误信息中指出的步骤，再重试。"},
 	{ErrArgument, [5]int{-5, 0, -5, 0, -5},
 		"bad argument",
-		"Correct the argument that the message names; nothing was sent and nothing changed.",
+		"Correct the argument that the message names. Nothing was sent and nothing changed.",
 		"修正错误信息中指出的参数；没有发送任何请求，也没有任何改变。"},
 	{ErrIMInUse, [5]int{},
 		"IM is already logged in",
-		"Log IM out first (LogoutIM; LogoutKit where the engine logged it in), or reuse its login (Options.Mode ReuseIM or AutoDetect).",
+		"Log IM out first (call LogoutIM, or LogoutKit if the engine logged IM in), or reuse its login (set Options.Mode to ReuseIM or AutoDetect).",
 		"先登出 IM（LogoutIM；由引擎登录的，用 LogoutKit），或复用该登录（Options.Mode 设为 ReuseIM 或 AutoDetect）。"},
 	{ErrKitInUse, [5]int{},
-		"the kit is already logged in as somebody else",
+		"the kit is already logged in with another account",
 		"Call LogoutKit first.",
 		"先调用 LogoutKit。"},
 	{ErrAppKeyMismatch, [5]int{},
-		"the AppKeys of IM and of the kit differ",
-		"Use one AppKey for IM and for the kit: an account is known only to the app that it was created in.",
+		"IM and the kit use different AppKeys",
+		"Use the same AppKey for IM and the kit. An account exists only in the app that it was created in.",
 		"IM 和组件须使用同一个 AppKey：账号只在创建它的应用中有效。"},
 	{ErrTokenRejected, [5]int{402, 1027, 2006, 0, -2},
-		"the service does not accept this account and token",
-		"Fetch the current token from your app server; mind that the IM token and the kit token are different secrets.",
+		"the service rejected the account or its token",
+		"Fetch the current token from your app server. The IM token and the kit token are different secrets; do not mix them up.",
 		"从应用服务器获取当前有效的 token；注意 IM token 与组件 token 是两个不同的密钥。"},
 	{ErrTokenExpired, [5]int{402, 1026, 2006, 0, 0},
 		"the token has expired",
@@ -108,39 +111,39 @@ var codes = []struct {
 		"从应用服务器获取新的 token，然后重新登录。"},
 	{ErrAccountBanned, [5]int{},
 		"the account is disabled",
-		"Enable the account again, through the server API or the console.",
+		"Enable the account again through the server API or the console.",
 		"通过服务端 API 或控制台解封该账号。"},
 	{ErrNoIMAccount, [5]int{},
-		"the kit account is bound to no IM account",
-		"Create the kit account again through the server API, with imAccid and imToken.",
+		"the kit account is not bound to an IM account",
+		"Create the kit account again through the server API, and pass imAccid and imToken.",
 		"通过服务端 API 重新创建组件账号，并传入 imAccid 和 imToken。"},
 	{ErrNotEnabled, [5]int{},
-		"the NERoom component is not switched on for this AppKey",
-		"Switch the NERoom component on for the app in the vendor's console.",
+		"the NERoom component is not enabled for this AppKey",
+		"Enable the NERoom component for the app in the vendor's console.",
 		"在控制台为该应用开通 NERoom 组件。"},
 	{ErrKicked, [5]int{},
 		"the service ended the IM login",
-		"Tell the user, and log in again only when they ask for it: two devices that both come back by themselves kick each other for ever.",
+		"Tell the user, and log in again only when they ask for it. Two devices that both log in again by themselves kick each other forever.",
 		"告知用户，仅在用户要求时重新登录：两台设备都自动重新登录，会互踢不止。"},
 	{ErrIMLoggedOut, [5]int{},
-		"IM was logged out behind the engine",
-		"Log IM in again, then the kit; log out through the engine, or the kit first.",
+		"IM was logged out behind the engine's back",
+		"Log IM in again, then the kit. Next time, log out through the engine, or log the kit out first.",
 		"先重新登录 IM，再登录组件；登出时请通过引擎，或先登出组件。"},
 	{ErrUnavailable, [5]int{100003, 100003, -3, 0, -3},
-		"the service cannot be reached, or does not answer as it should",
+		"the service cannot be reached or does not answer properly",
 		"Check the network and the address, then try again.",
 		"检查网络和地址，然后重试。"},
 	{ErrInterrupted, [5]int{},
-		"the login was ended by a logout or by Close",
-		"Nothing is left of it; log in again if that is still wanted.",
+		"a logout or Close ended the login",
+		"The login was undone. Log in again if you still want to.",
 		"该登录没有留下任何状态；如仍需要，请重新登录。"},
 	{ErrSecondaryProcess, [5]int{},
-		"IM lives in the main process only",
-		"Log in from the main process, and leave Options.SecondaryProcess unset there.",
+		"IM runs only in the main process",
+		"Log in from the main process, and do not set Options.SecondaryProcess there.",
 		"在主进程中登录，主进程不要设置 Options.SecondaryProcess。"},
 }
 
-// Error returns one sentence.
+// Error describes the failure in one sentence.
 func (c Code) Error() string {
 	if i := c.row(); i >= 0 {
 		return codes[i].text
@@ -148,8 +151,9 @@ func (c Code) Error() string {
 	return fmt.Sprintf("code %d", int(c))
 }
 
-// Remedy says what to do about it, or "" for a number that is no Code. It is
-// the advice of the vendor's guides where they have any, in our words.
+// Remedy says in English what to do about the failure. If the vendor's guides give
+// advice, it is that advice in our words. Remedy returns "" if c is not one of the
+// Codes of this package.
 func (c Code) Remedy() string {
 	if i := c.row(); i >= 0 {
 		return codes[i].remedy
@@ -157,8 +161,8 @@ func (c Code) Remedy() string {
 	return ""
 }
 
-// RemedyIn is like Remedy, in the language of a BCP 47 tag such as "zh-CN".
-// There are remedies in Chinese; for any other language it returns Remedy.
+// RemedyIn returns the remedy in the language of a BCP 47 tag such as "zh-CN". It
+// knows Chinese; for any other language it returns the English of Remedy.
 func (c Code) RemedyIn(language string) string {
 	primary, _, _ := strings.Cut(strings.ReplaceAll(language, "_", "-"), "-")
 	if i := c.row(); i >= 0 && strings.EqualFold(primary, "zh") {
@@ -167,7 +171,8 @@ func (c Code) RemedyIn(language string) string {
 	return c.Remedy()
 }
 
-// In returns the number that the kits of p use for it, and whether they have one.
+// In returns the number that the kits of p use for the failure, and whether they
+// have one.
 func (c Code) In(p Profile) (int, bool) {
 	if i := c.row(); i >= 0 && int(p) < len(codes[i].numbers) {
 		n := codes[i].numbers[p]
@@ -185,24 +190,25 @@ func (c Code) row() int {
 	return -1
 }
 
-// CodeOf returns the first Code in err's chain, or 0 for none. It also returns
-// 0 if a method of an error in the chain panics, as those of a nil pointer do.
+// CodeOf returns the first Code in err's chain, or 0 if there is none. It also
+// returns 0 if a method of an error in the chain panics, as methods of a nil
+// pointer often do.
 func CodeOf(err error) (c Code) {
 	defer func() { _ = recover() }()
 	errors.As(err, &c)
 	return c
 }
 
-// An Error is what every operation fails with. It is like fs.PathError: what
-// was tried, and what went wrong with it.
+// An Error is the error of every operation of an Engine, and of New. Like
+// fs.PathError, it says what was tried and what went wrong.
 type Error struct {
-	Op    string // the method of Engine, such as "LoginKit"; of a loss, its trigger
-	State State  // what the operation found
-	Call  string // the method of the backend that failed, such as "Authenticate"; "" for none
-	Err   error
+	Op    string // the failed operation, such as "LoginKit"; for a loss, its trigger
+	State State  // the state in which the operation began
+	Call  string // the backend's method that failed, such as "Authenticate"; "" if none did
+	Err   error  // the reason
 }
 
-// Error names the operation, the call that failed and the reason, never a token.
+// Error names the operation, the call that failed and the reason.
 func (e *Error) Error() string {
 	if e == nil {
 		return "<nil>"
@@ -221,31 +227,31 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
-// A deadlineError is what an operation fails with when the deadline of its ctx
-// ends it. It has the Code ErrUnavailable, beside context.DeadlineExceeded and
-// the cause that the host gave its ctx.
+// A deadlineError is the reason for the failure of an operation whose deadline
+// passed. It matches ErrUnavailable, context.DeadlineExceeded and the cause of the
+// ctx.
 type deadlineError struct {
-	waitedFor string // "" for nothing
+	waitedFor string // "" if the operation had not begun
 	cause     error
 }
 
-// waits names what the caller of an operation waits for during a call of the
-// backend.
+// waits says, for each method of the backend, what an operation waits for while it
+// runs.
 var waits = map[string]string{
-	"AdoptIM":      "the host's IM login that is in flight",
+	"AdoptIM":      "the host's IM login in progress",
 	"InitIM":       "IM to be initialised",
 	"LoginIM":      "the IM login",
 	"LogoutIM":     "the IM logout",
 	"Authenticate": "the kit server to check the account",
-	"Anonymous":    "the kit server to make a temporary account",
+	"Anonymous":    "the kit server to create a temporary account",
 	"LoginKit":     "the kit login",
 	"LogoutKit":    "the kit logout",
 }
 
-const turnToCome = "another operation"
+const turnToCome = "another operation to finish"
 
-// ctxError returns the error of an operation whose ctx ended with err, because of
-// cause. A logout or a loss that ends an operation cancels its ctx.
+// ctxError returns the error of an operation whose ctx ended with err because of
+// cause. The cause can also be a logout or a loss, which cancels the ctx.
 func ctxError(err, cause error, waitedFor string) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return cause
@@ -264,12 +270,12 @@ func (e *deadlineError) Unwrap() []error {
 	return []error{ErrUnavailable, context.DeadlineExceeded, e.cause}
 }
 
-// A MismatchError says which account was wanted and which is there. It unwraps
-// to ErrAppKeyMismatch where the AppKeys differ, else to ErrIMAccountMismatch.
-// The tokens are not in it.
+// A MismatchError says which IM account the kit account is bound to, and which one
+// is logged in. It unwraps to ErrAppKeyMismatch if the AppKeys differ, otherwise
+// to ErrIMAccountMismatch. The accounts in it have no token.
 type MismatchError struct {
-	Bound    IMAccount // what the kit account is bound to
-	LoggedIn IMAccount // what is logged in; only the AppKey where nobody is
+	Bound    IMAccount // the account that the kit account is bound to
+	LoggedIn IMAccount // the account that is logged in; if AppKeys differ, possibly only IM's AppKey
 }
 
 func (e *MismatchError) Error() string {
@@ -293,21 +299,21 @@ func (e *MismatchError) Unwrap() error {
 	return ErrIMAccountMismatch
 }
 
-// A KickReason is why the service ended an IM login. The numbers are those of
-// the vendor's V2 SDKs (nim-login.md 2).
+// A KickReason says why the service ended an IM login. The numbers are the ones of
+// the vendor's V2 SDKs (docs/vendor/im-sdk.md#kick-reasons).
 type KickReason int
 
 const (
-	KickedByClient KickReason = 1 // another device logged the account in, and the app allows one
-	KickedByServer KickReason = 2 // through the server API or the console
+	KickedByClient KickReason = 1 // another device logged in, and the app allows only one
+	KickedByServer KickReason = 2 // somebody used the server API or the console
 	KickedByOther  KickReason = 3 // another device asked for it
-	KickedQuietly  KickReason = 4 // the same device logged in once more
+	KickedQuietly  KickReason = 4 // the same device logged in again
 )
 
 var kickReasons = [...]string{KickedByClient: "by a login on another device", KickedByServer: "by the server",
-	KickedByOther: "by another device", KickedQuietly: "by a new login of the same device"}
+	KickedByOther: "by another device", KickedQuietly: "by a new login on the same device"}
 
-// String says by whom, such as "by the server".
+// String says who ended the login, such as "by the server".
 func (r KickReason) String() string {
 	if r >= KickedByClient && int(r) < len(kickReasons) {
 		return kickReasons[r]
@@ -315,11 +321,12 @@ func (r KickReason) String() string {
 	return fmt.Sprintf("KickReason(%d)", int(r))
 }
 
-// A KickError is the cause of a loss by a kick. It unwraps to ErrKicked.
+// A KickError is the cause of a loss if the service kicked the IM login. It unwraps
+// to ErrKicked.
 type KickError struct {
 	Reason     KickReason
-	ClientType int    // of the device that did it, in the vendor's numbers; 0: not known
-	Text       string // the service's own words; "" for none
+	ClientType int    // the kind of device that did it, in the vendor's numbers (docs/vendor/im-sdk.md#kick-reasons); 0 if not known
+	Text       string // the service's own words; "" if it sent none
 }
 
 func (e *KickError) Error() string {
