@@ -7,11 +7,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// This file has the steps up: find the host's IM login, initialise IM, log in
-// IM, log in the kit. A step takes its edge after the backend has succeeded.
+// This file has the steps up: find the host's IM login, initialise IM, log IM in,
+// log the kit in. A step takes its edge after the backend has succeeded.
 
 // adopt takes over the IM login that the host made behind the engine's back, if
-// there is one. Above IMInitialized the engine knows of it already.
+// there is one. From IMLoggedIn up the engine already knows the IM login.
 func (o *operation) adopt() error {
 	e := o.e
 	if e.adopter == nil || e.state() >= IMLoggedIn {
@@ -42,8 +42,7 @@ func (o *operation) adopt() error {
 	return o.outcome("AdoptIM", nil)
 }
 
-// initIM is the one step that is never undone: IM stays initialised until
-// Close.
+// initIM is the one step that only Close undoes.
 func (o *operation) initIM() error {
 	err := o.try("InitIM", func(ctx context.Context) error { return o.e.backend.InitIM(ctx, o.e.appKey) })
 	if err == nil {
@@ -67,7 +66,7 @@ func (o *operation) loginIM(a IMAccount) error {
 }
 
 func (o *operation) openIM(l *login, host bool) error {
-	session := uuid.New() // not under mu: it can panic
+	session := uuid.New() // can panic, so not under mu
 	return o.takeEdgeUp(TriggerLoginIM, host, func(s *Status) {
 		l.phase = open
 		o.e.im = l
@@ -75,12 +74,12 @@ func (o *operation) openIM(l *login, host bool) error {
 	})
 }
 
-// climbToKit takes the rungs that are missing below the kit, and then logs the
-// kit in as a.
+// climbToKit climbs the rungs still missing below the kit, and then logs the kit
+// in as a. It asks the kit server first, so that IM is not touched in vain.
 func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
 	e := o.e
 	if s := e.Status(); reuse && e.requireOnline && !s.Online {
-		return fmt.Errorf("%w: it is logged in as %s, but its link is down", ErrIMNotLoggedIn, s.Accid)
+		return fmt.Errorf("%w: %s is logged in, but its link is down, and RequireOnline is set", ErrIMNotLoggedIn, s.Accid)
 	}
 	var bound IMAccount
 	err := o.try("Authenticate", func(ctx context.Context) (err error) {
@@ -107,7 +106,8 @@ func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
 	return o.loginKit(a, anonymous)
 }
 
-// match holds the bound account against what IM uses.
+// match checks that the bound account fits IM's AppKey and, in reuse, the account
+// that is logged in.
 func (e *Engine) match(bound IMAccount, reuse bool) error {
 	if bound.Accid == "" {
 		return ErrNoIMAccount
@@ -151,9 +151,10 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 }
 
 // abandon gives up a login attempt because of why; err is what the backend
-// returned for it. A success that comes too late is undone, and so is a fault:
-// nobody can know what that did. There is nothing to undo for a login that was
-// already lost, and logging out could end someone else's newer login.
+// returned for it. A success that comes too late is undone, and so is a fault,
+// because nobody knows what the backend did then. There is nothing to undo for
+// a login that was already lost, and logging out could end someone else's newer
+// login.
 func (o *operation) abandon(l *login, err, why error, s stepDown) error {
 	if lost := o.e.discard(l); !lost && (err == nil || faulty(err)) {
 		var c stepContext
@@ -164,8 +165,8 @@ func (o *operation) abandon(l *login, err, why error, s stepDown) error {
 	return why
 }
 
-// takeEdgeUp takes the edge of t. What the host asked for, or was found, is its own
-// rung, and becomes the floor.
+// takeEdgeUp takes the edge of t. If host is set, the rung is the host's: it asked
+// for it, or the engine found it. That rung becomes the floor.
 func (o *operation) takeEdgeUp(t Trigger, host bool, set func(*Status)) error {
 	return o.takeEdge(t, nil, func(s *Status) {
 		if host {
@@ -177,4 +178,6 @@ func (o *operation) takeEdgeUp(t Trigger, host bool, set func(*Status)) error {
 	})
 }
 
+// forHost reports whether the host asked for the steps themselves, and not for
+// a kit login that needs them.
 func (o *operation) forHost() bool { return o.top < KitLoggedIn }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// This file has the steps down: log out the kit, log out IM. A step down takes
-// effect whatever the backend says, and no caller's ctx can end it.
+// This file has the steps down: log the kit out, log IM out. A step down takes
+// effect even if the backend fails, and no caller's ctx can end it.
 
 // A stepDown is a call of the backend that logs out.
 type stepDown struct {
@@ -20,11 +20,12 @@ var (
 	logoutIM  = stepDown{"LogoutIM", Backend.LogoutIM}
 )
 
-// stepTimeout bounds each step down, which no caller's ctx does.
+// stepTimeout limits each step down, since no caller's ctx does.
 const stepTimeout = 5 * time.Second
 
-// stepContext holds the ctx of one step down. Consecutive steps share it as long as
-// no time has passed, because making one costs more than the rest of the step.
+// stepContext holds the context of one step down. Consecutive steps share it as
+// long as no time has passed, because creating a context costs more than the rest
+// of the step.
 type stepContext struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -47,9 +48,8 @@ func (c *stepContext) close() {
 	}
 }
 
-// step takes one step down. After a fault nobody knows whether the backend
-// logged out, so it is asked once more: what stayed logged in would be in the
-// way for ever.
+// step takes one step down. After a fault nobody knows whether the backend logged
+// out, so step asks it once more: a login that stayed would block all later ones.
 func (o *operation) step(c *stepContext, s stepDown) error {
 	ctx := c.next(o.ctx)
 	logout := func(ctx context.Context) error {
@@ -66,9 +66,9 @@ func (o *operation) step(c *stepContext, s stepDown) error {
 	return err
 }
 
-// descend steps down to the rung to, or to IMInitialized where that is higher.
-// Each step is taken whatever the backend says to it; its error is returned.
-// A loss on the way goes first: a login that is lost must not be logged out.
+// descend steps down to the rung to, or to IMInitialized if that is higher. It
+// takes each step even if the backend fails, and returns the errors. It applies
+// reported losses before each step: a lost login must not be logged out.
 func (o *operation) descend(to State, cause error) error {
 	var errs []error
 	var c stepContext
@@ -79,7 +79,7 @@ func (o *operation) descend(to State, cause error) error {
 		}
 		var t Trigger
 		switch s := o.e.state(); {
-		case s == KitLoggedIn: // no rung that is asked for is above IMLoggedIn
+		case s == KitLoggedIn: // to is never above IMLoggedIn
 			t = TriggerLogoutKit
 			errs = append(errs, o.step(&c, logoutKit))
 		case s == IMLoggedIn && s > to:
@@ -94,8 +94,8 @@ func (o *operation) descend(to State, cause error) error {
 	}
 }
 
-// shutDown is what Close does in its turn. It can be called again if it did not
-// come to its end, and then does the rest.
+// shutDown does the work of Close once its turn has come. If a call did not
+// finish, calling it again does the rest.
 func (o *operation) shutDown() error {
 	e := o.e
 	var c stepContext
@@ -106,7 +106,7 @@ func (o *operation) shutDown() error {
 		e.mu.Lock()
 		e.kit = e.kit.endLocked()
 		e.mu.Unlock()
-		errs = append(errs, o.settle()) // IM may be lost by now
+		errs = append(errs, o.settle()) // IM may have been lost meanwhile
 	}
 	if e.im != nil && !e.im.adopted {
 		errs = append(errs, o.step(&c, logoutIM))

@@ -10,13 +10,12 @@ import (
 	"unicode"
 )
 
-// This file calls the backend. Whatever the backend does, even if it panics,
-// becomes an error, and the text of that error shows no token.
+// This file calls the backend. If the backend panics, or returns an error that
+// would panic later, it makes that an ordinary error that shows no token.
 
-// A backendFault is the error of a call that the backend did not end properly:
-// it panicked, or returned an error whose methods panic. Nobody can know what
-// the call did. A backendFault has no Code: all that is known is that the
-// backend is broken.
+// A backendFault is the error of a call that the backend did not end properly: it
+// panicked, or returned an error whose methods panic. Nobody knows what the call
+// did. A backendFault has no Code, because none says that the backend is broken.
 type backendFault struct{ text string }
 
 func (f *backendFault) Error() string { return f.text }
@@ -54,15 +53,16 @@ func isNilPointer(err error) bool {
 }
 
 // tryMethods calls the methods of err that the engine and its host will call
-// later. A panic then would be theirs; here it is a fault of the backend.
+// later. Here their panic becomes a fault of the backend; later it would hit
+// whoever calls them.
 func tryMethods(err error) {
 	_ = err.Error()
 	_ = errors.Is(err, (*backendFault)(nil)) // walks the whole chain
 }
 
-// describe returns a text for the value of a panic: one short line without any
-// token that o knows. A value that is not a text could hide a token anywhere, so
-// only its type is shown.
+// describe describes the value of a panic in one short line, without any token
+// that o knows. A value that is not text could hide a token anywhere, so describe
+// names only its type.
 func (o *operation) describe(v any) string {
 	text := strings.TrimSpace(textOf(v))
 	if text == "" || o.containsToken(text) {
@@ -71,8 +71,9 @@ func (o *operation) describe(v any) string {
 	return oneLine(text)
 }
 
-// errorText returns err.Error(). The cause of a loss can have a method that
-// panics; package fmt would print the value of that panic in full.
+// errorText returns err.Error(), or names the type of err if that panics, as it
+// can for the cause of a loss. Package fmt would print the value of the panic in
+// full, and with it perhaps a token.
 func errorText(err error) (text string) {
 	if err == nil {
 		return "<nil>"
@@ -88,7 +89,7 @@ func errorText(err error) (text string) {
 func textOf(v any) (text string) {
 	defer func() {
 		if recover() != nil {
-			text = "" // its own method panicked
+			text = "" // a method of v panicked
 		}
 	}()
 	switch v := v.(type) {
@@ -105,7 +106,7 @@ func textOf(v any) (text string) {
 	return ""
 }
 
-// keepSecret lets describe know a token, so that it can leave it out.
+// keepSecret remembers a token that describe must not show.
 func (o *operation) keepSecret(token string) {
 	for i := range o.secrets {
 		if o.secrets[i] == "" {

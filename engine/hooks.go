@@ -7,28 +7,29 @@ import (
 	"time"
 )
 
-// This file is where the engine calls the host's hooks: Logger, Trace, the
-// function that Trace returned, and the methods of a ctx.
+// In this file the engine calls the host's hooks: Logger, Trace, the function that
+// Trace returned, and the methods of a ctx.
 //
-// A hook that panics costs the engine nothing. The panic is caught at the call
-// and kept, the operation goes on as if the hook had returned, and its caller
-// gets the panic when everything is in order: the slot is free, the losses are
-// applied, and the login is there or undone, as the operation decided. On the
-// engine's own goroutine there is no caller, so the panic is logged instead.
+// A hook that panics does not harm the engine. The panic is caught at the call and
+// kept, and the operation goes on as if the hook had returned. The caller gets the
+// panic once everything is in order: the slot is free, the losses are applied, and
+// the login stands or is undone, as the operation decided. The engine's own
+// goroutine has no caller, so there the panic is logged instead.
 //
-// A hook that leaves by runtime.Goexit, as t.FailNow does, cannot be stopped.
-// Engine.hold then undoes the operation, without calling any hook again.
+// A hook that calls runtime.Goexit, as t.FailNow does, cannot be stopped.
+// operation.hold then undoes the operation, without calling any hook again.
 
-// A guard keeps the panics of one operation's hooks. It is also the ctx of that
-// operation, in front of the host's own: package context calls the methods of
-// a foreign ctx on a goroutine of its own, where a panic would end the process.
-// Values pass through, so a ctx of package context needs no such goroutine.
+// A guard keeps the panics of one operation's hooks. It also serves as the ctx of
+// that operation, wrapped around the host's ctx: package context calls the methods
+// of a foreign ctx on a goroutine of its own, where a panic would end the process.
+// Value passes through, so that package context recognises its own contexts and
+// needs no such goroutine for them.
 type guard struct {
 	host   context.Context
-	outer  *guard // keeps the panics instead; only for a ctx that Trace returned
+	outer  *guard // keeps the panics instead; set only for a ctx that Trace returned
 	first  atomic.Pointer[any]
-	broken atomic.Bool // Done or Err has panicked: the ctx counts as canceled
-	mute   bool        // call neither Logger nor Trace any more
+	broken atomic.Bool // Done or Err has panicked, so the ctx counts as canceled
+	mute   bool        // do not call Logger or Trace any more
 }
 
 // catch must be deferred around each call of a hook.
@@ -45,8 +46,8 @@ func (g *guard) keep(v any) {
 	g.first.CompareAndSwap(nil, &v)
 }
 
-// repanic panics if a hook did, with the value of the first. It comes last: there
-// must be nothing left to do.
+// repanic panics with the value of the first hook that panicked, if any. Call it
+// last, when there is nothing left to do.
 func (g *guard) repanic() {
 	if v := g.first.Load(); v != nil {
 		panic(*v)
@@ -98,7 +99,7 @@ var closedChan = func() <-chan struct{} {
 	return c
 }()
 
-// startTrace calls Trace. If it panics, the call of the backend goes on without it.
+// startTrace calls Trace. If Trace panics, the backend is called without it.
 func (g *guard) startTrace(trace traceFunc, ctx context.Context, call string) (traced context.Context, done func(error)) {
 	traced = ctx
 	if g.mute {
@@ -127,7 +128,7 @@ func (g *guard) logTransition(ctx context.Context, log *slog.Logger, from, to *S
 	}
 	login := to
 	if to.State < IMLoggedIn {
-		login = from // a transition that ends a login says which one
+		login = from // the line says which login ended
 	}
 	attrs := append(make([]slog.Attr, 0, 8),
 		slog.String("session", login.Session.String()),
@@ -152,8 +153,8 @@ func (g *guard) logFailure(ctx context.Context, log *slog.Logger, err *Error) {
 		slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
 }
 
-// logPanic logs the panic of a hook if there is no caller to give it to. The
-// Logger may be what panicked, and may do so again.
+// logPanic logs the panic of a hook that has no caller to panic in. If it was the
+// Logger that panicked, it may do so again here.
 func (o *operation) logPanic() {
 	if v := o.guard.first.Load(); v != nil {
 		defer o.guard.catch()

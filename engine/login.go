@@ -2,35 +2,35 @@ package engine
 
 import "context"
 
-// This file follows a login from the call that makes it to its end, above all
-// to its loss, the end that nobody asked for. A loss can be reported at any
+// This file follows a login from the call that makes it to its end. Above all it
+// deals with losses, the ends that nobody asked for. A loss can be reported at any
 // moment. The running operation applies it; if there is none, a short goroutine
 // does.
 
-// A login is one IM or kit login, from the call that makes it to its end. What
-// a Notify reports goes to the one login that it was made for, so a late report
-// about an old login cannot touch a newer one.
+// A login is one IM or kit login, from the call that makes it to its end. Each
+// Notify belongs to one login, so a late report about an old login cannot affect
+// a newer one.
 type login struct {
-	lost          Trigger // the edge that its loss takes
-	appKey, accid string  // of an IM login
+	lost          Trigger // the trigger of its loss
+	appKey, accid string  // set only for an IM login
 	adopted       bool    // the host made it behind the engine's back
 
 	// Guarded by Engine.mu.
 	phase   phase
-	cause   error // of its loss, the first one; nil while it is not lost
+	cause   error // why it was lost, as first reported; nil if it is not lost
 	offline bool
 }
 
 type phase uint8
 
 const (
-	sought phase = iota // AdoptIM is looking for it: it may not exist
+	sought phase = iota // AdoptIM is looking for it, and it may not exist
 	opening
 	open // published
 	ended
 )
 
-// rung is what its loss takes away.
+// rung is the rung that is lost with l.
 func (l *login) rung() State {
 	if l.lost == TriggerKitLost {
 		return KitLoggedIn
@@ -53,11 +53,11 @@ func (e *Engine) notify(l *login) Notify {
 	return n
 }
 
-func ignoreLink(bool) {} // of a kit
+func ignoreLink(bool) {} // for a kit login
 
-// lose takes the report that l was lost. It never blocks: whoever holds op
-// takes the edge, or a goroutine that gets op here and now. One that waited for
-// its turn would be overtaken by the next operation.
+// lose records the report that l was lost. It never blocks. The holder of op takes
+// the edge; if op is free, a new goroutine takes op at once and does so. If it
+// had to wait for its turn, the next operation could overtake it.
 func (e *Engine) lose(l *login, cause error) {
 	e.mu.Lock()
 	if l.phase == ended || l.cause != nil {
@@ -73,8 +73,8 @@ func (e *Engine) lose(l *login, cause error) {
 	climber.abort(l.cause)
 }
 
-// lostLocked queues the loss, and returns the operation that climbs on l. If op
-// is free, it also starts the one goroutine that the engine may have, which
+// lostLocked queues the loss of l, and returns the operation that is climbing on
+// l, if any. If op is free, it also starts the engine's only goroutine, which
 // applies the losses and ends; Close waits for it.
 func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
@@ -93,7 +93,8 @@ func (e *Engine) applyLosses() {
 	o.logPanic()
 }
 
-// asCause makes the cause of a loss fit for Status, which is compared with ==.
+// asCause makes sure that the cause of a loss can be compared with ==, because
+// Status can.
 func asCause(lost Trigger, at State, cause error) error {
 	if cause == nil || isNilPointer(cause) {
 		return ErrUnavailable
@@ -106,7 +107,7 @@ func asCause(lost Trigger, at State, cause error) error {
 	}
 }
 
-// setLink takes the report that the connection under l is up or down.
+// setLink records the report that the connection under l is up or down.
 func (e *Engine) setLink(l *login, online bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -119,7 +120,7 @@ func (e *Engine) setLink(l *login, online bool) {
 	}
 }
 
-// discard ends a login that did not come to be, and reports whether it was lost.
+// discard ends a login that was never published, and reports whether it was lost.
 func (e *Engine) discard(l *login) (lost bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,7 +128,8 @@ func (e *Engine) discard(l *login) (lost bool) {
 	return l.cause != nil
 }
 
-// confirmFound makes a login of what AdoptIM was asked to look for.
+// confirmFound records that AdoptIM found the login that it was looking for. A loss
+// reported meanwhile counts from here on.
 func (e *Engine) confirmFound(l *login, a IMAccount) {
 	e.mu.Lock()
 	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
@@ -141,7 +143,7 @@ func (e *Engine) confirmFound(l *login, a IMAccount) {
 	climber.abort(cause)
 }
 
-// nextLoss takes the first loss from the queue; nil: there is none.
+// nextLoss removes the first loss from the queue, and returns nil if there is none.
 func (e *Engine) nextLoss() *login {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -153,8 +155,8 @@ func (e *Engine) nextLoss() *login {
 	return l
 }
 
-// settle takes the edges of the losses that were reported. There is none for
-// a login that has ended, or was never published.
+// settle applies the losses that were reported: it takes their edges, and goes
+// down to the floor. It skips logins that have ended or were never published.
 func (o *operation) settle() error {
 	e := o.e
 	for l := e.nextLoss(); l != nil; l = e.nextLoss() {

@@ -5,29 +5,29 @@ import (
 	"fmt"
 )
 
-// This file runs an operation, one call of the host: it waits for its turn
-// (turn.go), steps up (climb.go) or down (descend.go), and undoes what it did
-// if a step up fails.
+// This file runs an operation: it waits for its turn (turn.go), steps up (climb.go)
+// or down (descend.go), and undoes what it did if a step up fails.
 
-// An operation is one call of a host that has, or waits for, its turn.
+// An operation is one call of the host, which is running or waits for its turn.
 type operation struct {
 	e      *Engine
 	name   string
-	began  State  // what it found
+	began  State  // the state in which its turn began
 	failed string // the call of the backend that failed
 
-	top    State // the rung that it climbs to, or that it takes away
+	top    State // the rung that it climbs to, or the lowest rung that it ends
 	own    guard
-	guard  *guard                  // own, or that of the operation that this one is part of
+	guard  *guard                  // own, or the guard of the operation that this one belongs to
 	ctx    context.Context         // the guard, or a child of it
-	cancel context.CancelCauseFunc // of an operation that climbs
+	cancel context.CancelCauseFunc // set only for an operation that climbs
 
-	holds   bool      // op is its own
-	attempt *login    // the login that the backend is asked for; nil: none
-	secrets [3]string // the tokens that it knows
+	holds   bool      // it holds Engine.op
+	attempt *login    // the login that the backend is working on; nil if none
+	secrets [3]string // tokens that no error text may show
 }
 
-// newOperation makes an operation; a nil ctx counts as none.
+// newOperation makes an operation. If ctx is nil, context.Background takes its
+// place.
 func (e *Engine) newOperation(ctx context.Context, name string, top State) *operation {
 	if ctx == nil {
 		ctx = context.Background()
@@ -39,7 +39,8 @@ func (e *Engine) newOperation(ctx context.Context, name string, top State) *oper
 	return o
 }
 
-// start runs f, or fails if an argument is bad. The panic of a hook comes last.
+// start fails with bad if it is not nil, and otherwise runs f. In the end it panics
+// if a hook did.
 func (o *operation) start(bad error, f func() error) error {
 	var err error
 	if bad != nil {
@@ -58,8 +59,8 @@ func checkCtx(ctx context.Context) error {
 	return nil
 }
 
-// climb runs an operation that climbs to the rung top. token is the one that
-// the host gave it; bad is what is wrong with its account.
+// climb runs an operation that climbs to the rung top. token is the host's, and bad
+// says what is wrong with its account, if anything.
 func (e *Engine) climb(ctx context.Context, name string, top State, token string, bad error, run func(*operation) error) error {
 	if err := checkCtx(ctx); err != nil {
 		bad = err
@@ -91,8 +92,8 @@ func (o *operation) climb(run func(*operation) error) error {
 	}, o.toFloor)
 }
 
-// logout runs an operation that descends. Logins that climb to the rung top or
-// above it are ended first, those that only wait for their turn too.
+// logout runs an operation that descends. First it ends the operations that climb
+// to the rung top or above it, even if they are still waiting for their turn.
 func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
 	o := e.newOperation(ctx, name, top)
 	return o.start(checkCtx(ctx), func() error { return o.logout(to) })
@@ -115,9 +116,9 @@ func (o *operation) logout(to func() State) error {
 	}, func() { _ = o.descend(to(), nil) })
 }
 
-// hold runs f while o holds op, and then gives op back. If f does not return,
-// because a hook or the backend has called runtime.Goexit, cleanUp does
-// what is left to do, and calls no hook.
+// hold runs f while o holds op, and then gives op back. If f does not return because
+// a hook or the backend called runtime.Goexit, cleanUp does what is left to do,
+// without calling a hook.
 func (o *operation) hold(f func() error, cleanUp func()) error {
 	o.holds = true
 	defer func() {
@@ -132,7 +133,7 @@ func (o *operation) hold(f func() error, cleanUp func()) error {
 
 func (o *operation) unwind(cleanUp func()) {
 	defer func() {
-		if o.holds { // the backend does it again
+		if o.holds { // the backend called runtime.Goexit again
 			o.giveBack()
 		}
 	}()
@@ -141,7 +142,8 @@ func (o *operation) unwind(cleanUp func()) {
 	o.release()
 }
 
-// try makes a call of the operation's own, within its ctx, unless it is over.
+// try makes one call of the backend within the operation's ctx, unless the operation
+// must stop.
 func (o *operation) try(name string, f func(context.Context) error) error {
 	if stopped := o.stopReason(waits[name]); stopped != nil {
 		return stopped
@@ -160,9 +162,9 @@ func (o *operation) call(ctx context.Context, name string, f func(context.Contex
 	return err
 }
 
-// stopReason returns why the operation must not go on: its caller gave up, a logout
-// interrupts it, or the login under it was lost. waitedFor is what its caller
-// waited for.
+// stopReason returns why the operation must stop, or nil if it need not: its caller
+// gave up, a logout interrupted it, or the login under it was lost. waitedFor says
+// what the operation was waiting for.
 func (o *operation) stopReason(waitedFor string) error {
 	if err := o.ctx.Err(); err != nil {
 		return ctxError(err, context.Cause(o.ctx), waitedFor)
@@ -170,8 +172,8 @@ func (o *operation) stopReason(waitedFor string) error {
 	return nil
 }
 
-// outcome returns why the operation was cut short in that call, if it was. That
-// takes precedence over err, the backend's own error.
+// outcome returns the reason the operation was cut short during the call name, if
+// it was. That takes precedence over err, the backend's own error.
 func (o *operation) outcome(name string, err error) error {
 	if stopped := o.stopReason(waits[name]); stopped != nil {
 		o.failed = name
@@ -190,8 +192,8 @@ func (o *operation) undo(err error) error {
 	return failure
 }
 
-// toFloor undoes whatever the operation did, also in the backend's call that it
-// was in.
+// toFloor undoes whatever the operation did, even in a call of the backend that did
+// not return.
 func (o *operation) toFloor() {
 	if l := o.attempt; l != nil && !o.e.discard(l) && !l.adopted {
 		undo := logoutIM
@@ -209,10 +211,11 @@ func withUndo(why, undo error) error {
 	if undo == nil {
 		return why
 	}
-	return fmt.Errorf("%w; undoing it: %v", why, undo) // whose Code is not this failure's
+	return fmt.Errorf("%w; undoing it also failed: %v", why, undo) // %v: the Code of undo must not show
 }
 
-// result is what the host gets: nil, or an *Error, which is logged.
+// result returns nil if err is nil; otherwise it logs the failure and returns it as
+// an *Error.
 func (o *operation) result(err error) error {
 	if err == nil {
 		return nil

@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// A Transition is one edge of the machine: in state From, Trigger leads to To.
+// A Transition is one edge of the engine's state machine: in state From, Trigger
+// leads to To.
 type Transition struct {
 	Trigger  Trigger
 	From, To State
 }
 
-// transitions is the machine. Every edge is here and nowhere else. An edge is
-// taken after its effect has succeeded, so there are no states in between; why
-// a login was lost is data (Status.Cause), so there is one edge for all causes.
+// transitions has every edge of the machine. The engine takes an edge after its
+// effect has succeeded, so there are no states in between. The reason for a loss is
+// data (Status.Cause), so one edge serves all causes.
 var transitions = []Transition{
 	{TriggerInitIM, Uninitialized, IMInitialized},
 	{TriggerLoginIM, IMInitialized, IMLoggedIn},
@@ -31,5 +32,5 @@ var transitions = []Transition{
 	{TriggerClose, KitLoggedIn, Uninitialized},
 }
 
-// Transitions returns the edges of the machine, the climb first.
+// Transitions yields the edges of the state machine, the edges that climb first.
 func Transitions() iter.Seq[Transition] { return slices.Values(transitions) }
