@@ -11,15 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// This file has what the engine calls: the Backend, the accounts it is given, and
-// the Notify through which it reports what happens to a login later.
+// This file has what the engine calls: the Backend, the accounts it is given,
+// and the Notify through which it reports what happens to a login later.
 
 // An IMAccount is an account of the IM service.
 //
-// It prints as its accid, never with the token. That holds for fmt, log/slog and
-// JSON, and also for a pointer to an account and for an account in an exported
-// field, a slice or a map. JSON drops the token on purpose, so an account cannot
-// be stored as JSON and read back: store the fields yourself.
+// It prints as its accid, never with the token. That holds for fmt, log/slog
+// and JSON, and also for a pointer to an account and for an account in an
+// exported field, a slice or a map. JSON drops the token on purpose, so an
+// account cannot be stored as JSON and read back: store the fields yourself.
 //
 // Two cases are beyond any type's control. fmt does not call methods on
 // unexported fields, so do not keep an account in an unexported field of a type
@@ -76,15 +76,15 @@ func (a KitAccount) LogValue() slog.Value { return slog.StringValue(a.UserUUID) 
 // (docs/vendor/kits.md#identifiers).
 func fold(id string) string { return strings.ToLower(id) }
 
-// The functions that follow check arguments. Each failure is ErrArgument and names
-// the field.
+// The functions that follow check arguments. Each failure is ErrArgument and
+// names the field.
 
 func argument(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrArgument}, args...)...)
 }
 
-// checkText refuses text that no id or token of the vendor's has, and that would
-// break a header or a log line.
+// checkText refuses text that no id or token of the vendor's has, and that
+// would break a header or a log line.
 func checkText(field, s string) error {
 	if s == "" {
 		return argument("%s is empty", field)
@@ -122,45 +122,47 @@ func (a KitAccount) check() error {
 
 // IM is the backend's IM SDK. It holds at most one login.
 //
-// Its methods return at the latest when ctx ends. After a failed login nobody is
-// logged in. After LogoutIM nobody is logged in either, even if it fails. Errors
-// carry a [Code] if one fits, and never a token.
+// Its methods return at the latest when ctx ends. After a failed login nobody
+// is logged in. After LogoutIM nobody is logged in either, even if it fails.
+// Errors carry a [Code] if one fits, and never a token.
 //
 // If a method panics, or returns a broken error (a nil pointer, or one whose
-// methods panic), the operation fails without a Code and undoes what the call may
-// have done. The operation's error quotes at most one line of the panic's value,
-// and only if that is text without a token.
+// methods panic), the operation fails without a Code and undoes what the call
+// may have done. The operation's error quotes at most one line of the panic's
+// value, and only if that is text without a token.
 type IM interface {
 	// InitIM initialises the SDK for an AppKey. If the host has already
-	// initialised it, InitIM succeeds without doing anything if the AppKey is
-	// the same, and fails with ErrAppKeyMismatch if it is not.
+	// initialised it, InitIM succeeds without doing anything if the AppKey
+	// is the same, and fails with ErrAppKeyMismatch if it is not.
 	InitIM(ctx context.Context, appKey string) error
 
 	// LoginIM logs a in. It fails with ErrIMInUse if anybody is logged in,
-	// and with ErrTokenRejected if the account is unknown or the token wrong.
-	// An empty a.AppKey means the AppKey that was passed to InitIM.
+	// and with ErrTokenRejected if the account is unknown or the token
+	// wrong. An empty a.AppKey means the AppKey that was passed to InitIM.
 	LoginIM(ctx context.Context, a IMAccount, n Notify) error
 
-	// LogoutIM logs out whoever is logged in. It succeeds if nobody is logged
-	// in.
+	// LogoutIM logs out whoever is logged in. It succeeds if nobody is
+	// logged in.
 	LogoutIM(ctx context.Context) error
 }
 
-// Kit is the backend's kit: NEMeetingKit, NERoom, or a double of them. The rules
-// of [IM] about ctx, failures and errors apply here, too.
+// Kit is the backend's kit: NEMeetingKit, NERoom, or a double of them. The
+// rules of [IM] about ctx, failures and errors apply here, too.
 type Kit interface {
 	// Authenticate has the kit server check a, and returns the IM account
-	// that is bound to it. An empty accid means that none is bound. It fails
-	// with ErrTokenRejected or ErrTokenExpired if the server refuses a.
+	// that is bound to it. An empty accid means that none is bound. It
+	// fails with ErrTokenRejected or ErrTokenExpired if the server refuses
+	// a.
 	Authenticate(ctx context.Context, a KitAccount) (IMAccount, error)
 
 	// Anonymous makes a temporary account. It fails with
 	// errors.ErrUnsupported if the kit has no temporary accounts.
 	Anonymous(ctx context.Context) (KitAccount, error)
 
-	// LoginKit opens a session for a, which Authenticate has checked, on top
-	// of the current IM login. If the IM login under an earlier session was
-	// lost, LoginKit may be called again without a LogoutKit in between.
+	// LoginKit opens a session for a, which Authenticate has checked, on
+	// top of the current IM login. If the IM login under an earlier session
+	// was lost, LoginKit may be called again without a LogoutKit in
+	// between.
 	LoginKit(ctx context.Context, a KitAccount, n Notify) error
 
 	// LogoutKit ends the session. It succeeds if none is open.
@@ -169,49 +171,49 @@ type Kit interface {
 
 // A Backend is both an IM and a Kit. The engine calls it from one goroutine at
 // a time, in an order that the table of [Transitions] allows. It calls Close
-// once, at the very end. The package comment of backends/backendtest explains how
-// to write a Backend.
+// once, at the very end. The package comment of backends/backendtest explains
+// how to write a Backend.
 type Backend interface {
 	IM
 	Kit
 	io.Closer
 }
 
-// IMAdopter is an optional interface of a Backend; New checks for it. It is for an
-// IM that can be logged in behind the engine's back, because the host drives its
-// IM SDK itself.
+// IMAdopter is an optional interface of a Backend; New checks for it. It is for
+// an IM that can be logged in behind the engine's back, because the host drives
+// its IM SDK itself.
 //
-// The engine calls AdoptIM only during an operation, so it does not notice a new
-// login at once. The host can call Engine.InitIM to have the engine look. If the
-// host logs its SDK out, the backend reports that with Notify.Lost, like any
-// other loss, and the engine takes TriggerIMLost.
+// The engine calls AdoptIM only during an operation, so it does not notice a
+// new login at once. The host can call Engine.InitIM to have the engine look.
+// If the host logs its SDK out, the backend reports that with Notify.Lost, like
+// any other loss, and the engine takes TriggerIMLost.
 //
-// A wrapper that embeds the [Backend] interface hides AdoptIM. Embed the concrete
-// type, or forward the method.
+// A wrapper that embeds the [Backend] interface hides AdoptIM. Embed the
+// concrete type, or forward the method.
 type IMAdopter interface {
 	// AdoptIM returns the account that the host logged in, and from then on
-	// calls n when something happens to that login. An empty accid means that
-	// nobody is logged in; n is then never called. If a login of the host's is
-	// in progress, AdoptIM waits for it, within ctx. If the link is down,
-	// AdoptIM calls n.Link(false) before it returns. It never returns a login
-	// that LoginIM made. If it fails, the operation fails, too: an error does
-	// not mean that nobody is logged in.
+	// calls n when something happens to that login. An empty accid means
+	// that nobody is logged in; n is then never called. If a login of the
+	// host's is in progress, AdoptIM waits for it, within ctx. If the link
+	// is down, AdoptIM calls n.Link(false) before it returns. It never
+	// returns a login that LoginIM made. If it fails, the operation fails,
+	// too: an error does not mean that nobody is logged in.
 	AdoptIM(ctx context.Context, n Notify) (IMAccount, error)
 }
 
 // Notify has the functions through which a backend reports what happens to one
-// login. The backend may call them from any goroutine, while it holds any lock of
-// its own, and even before the call that received the Notify has returned. They
-// never block, never call back into the backend, and have no effect once the
-// login has ended. The engine ignores Link for a kit login.
+// login. The backend may call them from any goroutine, while it holds any lock
+// of its own, and even before the call that received the Notify has returned.
+// They never block, never call back into the backend, and have no effect once
+// the login has ended. The engine ignores Link for a kit login.
 type Notify struct {
 	Lost func(cause error) // the login ended without a logout; only the first call counts; a nil cause, or a nil pointer of an error type, counts as ErrUnavailable
 	Link func(online bool) // the connection under the login went down, or came back
 }
 
-// Join makes a Backend from a host's IM and a kit. The Backend is an IMAdopter if
-// im is one. Its Close closes kit and then im, if they are io.Closers. If im or
-// kit is nil, Join returns nil, which New refuses.
+// Join makes a Backend from a host's IM and a kit. The Backend is an IMAdopter
+// if im is one. Its Close closes kit and then im, if they are io.Closers. If im
+// or kit is nil, Join returns nil, which New refuses.
 func Join(im IM, kit Kit) Backend {
 	if im == nil || kit == nil {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// This file has the steps up: find the host's IM login, initialise IM, log IM in,
-// log the kit in. A step takes its edge after the backend has succeeded.
+// This file has the steps up: find the host's IM login, initialise IM, log IM
+// in, log the kit in. A step takes its edge after the backend has succeeded.
 
 // adopt takes over the IM login that the host made behind the engine's back, if
 // there is one. From IMLoggedIn up the engine already knows the IM login.
@@ -74,8 +74,8 @@ func (o *operation) openIM(l *login, host bool) error {
 	})
 }
 
-// climbToKit climbs the rungs still missing below the kit, and then logs the kit
-// in as a. It asks the kit server first, so that IM is not touched in vain.
+// climbToKit climbs the rungs still missing below the kit, and then logs the
+// kit in as a. It asks the kit server first, so that IM is not touched in vain.
 func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
 	e := o.e
 	if s := e.Status(); reuse && e.requireOnline && !s.Online {
@@ -106,8 +106,8 @@ func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
 	return o.loginKit(a, anonymous)
 }
 
-// match checks that the bound account fits IM's AppKey and, in reuse, the account
-// that is logged in.
+// match checks that the bound account fits IM's AppKey and, in reuse, the
+// account that is logged in.
 func (e *Engine) match(bound IMAccount, reuse bool) error {
 	if bound.Accid == "" {
 		return ErrNoIMAccount
@@ -165,8 +165,8 @@ func (o *operation) abandon(l *login, err, why error, s stepDown) error {
 	return why
 }
 
-// takeEdgeUp takes the edge of t. If host is set, the rung is the host's: it asked
-// for it, or the engine found it. That rung becomes the floor.
+// takeEdgeUp takes the edge of t. If host is set, the rung is the host's: it
+// asked for it, or the engine found it. That rung becomes the floor.
 func (o *operation) takeEdgeUp(t Trigger, host bool, set func(*Status)) error {
 	return o.takeEdge(t, nil, func(s *Status) {
 		if host {

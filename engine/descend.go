@@ -24,8 +24,8 @@ var (
 const stepTimeout = 5 * time.Second
 
 // stepContext holds the context of one step down. Consecutive steps share it as
-// long as no time has passed, because creating a context costs more than the rest
-// of the step.
+// long as no time has passed, because creating a context costs more than the
+// rest of the step.
 type stepContext struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -48,8 +48,9 @@ func (c *stepContext) close() {
 	}
 }
 
-// step takes one step down. After a fault nobody knows whether the backend logged
-// out, so step asks it once more: a login that stayed would block all later ones.
+// step takes one step down. After a fault nobody knows whether the backend
+// logged out, so step asks it once more: a login that stayed would block all
+// later ones.
 func (o *operation) step(c *stepContext, s stepDown) error {
 	ctx := c.next(o.ctx)
 	logout := func(ctx context.Context) error {

@@ -30,6 +30,6 @@
 // LogoutKit ends a kit login in progress, LogoutIM also an IM login, and Close
 // any operation that climbs.
 //
-// The engine runs no goroutine of its own, except a short one that applies
-// a loss reported while no operation is running. Close waits for it.
+// The engine runs no goroutine of its own, except a short one that applies a
+// loss reported while no operation is running. Close waits for it.
 package engine

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// This file has the methods that a host calls: New and the operations, each with
-// the conditions that it checks before its first step.
+// This file has the methods that a host calls: New and the operations, each
+// with the conditions that it checks before its first step.
 
 // Options configure an Engine. The zero value is ready to use.
 type Options struct {
@@ -22,30 +22,32 @@ type Options struct {
 	// that Trace returns is called with the backend's result. nil disables
 	// tracing.
 	//
-	// Trace and Logger are called in the middle of operations. They may call
-	// Status, but must not call an operation: it would wait for itself.
+	// Trace and Logger are called in the middle of operations. They may
+	// call Status, but must not call an operation: it would wait for
+	// itself.
 	//
 	// If Trace, the function it returned, Logger, or a method of an
 	// operation's ctx panics, the engine finishes the operation as if that
-	// call had returned. If Trace panicked, the backend is called without it.
-	// A ctx whose Done or Err panics counts as canceled. When everything is in
-	// order, the operation panics with the value of the first panic. A loss
-	// that is applied while no operation runs has no caller, so a panic in it
-	// is only logged, as an Error.
+	// call had returned. If Trace panicked, the backend is called without
+	// it. A ctx whose Done or Err panics counts as canceled. When
+	// everything is in order, the operation panics with the value of the
+	// first panic. A loss that is applied while no operation runs has no
+	// caller, so a panic in it is only logged, as an Error.
 	//
-	// If Trace or Logger calls runtime.Goexit, a login is undone, and a logout
-	// or Close is completed, without calling either of them again.
+	// If Trace or Logger calls runtime.Goexit, a login is undone, and a
+	// logout or Close is completed, without calling either of them again.
 	Trace func(ctx context.Context, call string) (context.Context, func(error))
 
-	// RequireOnline makes kit logins fail with ErrIMNotLoggedIn if the link of
-	// the IM login that they would reuse is down, as the vendor's web kit
-	// does. Without it such a login is reused, and Status.Online is false.
+	// RequireOnline makes kit logins fail with ErrIMNotLoggedIn if the link
+	// of the IM login that they would reuse is down, as the vendor's web
+	// kit does. Without it such a login is reused, and Status.Online is
+	// false.
 	RequireOnline bool
 
-	// SecondaryProcess says that this is not the app's main process. IM may be
-	// initialised only in the main process (docs/vendor/guides.md, G17), so
-	// InitIM, LoginIM and the kit logins fail with ErrSecondaryProcess. New,
-	// Status, Watch, the logouts and Close work.
+	// SecondaryProcess says that this is not the app's main process. IM may
+	// be initialised only in the main process (docs/vendor/guides.md, G17),
+	// so InitIM, LoginIM and the kit logins fail with ErrSecondaryProcess.
+	// New, Status, Watch, the logouts and Close work.
 	SecondaryProcess bool
 }
 
@@ -83,8 +85,8 @@ type Engine struct {
 	secondary     bool
 
 	// op has one slot. Only its holder calls the backend and touches
-	// Status.Floor and the fields that follow. It is a channel so that waiting
-	// for it can end with a ctx.
+	// Status.Floor and the fields that follow. It is a channel so that
+	// waiting for it can end with a ctx.
 	op            chan struct{}
 	machine       machine
 	im, kit       *login // nil: nobody is logged in
@@ -94,8 +96,8 @@ type Engine struct {
 	applying sync.WaitGroup         // the goroutine that applies a loss
 
 	// mu protects the fields that follow. It is taken after op; lostLocked
-	// tries to take op while it holds mu, but does not wait for it. mu is never
-	// held during a call out of this package.
+	// tries to take op while it holds mu, but does not wait for it. mu is
+	// never held during a call out of this package.
 	mu         sync.Mutex
 	watchers   []chan *Status
 	losses     []*login      // reported, but not applied yet
@@ -110,8 +112,8 @@ type traceFunc = func(ctx context.Context, call string) (context.Context, func(e
 
 // New makes an engine over b, for the app that appKey names. It calls no method
 // of b. From here on the engine owns b, and closes it. A nil o means the zero
-// Options. New fails with ErrArgument if b is nil, appKey is empty or has
-// a control character, or o.Mode is not a mode.
+// Options. New fails with ErrArgument if b is nil, appKey is empty or has a
+// control character, or o.Mode is not a mode.
 func New(b Backend, appKey string, o *Options) (*Engine, error) {
 	if o == nil {
 		o = &Options{}
@@ -201,12 +203,12 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 //
 // Depending on the mode, it fails with ErrIMNotLoggedIn (100004),
 // ErrIMAccountMismatch (100005, a *MismatchError) or ErrIMInUse. It fails with
-// ErrKitInUse if another account is logged in to the kit; with ErrTokenRejected,
-// ErrTokenExpired or ErrNoIMAccount if the kit server says so; with
-// ErrAppKeyMismatch (a *MismatchError) if the bound IM account belongs to another
-// app; with ErrInterrupted if a logout or Close ends it; with the cause of the
-// loss if the IM login is lost meanwhile; and with the other errors of the
-// backend.
+// ErrKitInUse if another account is logged in to the kit; with
+// ErrTokenRejected, ErrTokenExpired or ErrNoIMAccount if the kit server says
+// so; with ErrAppKeyMismatch (a *MismatchError) if the bound IM account belongs
+// to another app; with ErrInterrupted if a logout or Close ends it; with the
+// cause of the loss if the IM login is lost meanwhile; and with the other
+// errors of the backend.
 func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 	return e.climb(ctx, "LoginKit", KitLoggedIn, a.Token, a.check(), func(o *operation) error {
 		if s := e.Status(); s.State == KitLoggedIn {
@@ -229,9 +231,9 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 // LoginAnonymous logs the kit in with a temporary account, over a temporary IM
 // login. If an anonymous login is already there, it succeeds.
 //
-// It fails with ErrReuseNoAnonymous (112001) in ReuseIM, and in AutoDetect if the
-// host has logged IM in; with ErrIMInUse in AutoLogin if the host has logged IM
-// in; with ErrKitInUse if the kit is logged in with an account; with
+// It fails with ErrReuseNoAnonymous (112001) in ReuseIM, and in AutoDetect if
+// the host has logged IM in; with ErrIMInUse in AutoLogin if the host has
+// logged IM in; with ErrKitInUse if the kit is logged in with an account; with
 // errors.ErrUnsupported if the backend has no temporary accounts; and otherwise
 // like LoginKit.
 func (e *Engine) LoginAnonymous(ctx context.Context) error {
@@ -266,18 +268,19 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 
 func (e *Engine) hostLoggedIn() bool { return e.Status().Floor >= IMLoggedIn }
 
-// LogoutKit logs the kit out, and also IM if the engine logged it in. It ends
-// a kit login in progress, which then fails with ErrInterrupted.
+// LogoutKit logs the kit out, and also IM if the engine logged it in. It ends a
+// kit login in progress, which then fails with ErrInterrupted.
 //
-// Once its turn has come, LogoutKit always takes effect: an error of the backend
-// is returned, but the engine steps down all the same. ctx only limits how long
-// LogoutKit waits for its turn. Each call of the backend then gets 5 s.
+// Once its turn has come, LogoutKit always takes effect: an error of the
+// backend is returned, but the engine steps down all the same. ctx only limits
+// how long LogoutKit waits for its turn. Each call of the backend then gets 5
+// s.
 func (e *Engine) LogoutKit(ctx context.Context) error {
 	return e.logout(ctx, "LogoutKit", KitLoggedIn, func() State { return e.Status().Floor })
 }
 
-// LogoutIM logs the kit out, and then IM, no matter who logged IM in. It ends an
-// IM or kit login in progress. Otherwise it works like LogoutKit.
+// LogoutIM logs the kit out, and then IM, no matter who logged IM in. It ends
+// an IM or kit login in progress. Otherwise it works like LogoutKit.
 func (e *Engine) LogoutIM(ctx context.Context) error {
 	return e.logout(ctx, "LogoutIM", IMLoggedIn, func() State { return IMInitialized })
 }
@@ -285,8 +288,8 @@ func (e *Engine) LogoutIM(ctx context.Context) error {
 // Close logs out the kit and IM, and closes the backend. An IM login that the
 // host made behind the engine's back stays. Close ends every login in progress.
 // It waits as long as the running call of the backend takes, and for the
-// engine's goroutine. Errors of the backend are returned, but do not stop Close.
-// A second Close waits for the first and returns nil.
+// engine's goroutine. Errors of the backend are returned, but do not stop
+// Close. A second Close waits for the first and returns nil.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	if done := e.closing; done != nil {

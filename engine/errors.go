@@ -11,14 +11,13 @@ import (
 // remedies in one table, and the types that carry more than a Code.
 
 // A Code is a kind of failure that a host may want to tell apart. Like
-// syscall.Errno, it is an error itself: test for one with
-// errors.Is(err, ErrIMNotLoggedIn), or get it with [CodeOf]. Codes are never
-// renumbered.
+// syscall.Errno, it is an error itself: test for one with errors.Is(err,
+// ErrIMNotLoggedIn), or get it with [CodeOf]. Codes are never renumbered.
 type Code int
 
-// The first three Codes are the vendor's, with its numbers (docs/vendor/guides.md,
-// G26 to G28). The others are ours. They count down from -20001, away from the
-// vendor's numbers.
+// The first three Codes are the vendor's, with its numbers
+// (docs/vendor/guides.md, G26 to G28). The others are ours. They count down
+// from -20001, away from the vendor's numbers.
 const (
 	ErrIMNotLoggedIn     Code = 100004
 	ErrIMAccountMismatch Code = 100005
@@ -42,8 +41,8 @@ const (
 	ErrSecondaryProcess Code = -20016
 )
 
-// A Profile is a generation of the vendor's kits. Each numbers the same failures
-// differently (docs/vendor/kits.md#error-numbers-by-generation).
+// A Profile is a generation of the vendor's kits. Each numbers the same
+// failures differently (docs/vendor/kits.md#error-numbers-by-generation).
 type Profile uint8
 
 const (
@@ -151,9 +150,9 @@ func (c Code) Error() string {
 	return fmt.Sprintf("code %d", int(c))
 }
 
-// Remedy says in English what to do about the failure. If the vendor's guides give
-// advice, it is that advice in our words. Remedy returns "" if c is not one of the
-// Codes of this package.
+// Remedy says in English what to do about the failure. If the vendor's guides
+// give advice, it is that advice in our words. Remedy returns "" if c is not
+// one of the Codes of this package.
 func (c Code) Remedy() string {
 	if i := c.row(); i >= 0 {
 		return codes[i].remedy
@@ -161,8 +160,8 @@ func (c Code) Remedy() string {
 	return ""
 }
 
-// RemedyIn returns the remedy in the language of a BCP 47 tag such as "zh-CN". It
-// knows Chinese; for any other language it returns the English of Remedy.
+// RemedyIn returns the remedy in the language of a BCP 47 tag such as "zh-CN".
+// It knows Chinese; for any other language it returns the English of Remedy.
 func (c Code) RemedyIn(language string) string {
 	primary, _, _ := strings.Cut(strings.ReplaceAll(language, "_", "-"), "-")
 	if i := c.row(); i >= 0 && strings.EqualFold(primary, "zh") {
@@ -171,8 +170,8 @@ func (c Code) RemedyIn(language string) string {
 	return c.Remedy()
 }
 
-// In returns the number that the kits of p use for the failure, and whether they
-// have one.
+// In returns the number that the kits of p use for the failure, and whether
+// they have one.
 func (c Code) In(p Profile) (int, bool) {
 	if i := c.row(); i >= 0 && int(p) < len(codes[i].numbers) {
 		n := codes[i].numbers[p]
@@ -228,15 +227,15 @@ func (e *Error) Unwrap() error {
 }
 
 // A deadlineError is the reason for the failure of an operation whose deadline
-// passed. It matches ErrUnavailable, context.DeadlineExceeded and the cause of the
-// ctx.
+// passed. It matches ErrUnavailable, context.DeadlineExceeded and the cause of
+// the ctx.
 type deadlineError struct {
 	waitedFor string // "" if the operation had not begun
 	cause     error
 }
 
-// waits says, for each method of the backend, what an operation waits for while it
-// runs.
+// waits says, for each method of the backend, what an operation waits for while
+// it runs.
 var waits = map[string]string{
 	"AdoptIM":      "the host's IM login in progress",
 	"InitIM":       "IM to be initialised",
@@ -250,8 +249,8 @@ var waits = map[string]string{
 
 const turnToCome = "another operation to finish"
 
-// ctxError returns the error of an operation whose ctx ended with err because of
-// cause. The cause can also be a logout or a loss, which cancels the ctx.
+// ctxError returns the error of an operation whose ctx ended with err because
+// of cause. The cause can also be a logout or a loss, which cancels the ctx.
 func ctxError(err, cause error, waitedFor string) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return cause
@@ -270,9 +269,9 @@ func (e *deadlineError) Unwrap() []error {
 	return []error{ErrUnavailable, context.DeadlineExceeded, e.cause}
 }
 
-// A MismatchError says which IM account the kit account is bound to, and which one
-// is logged in. It unwraps to ErrAppKeyMismatch if the AppKeys differ, otherwise
-// to ErrIMAccountMismatch. The accounts in it have no token.
+// A MismatchError says which IM account the kit account is bound to, and which
+// one is logged in. It unwraps to ErrAppKeyMismatch if the AppKeys differ,
+// otherwise to ErrIMAccountMismatch. The accounts in it have no token.
 type MismatchError struct {
 	Bound    IMAccount // the account that the kit account is bound to
 	LoggedIn IMAccount // the account that is logged in; if AppKeys differ, possibly only IM's AppKey
@@ -299,8 +298,8 @@ func (e *MismatchError) Unwrap() error {
 	return ErrIMAccountMismatch
 }
 
-// A KickReason says why the service ended an IM login. The numbers are the ones of
-// the vendor's V2 SDKs (docs/vendor/im-sdk.md#kick-reasons).
+// A KickReason says why the service ended an IM login. The numbers are the ones
+// of the vendor's V2 SDKs (docs/vendor/im-sdk.md#kick-reasons).
 type KickReason int
 
 const (
@@ -321,8 +320,8 @@ func (r KickReason) String() string {
 	return fmt.Sprintf("KickReason(%d)", int(r))
 }
 
-// A KickError is the cause of a loss if the service kicked the IM login. It unwraps
-// to ErrKicked.
+// A KickError is the cause of a loss if the service kicked the IM login. It
+// unwraps to ErrKicked.
 type KickError struct {
 	Reason     KickReason
 	ClientType int    // the kind of device that did it, in the vendor's numbers (docs/vendor/im-sdk.md#kick-reasons); 0 if not known

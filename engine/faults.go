@@ -13,9 +13,10 @@ import (
 // This file calls the backend. If the backend panics, or returns an error that
 // would panic later, it makes that an ordinary error that shows no token.
 
-// A backendFault is the error of a call that the backend did not end properly: it
-// panicked, or returned an error whose methods panic. Nobody knows what the call
-// did. A backendFault has no Code, because none says that the backend is broken.
+// A backendFault is the error of a call that the backend did not end properly:
+// it panicked, or returned an error whose methods panic. Nobody knows what the
+// call did. A backendFault has no Code, because none says that the backend is
+// broken.
 type backendFault struct{ text string }
 
 func (f *backendFault) Error() string { return f.text }
@@ -61,8 +62,8 @@ func tryMethods(err error) {
 }
 
 // describe describes the value of a panic in one short line, without any token
-// that o knows. A value that is not text could hide a token anywhere, so describe
-// names only its type.
+// that o knows. A value that is not text could hide a token anywhere, so
+// describe names only its type.
 func (o *operation) describe(v any) string {
 	text := strings.TrimSpace(textOf(v))
 	if text == "" || o.containsToken(text) {
@@ -72,8 +73,8 @@ func (o *operation) describe(v any) string {
 }
 
 // errorText returns err.Error(), or names the type of err if that panics, as it
-// can for the cause of a loss. Package fmt would print the value of the panic in
-// full, and with it perhaps a token.
+// can for the cause of a loss. Package fmt would print the value of the panic
+// in full, and with it perhaps a token.
 func errorText(err error) (text string) {
 	if err == nil {
 		return "<nil>"

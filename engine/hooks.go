@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// In this file the engine calls the host's hooks: Logger, Trace, the function that
-// Trace returned, and the methods of a ctx.
+// In this file the engine calls the host's hooks: Logger, Trace, the function
+// that Trace returned, and the methods of a ctx.
 //
-// A hook that panics does not harm the engine. The panic is caught at the call and
-// kept, and the operation goes on as if the hook had returned. The caller gets the
-// panic once everything is in order: the slot is free, the losses are applied, and
-// the login stands or is undone, as the operation decided. The engine's own
-// goroutine has no caller, so there the panic is logged instead.
+// A hook that panics does not harm the engine. The panic is caught at the call
+// and kept, and the operation goes on as if the hook had returned. The caller
+// gets the panic once everything is in order: the slot is free, the losses are
+// applied, and the login stands or is undone, as the operation decided. The
+// engine's own goroutine has no caller, so there the panic is logged instead.
 //
 // A hook that calls runtime.Goexit, as t.FailNow does, cannot be stopped.
 // operation.hold then undoes the operation, without calling any hook again.
 
-// A guard keeps the panics of one operation's hooks. It also serves as the ctx of
-// that operation, wrapped around the host's ctx: package context calls the methods
-// of a foreign ctx on a goroutine of its own, where a panic would end the process.
-// Value passes through, so that package context recognises its own contexts and
-// needs no such goroutine for them.
+// A guard keeps the panics of one operation's hooks. It also serves as the ctx
+// of that operation, wrapped around the host's ctx: package context calls the
+// methods of a foreign ctx on a goroutine of its own, where a panic would end
+// the process. Value passes through, so that package context recognises its own
+// contexts and needs no such goroutine for them.
 type guard struct {
 	host   context.Context
 	outer  *guard // keeps the panics instead; set only for a ctx that Trace returned
@@ -46,8 +46,8 @@ func (g *guard) keep(v any) {
 	g.first.CompareAndSwap(nil, &v)
 }
 
-// repanic panics with the value of the first hook that panicked, if any. Call it
-// last, when there is nothing left to do.
+// repanic panics with the value of the first hook that panicked, if any. Call
+// it last, when there is nothing left to do.
 func (g *guard) repanic() {
 	if v := g.first.Load(); v != nil {
 		panic(*v)
@@ -153,8 +153,8 @@ func (g *guard) logFailure(ctx context.Context, log *slog.Logger, err *Error) {
 		slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
 }
 
-// logPanic logs the panic of a hook that has no caller to panic in. If it was the
-// Logger that panicked, it may do so again here.
+// logPanic logs the panic of a hook that has no caller to panic in. If it was
+// the Logger that panicked, it may do so again here.
 func (o *operation) logPanic() {
 	if v := o.guard.first.Load(); v != nil {
 		defer o.guard.catch()

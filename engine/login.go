@@ -2,14 +2,14 @@ package engine
 
 import "context"
 
-// This file follows a login from the call that makes it to its end. Above all it
-// deals with losses, the ends that nobody asked for. A loss can be reported at any
-// moment. The running operation applies it; if there is none, a short goroutine
-// does.
+// This file follows a login from the call that makes it to its end. Above all
+// it deals with losses, the ends that nobody asked for. A loss can be reported
+// at any moment. The running operation applies it; if there is none, a short
+// goroutine does.
 
 // A login is one IM or kit login, from the call that makes it to its end. Each
-// Notify belongs to one login, so a late report about an old login cannot affect
-// a newer one.
+// Notify belongs to one login, so a late report about an old login cannot
+// affect a newer one.
 type login struct {
 	lost          Trigger // the trigger of its loss
 	appKey, accid string  // set only for an IM login
@@ -55,9 +55,9 @@ func (e *Engine) notify(l *login) Notify {
 
 func ignoreLink(bool) {} // for a kit login
 
-// lose records the report that l was lost. It never blocks. The holder of op takes
-// the edge; if op is free, a new goroutine takes op at once and does so. If it
-// had to wait for its turn, the next operation could overtake it.
+// lose records the report that l was lost. It never blocks. The holder of op
+// takes the edge; if op is free, a new goroutine takes op at once and does so.
+// If it had to wait for its turn, the next operation could overtake it.
 func (e *Engine) lose(l *login, cause error) {
 	e.mu.Lock()
 	if l.phase == ended || l.cause != nil {
@@ -73,9 +73,9 @@ func (e *Engine) lose(l *login, cause error) {
 	climber.abort(l.cause)
 }
 
-// lostLocked queues the loss of l, and returns the operation that is climbing on
-// l, if any. If op is free, it also starts the engine's only goroutine, which
-// applies the losses and ends; Close waits for it.
+// lostLocked queues the loss of l, and returns the operation that is climbing
+// on l, if any. If op is free, it also starts the engine's only goroutine,
+// which applies the losses and ends; Close waits for it.
 func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
 	if e.tryAcquire() {
@@ -120,7 +120,8 @@ func (e *Engine) setLink(l *login, online bool) {
 	}
 }
 
-// discard ends a login that was never published, and reports whether it was lost.
+// discard ends a login that was never published, and reports whether it was
+// lost.
 func (e *Engine) discard(l *login) (lost bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -128,8 +129,8 @@ func (e *Engine) discard(l *login) (lost bool) {
 	return l.cause != nil
 }
 
-// confirmFound records that AdoptIM found the login that it was looking for. A loss
-// reported meanwhile counts from here on.
+// confirmFound records that AdoptIM found the login that it was looking for. A
+// loss reported meanwhile counts from here on.
 func (e *Engine) confirmFound(l *login, a IMAccount) {
 	e.mu.Lock()
 	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
@@ -143,7 +144,8 @@ func (e *Engine) confirmFound(l *login, a IMAccount) {
 	climber.abort(cause)
 }
 
-// nextLoss removes the first loss from the queue, and returns nil if there is none.
+// nextLoss removes the first loss from the queue, and returns nil if there is
+// none.
 func (e *Engine) nextLoss() *login {
 	e.mu.Lock()
 	defer e.mu.Unlock()

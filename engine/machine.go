@@ -10,8 +10,9 @@ import (
 )
 
 // machine runs a table of transitions with looplab/fsm, which decides what is
-// allowed. It is not safe for concurrent use, because looplab's own locks do not
-// keep two events apart (v1.0.3). Only the holder of Engine.op may touch it.
+// allowed. It is not safe for concurrent use, because looplab's own locks do
+// not keep two events apart (v1.0.3). Only the holder of Engine.op may touch
+// it.
 type machine struct{ fsm *fsm.FSM }
 
 // The table never changes, so it is converted for looplab only once.

@@ -8,22 +8,22 @@ type Mode uint8
 
 const (
 	// AutoDetect reuses the host's IM login if there is one. Otherwise the
-	// engine logs IM in for the kit. The vendor's mobile kits have done this
-	// since 3.13.
+	// engine logs IM in for the kit. The vendor's mobile kits have done
+	// this since 3.13.
 	AutoDetect Mode = iota
-	// ReuseIM never logs IM in. Before the kit login, the host must log IM in
-	// with the account that the kit account is bound to. There are no anonymous
-	// logins.
+	// ReuseIM never logs IM in. Before the kit login, the host must log IM
+	// in with the account that the kit account is bound to. There are no
+	// anonymous logins.
 	ReuseIM
-	// AutoLogin always logs IM in for the kit. A kit login fails if the host
-	// has logged IM in.
+	// AutoLogin always logs IM in for the kit. A kit login fails if the
+	// host has logged IM in.
 	AutoLogin
 )
 
 var modeNames = [...]string{"auto_detect", "reuse_im", "auto_login"}
 
-// String returns the name of the mode, such as "reuse_im". An invalid value prints
-// as "Mode(9)".
+// String returns the name of the mode, such as "reuse_im". An invalid value
+// prints as "Mode(9)".
 func (m Mode) String() string { return nameOf("Mode", modeNames[:], uint8(m)) }
 
 // MarshalText returns the name of the mode. It fails with ErrArgument for an

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// This file runs an operation: it waits for its turn (turn.go), steps up (climb.go)
-// or down (descend.go), and undoes what it did if a step up fails.
+// This file runs an operation: it waits for its turn (turn.go), steps up
+// (climb.go) or down (descend.go), and undoes what it did if a step up fails.
 
 // An operation is one call of the host, which is running or waits for its turn.
 type operation struct {
@@ -39,8 +39,8 @@ func (e *Engine) newOperation(ctx context.Context, name string, top State) *oper
 	return o
 }
 
-// start fails with bad if it is not nil, and otherwise runs f. In the end it panics
-// if a hook did.
+// start fails with bad if it is not nil, and otherwise runs f. In the end it
+// panics if a hook did.
 func (o *operation) start(bad error, f func() error) error {
 	var err error
 	if bad != nil {
@@ -59,8 +59,8 @@ func checkCtx(ctx context.Context) error {
 	return nil
 }
 
-// climb runs an operation that climbs to the rung top. token is the host's, and bad
-// says what is wrong with its account, if anything.
+// climb runs an operation that climbs to the rung top. token is the host's, and
+// bad says what is wrong with its account, if anything.
 func (e *Engine) climb(ctx context.Context, name string, top State, token string, bad error, run func(*operation) error) error {
 	if err := checkCtx(ctx); err != nil {
 		bad = err
@@ -92,8 +92,9 @@ func (o *operation) climb(run func(*operation) error) error {
 	}, o.toFloor)
 }
 
-// logout runs an operation that descends. First it ends the operations that climb
-// to the rung top or above it, even if they are still waiting for their turn.
+// logout runs an operation that descends. First it ends the operations that
+// climb to the rung top or above it, even if they are still waiting for their
+// turn.
 func (e *Engine) logout(ctx context.Context, name string, top State, to func() State) error {
 	o := e.newOperation(ctx, name, top)
 	return o.start(checkCtx(ctx), func() error { return o.logout(to) })
@@ -116,9 +117,9 @@ func (o *operation) logout(to func() State) error {
 	}, func() { _ = o.descend(to(), nil) })
 }
 
-// hold runs f while o holds op, and then gives op back. If f does not return because
-// a hook or the backend called runtime.Goexit, cleanUp does what is left to do,
-// without calling a hook.
+// hold runs f while o holds op, and then gives op back. If f does not return
+// because a hook or the backend called runtime.Goexit, cleanUp does what is
+// left to do, without calling a hook.
 func (o *operation) hold(f func() error, cleanUp func()) error {
 	o.holds = true
 	defer func() {
@@ -142,8 +143,8 @@ func (o *operation) unwind(cleanUp func()) {
 	o.release()
 }
 
-// try makes one call of the backend within the operation's ctx, unless the operation
-// must stop.
+// try makes one call of the backend within the operation's ctx, unless the
+// operation must stop.
 func (o *operation) try(name string, f func(context.Context) error) error {
 	if stopped := o.stopReason(waits[name]); stopped != nil {
 		return stopped
@@ -162,9 +163,9 @@ func (o *operation) call(ctx context.Context, name string, f func(context.Contex
 	return err
 }
 
-// stopReason returns why the operation must stop, or nil if it need not: its caller
-// gave up, a logout interrupted it, or the login under it was lost. waitedFor says
-// what the operation was waiting for.
+// stopReason returns why the operation must stop, or nil if it need not: its
+// caller gave up, a logout interrupted it, or the login under it was lost.
+// waitedFor says what the operation was waiting for.
 func (o *operation) stopReason(waitedFor string) error {
 	if err := o.ctx.Err(); err != nil {
 		return ctxError(err, context.Cause(o.ctx), waitedFor)
@@ -172,8 +173,8 @@ func (o *operation) stopReason(waitedFor string) error {
 	return nil
 }
 
-// outcome returns the reason the operation was cut short during the call name, if
-// it was. That takes precedence over err, the backend's own error.
+// outcome returns the reason the operation was cut short during the call name,
+// if it was. That takes precedence over err, the backend's own error.
 func (o *operation) outcome(name string, err error) error {
 	if stopped := o.stopReason(waits[name]); stopped != nil {
 		o.failed = name
@@ -192,8 +193,8 @@ func (o *operation) undo(err error) error {
 	return failure
 }
 
-// toFloor undoes whatever the operation did, even in a call of the backend that did
-// not return.
+// toFloor undoes whatever the operation did, even in a call of the backend that
+// did not return.
 func (o *operation) toFloor() {
 	if l := o.attempt; l != nil && !o.e.discard(l) && !l.adopted {
 		undo := logoutIM
@@ -214,8 +215,8 @@ func withUndo(why, undo error) error {
 	return fmt.Errorf("%w; undoing it also failed: %v", why, undo) // %v: the Code of undo must not show
 }
 
-// result returns nil if err is nil; otherwise it logs the failure and returns it as
-// an *Error.
+// result returns nil if err is nil; otherwise it logs the failure and returns
+// it as an *Error.
 func (o *operation) result(err error) error {
 	if err == nil {
 		return nil

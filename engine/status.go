@@ -29,7 +29,8 @@ func (s Status) Reused() bool { return s.State == KitLoggedIn && s.Floor >= IMLo
 
 var zeroStatus = new(Status)
 
-// Status returns the current Status. It never blocks, and works after Close, too.
+// Status returns the current Status. It never blocks, and works after Close,
+// too.
 func (e *Engine) Status() Status { return *e.status.Load() }
 
 // state returns the published state. Only takeEdge changes it.
@@ -37,8 +38,8 @@ func (e *Engine) state() State { return e.status.Load().State }
 
 const watchQueue = 64
 
-// Watch yields the current Status, and then the new Status after each change, in
-// order. The sequence ends when ctx ends, when the loop breaks, or when the
+// Watch yields the current Status, and then the new Status after each change,
+// in order. The sequence ends when ctx ends, when the loop breaks, or when the
 // engine is closed; in the last case it first yields the changes still in its
 // queue. If ctx is nil or has ended, it yields nothing.
 //
@@ -46,8 +47,8 @@ const watchQueue = 64
 // when the queue is full, the oldest are dropped, and Status.Seq shows the gap.
 //
 // The loop body may call every operation of the engine, even Close. Several
-// loops may range over the sequence; each starts from the current Status. If
-// a method of ctx panics, the loop ends and then panics with the same value.
+// loops may range over the sequence; each starts from the current Status. If a
+// method of ctx panics, the loop ends and then panics with the same value.
 func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		if ctx == nil {
@@ -117,8 +118,8 @@ func (e *Engine) publishLocked(change func(*Status)) *Status {
 	return &s
 }
 
-// offer queues s. If the queue is full, s replaces the oldest entry. mu is held,
-// so nobody else adds entries, and the loop ends.
+// offer queues s. If the queue is full, s replaces the oldest entry. mu is
+// held, so nobody else adds entries, and the loop ends.
 func offer(w chan *Status, s *Status) {
 	for {
 		select {

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// A Transition is one edge of the engine's state machine: in state From, Trigger
-// leads to To.
+// A Transition is one edge of the engine's state machine: in state From,
+// Trigger leads to To.
 type Transition struct {
 	Trigger  Trigger
 	From, To State
 }
 
 // transitions has every edge of the machine. The engine takes an edge after its
-// effect has succeeded, so there are no states in between. The reason for a loss is
-// data (Status.Cause), so one edge serves all causes.
+// effect has succeeded, so there are no states in between. The reason for a
+// loss is data (Status.Cause), so one edge serves all causes.
 var transitions = []Transition{
 	{TriggerInitIM, Uninitialized, IMInitialized},
 	{TriggerLoginIM, IMInitialized, IMLoggedIn},
@@ -32,5 +32,6 @@ var transitions = []Transition{
 	{TriggerClose, KitLoggedIn, Uninitialized},
 }
 
-// Transitions yields the edges of the state machine, the edges that climb first.
+// Transitions yields the edges of the state machine, the edges that climb
+// first.
 func Transitions() iter.Seq[Transition] { return slices.Values(transitions) }

@@ -2,12 +2,12 @@ package engine
 
 import "slices"
 
-// This file decides whose turn it is. The operation that holds Engine.op runs; the
-// others wait, in the order in which they were called. A logout, a Close or a loss
-// interrupts the logins that it makes pointless.
+// This file decides whose turn it is. The operation that holds Engine.op runs;
+// the others wait, in the order in which they were called. A logout, a Close or
+// a loss interrupts the logins that it makes pointless.
 
-// acquire takes op, or fails if the ctx ends first. A free slot wins over an ended
-// ctx; select would pick one of them at random.
+// acquire takes op, or fails if the ctx ends first. A free slot wins over an
+// ended ctx; select would pick one of them at random.
 func (o *operation) acquire() error {
 	if o.e.tryAcquire() {
 		return nil
@@ -32,8 +32,9 @@ func (e *Engine) tryAcquire() bool {
 	}
 }
 
-// acquireToDescend interrupts the logins that o ends, and then takes op. A login
-// that acquires op between those two steps sees o in e.descending and stops.
+// acquireToDescend interrupts the logins that o ends, and then takes op. A
+// login that acquires op between those two steps sees o in e.descending and
+// stops.
 func (o *operation) acquireToDescend() error {
 	e := o.e
 	e.mu.Lock()
@@ -54,8 +55,8 @@ func (o *operation) acquireToDescend() error {
 	return err
 }
 
-// begin is the first thing that an operation does when its turn to climb comes. It
-// fails if the operation must not climb.
+// begin is the first thing that an operation does when its turn to climb comes.
+// It fails if the operation must not climb.
 func (o *operation) begin() error {
 	e := o.e
 	e.mu.Lock()
@@ -89,8 +90,8 @@ func (o *operation) release() {
 	}
 }
 
-// giveBackSettled gives op back, unless a loss is waiting. It checks and gives back
-// under one lock, so that whoever reports a loss later finds op free.
+// giveBackSettled gives op back, unless a loss is waiting. It checks and gives
+// back under one lock, so that whoever reports a loss later finds op free.
 func (o *operation) giveBackSettled() bool {
 	o.e.mu.Lock()
 	defer o.e.mu.Unlock()
@@ -113,8 +114,8 @@ func (o *operation) giveBackLocked() {
 	<-o.e.op
 }
 
-// enlist makes it possible to interrupt o. It returns false if the engine is closed
-// or closing.
+// enlist makes it possible to interrupt o. It returns false if the engine is
+// closed or closing.
 func (e *Engine) enlist(o *operation) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -131,8 +132,9 @@ func (e *Engine) delist(o *operation) {
 	e.climbing = slices.Delete(e.climbing, i, i+1)
 }
 
-// interrupt cancels the operations that climb to the rung top or above it. Call it
-// without mu, because canceling a ctx can call methods of the host's own ctx.
+// interrupt cancels the operations that climb to the rung top or above it. Call
+// it without mu, because canceling a ctx can call methods of the host's own
+// ctx.
 func interrupt(climbing []*operation, top State) {
 	for _, o := range climbing {
 		if o.top >= top {
@@ -141,8 +143,8 @@ func interrupt(climbing []*operation, top State) {
 	}
 }
 
-// abort cancels an operation because the login under it was lost. It does nothing
-// if o is nil. Call it without mu, like interrupt.
+// abort cancels an operation because the login under it was lost. It does
+// nothing if o is nil. Call it without mu, like interrupt.
 func (o *operation) abort(cause error) {
 	if o != nil {
 		o.cancel(cause)
