@@ -68,12 +68,12 @@ var codes = []struct {
 		"Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login.",
 		"请先用绑定的 IM 账号登录 IM（Engine.LoginIM，或应用自己的 IM 客户端），再登录组件。"},
 	{ErrIMAccountMismatch, [5]int{100005, 100005, 1802, -7, -5},
-		"the kit account is bound to another IM account than the one that is logged in",
+		"the IM account that is logged in is not the one the kit account is bound to",
 		"Create the kit account again with the imAccid and imToken of the IM account that is logged in, or log IM out and log in with the bound account.",
 		"用当前 IM 账号的 imAccid 和 imToken 重新创建组件账号；或登出当前 IM 账号，改用绑定的账号登录。"},
 	{ErrReuseNoAnonymous, [5]int{112001, 0, 112001, -8, 0},
 		"IM reuse does not support anonymous login",
-		"Log in with a kit account, or turn IM reuse off (set Options.Mode to AutoLogin; in AutoDetect, log the host's IM out).",
+		"Log in with a kit account, or switch IM reuse off (set Options.Mode to AutoLogin; in AutoDetect, log the host's IM out).",
 		"使用组件账号登录；或关闭 IM 复用（Options.Mode 设为 AutoLogin；在 AutoDetect 下登出应用的 IM）。"},
 
 	{ErrClosed, [5]int{},
@@ -113,7 +113,7 @@ var codes = []struct {
 		"Enable the account again through the server API or the console.",
 		"通过服务端 API 或控制台解封该账号。"},
 	{ErrNoIMAccount, [5]int{},
-		"the kit account is not bound to an IM account",
+		"the kit account is bound to no IM account",
 		"Create the kit account again through the server API, and pass imAccid and imToken.",
 		"通过服务端 API 重新创建组件账号，并传入 imAccid 和 imToken。"},
 	{ErrNotEnabled, [5]int{},
@@ -237,7 +237,7 @@ type deadlineError struct {
 // waits says, for each method of the backend, what an operation waits for while
 // it runs.
 var waits = map[string]string{
-	"AdoptIM":      "the host's IM login in progress",
+	"AdoptIM":      "the host's own IM login to finish",
 	"InitIM":       "IM to be initialised",
 	"LoginIM":      "the IM login",
 	"LogoutIM":     "the IM logout",

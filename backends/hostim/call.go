@@ -11,31 +11,31 @@ import (
 // until it is settled. IM.mu guards it; err and panicked no longer change once
 // settled is closed.
 type call struct {
-	accid, appKey string        // the login that reports are taken to be about; "": none
-	what          string        // what somebody who waits for it waits for
-	settled       chan struct{} // closed when it is over
+	accid, appKey string        // the account that reports are matched with; "" if there is none
+	what          string        // what its caller waits for, for the error if ctx ends
+	settled       chan struct{} // closed at the end
 	err           error         // for its caller
 	panicked      any
 	abandoned     bool // its caller gave up
 	undoing       bool // it logs out
 
-	// What was reported about the login.
+	// The reports about its login.
 	announced bool
 	loggedIn  bool
 	loss      error // nil: it was not lost, or came back
 	offline   bool
 }
 
-// errExited is the outcome until there is another one: it stays if the client
+// errExited is the outcome until there is another one. It stays if the client
 // calls runtime.Goexit.
-var errExited = errors.New("the host's IM client ended the goroutine that called it")
+var errExited = errors.New("the host's IM client ended the goroutine that it was called on")
 
 func (im *IM) beginLocked(accid, what string) *call {
 	im.call = &call{accid: accid, what: what, settled: make(chan struct{}), err: errExited}
 	return im.call
 }
 
-// run calls f on a goroutine that settles c, and waits for that within ctx.
+// run calls f on a new goroutine that settles c, and waits for that within ctx.
 func (im *IM) run(ctx context.Context, c *call, f func()) error {
 	go func() {
 		defer im.finish(c)
@@ -55,13 +55,13 @@ func (im *IM) run(ctx context.Context, c *call, f func()) error {
 func (c *call) ask(f func() error) {
 	defer func() {
 		if c.panicked = recover(); c.panicked != nil {
-			c.err = nil // what it did is not known, and is undone
+			c.err = nil // nobody knows what the client did, so it is undone
 		}
 	}()
 	c.err = f()
 }
 
-// abandon gives up c, and reports whether it was still unsettled.
+// abandon gives up c, and reports whether c was still in progress.
 func (im *IM) abandon(c *call) bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -69,8 +69,8 @@ func (im *IM) abandon(c *call) bool {
 	return c.abandoned
 }
 
-// finish settles c. It closes settled last, without mu: whoever waits may then
-// look at the IM in any way, as fmt does.
+// finish settles c. It closes settled last, without mu, because whoever waits
+// for it may then read the IM without a lock, as fmt does.
 func (im *IM) finish(c *call) {
 	im.mu.Lock()
 	if im.call == c {
@@ -83,8 +83,8 @@ func (im *IM) finish(c *call) {
 	close(c.settled)
 }
 
-// decide takes the outcome of Client.Login, and reports whether a login that
-// nobody wants may be there. If not, c is settled.
+// decide handles the outcome of Client.Login, and reports whether there may be
+// an unwanted login. If not, no call is in progress any more.
 func (im *IM) decide(ctx context.Context, c *call, n engine.Notify) (unwanted bool) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -115,13 +115,15 @@ func (im *IM) decide(ctx context.Context, c *call, n engine.Notify) (unwanted bo
 	return false
 }
 
-// isCtxErr reports whether err may say no more than that ctx ended.
+// isCtxErr reports whether err may just mean that ctx ended, so that the login
+// can still succeed.
 func isCtxErr(ctx context.Context, err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
 		ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 }
 
-// leaveToHostLocked makes the reports about c the host's: its login was first.
+// leaveToHostLocked takes the reports about c to be about the host's login,
+// because that login came first.
 func (im *IM) leaveToHostLocked(c *call) {
 	switch {
 	case im.occupiedLocked():
@@ -132,11 +134,12 @@ func (im *IM) leaveToHostLocked(c *call) {
 	}
 }
 
-// occupiedLocked reports whether a login is there, or the host has announced one.
+// occupiedLocked reports whether somebody is logged in, or the host has
+// announced a login.
 func (im *IM) occupiedLocked() bool { return im.login != nil || im.opening != nil }
 
-// undo logs out a login that nobody wants, unless the host has one, announced
-// or there: the SDK holds one account.
+// undo logs out an unwanted login, unless the host has a login or has announced
+// one: a logout would end the host's, as the SDK holds only one.
 func (im *IM) undo(ctx context.Context) {
 	im.mu.Lock()
 	occupied := im.occupiedLocked()
@@ -149,7 +152,7 @@ func (im *IM) undo(ctx context.Context) {
 	}
 }
 
-// logoutLocked calls Client.Logout, and waits for it within ctx. It unlocks mu.
+// logoutLocked unlocks mu, calls Client.Logout, and waits for it within ctx.
 func (im *IM) logoutLocked(ctx context.Context) error {
 	l := im.login
 	if im.client.Logout == nil && l != nil && !l.byEngine {
@@ -166,7 +169,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 	im.mu.Unlock()
 	return im.run(ctx, c, func() {
 		im.logout(ctx, c)
-		if l != nil && len(l.notify) > 1 { // the one that asked knows, and ignores it
+		if l != nil && len(l.notify) > 1 { // the engine that asked ignores the report
 			im.mu.Lock()
 			defer im.mu.Unlock()
 			l.lose(engine.ErrIMLoggedOut)
@@ -174,8 +177,9 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 	})
 }
 
-// logout asks Client.Logout for c. If that fails, a login that nobody wants may
-// still be there, and the next operation tries again.
+// logout calls Client.Logout for c: it logs out whoever is logged in, or only
+// an abandoned login. If it fails, the login may still be there, and the next
+// operation tries again.
 func (im *IM) logout(ctx context.Context, c *call) {
 	c.ask(func() error {
 		if im.client.Logout == nil {

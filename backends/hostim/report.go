@@ -6,14 +6,18 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The reports never block and call nothing of the host. They may come from any
-// goroutine, in the order in which the SDK calls back.
+// This file has the host's reports. They never block, and never call the host.
+// The IM relies on the order of the reports, which must be the SDK's, and on
+// LoggingIn; the goroutine does not matter.
 
 // LoggingIn reports that a login has begun. Call it before each login of the
-// host's own; a host may call it for the engine's logins too. From here until
-// LoggedIn or LoggedOut, AdoptIM waits, and a login that an engine gave up is
-// not logged out. LoggingIn has no effect while somebody is logged in, because
-// SDKs also report it when they reconnect.
+// host's own; the host may call it for the engine's logins, too. Until LoggedIn
+// or LoggedOut is called, AdoptIM waits, and the IM does not log out a login
+// that an engine gave up. LoggingIn has no effect while somebody is logged in,
+// because SDKs also report it when they reconnect.
+//
+// LoggingIn, LoggedIn, LoggedOut and Link never block, and may be called from
+// any goroutine, in the order in which the SDK calls back.
 func (im *IM) LoggingIn() {
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -27,9 +31,9 @@ func (im *IM) LoggingIn() {
 }
 
 // LoggedIn reports that a is logged in and online. Repeating it for the same
-// account has no effect; for another account it ends the first login with
-// engine.ErrIMLoggedOut. An empty accid is ignored. The token may be left out,
-// and is not kept.
+// account has no effect; for another account it ends the first login, with
+// engine.ErrIMLoggedOut as the cause. A report with an empty accid is ignored.
+// The token may be left out, and is not kept.
 func (im *IM) LoggedIn(a engine.IMAccount) {
 	accid := strings.ToLower(a.Accid)
 	if accid == "" {
@@ -53,18 +57,18 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 	im.unsure = false
 }
 
-// LoggedOut reports that nobody is logged in any more, or that a login which
-// LoggingIn announced has failed. The cause is nil if the host logged out;
-// otherwise it is engine.ErrKicked or an *engine.KickError,
-// engine.ErrTokenRejected and so on, and becomes the engine's Status.Cause.
-// LoggedOut has no effect if nobody was logged in. Do not call it if only the
-// link is down or the SDK will try again: call Link.
+// LoggedOut reports that nobody is logged in any more, or that the login which
+// LoggingIn announced has failed. Pass nil if the host logged out. Otherwise
+// pass the reason, such as an *engine.KickError or engine.ErrTokenRejected; it
+// becomes the engine's Status.Cause. LoggedOut has no effect if nobody was
+// logged in. If only the link is down, or the SDK will try again, call Link
+// instead.
 func (im *IM) LoggedOut(cause error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	asked := cause == nil || im.opening == nil // else the announced login has failed
+	asked := cause == nil || im.opening == nil // otherwise the announced login has failed
 	if c := im.call; c != nil && c.undoing && c.accid != "" && im.login == nil && asked {
-		c.accid = "" // it is logged out; what comes now is a new login
+		c.accid = "" // it is logged out; later reports are about a new login
 		return
 	}
 	if cause == nil {
@@ -75,9 +79,9 @@ func (im *IM) LoggedOut(cause error) {
 	im.closeOpeningLocked()
 }
 
-// Link reports whether the connection under the login is up. SDKs repair it
-// themselves: a link that is down is not a logout. It has no effect if nobody
-// is logged in. A new login is online.
+// Link reports whether the connection under the login is up. A link that is
+// down is not a logout, because SDKs reconnect by themselves. Link has no
+// effect if nobody is logged in. A new login starts online.
 func (im *IM) Link(online bool) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -88,14 +92,13 @@ func (im *IM) Link(online bool) {
 	}
 }
 
-// endLocked ends the login that is there, or the one that the engine is asking
-// for.
+// endLocked ends the current login, or the one that an engine is opening.
 func (im *IM) endLocked(cause error) {
 	if l := im.login; l != nil {
 		im.login = nil
 		l.lose(cause)
 	} else if c := im.call; c != nil {
-		c.loggedIn, c.announced = false, c.announced && c.loggedIn // an SDK that tries again announces it again
+		c.loggedIn, c.announced = false, c.announced && c.loggedIn // an SDK that tries again announces the login again
 		if c.loss == nil {
 			c.loss = cause
 		}
@@ -122,7 +125,8 @@ func (l *login) link(online bool) {
 	}
 }
 
-// closeOpeningLocked wakes those who wait for the login that the host announced.
+// closeOpeningLocked wakes the callers that wait for the login that the host
+// announced.
 func (im *IM) closeOpeningLocked() {
 	if im.opening != nil {
 		close(im.opening)
