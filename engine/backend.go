@@ -184,9 +184,8 @@ type Backend interface {
 // its IM SDK itself.
 //
 // The engine calls AdoptIM only during an operation, so it does not notice a
-// new login at once. The host can call Engine.InitIM to have the engine look.
-// If the host logs its SDK out, the backend reports that with Notify.Lost, like
-// any other loss, and the engine takes TriggerIMLost.
+// new login at once. If the host logs its SDK out, the backend reports that
+// with Notify.Lost, like any other loss, and the engine takes TriggerIMLost.
 //
 // A wrapper that embeds the [Backend] interface hides AdoptIM. Embed the
 // concrete type, or forward the method.

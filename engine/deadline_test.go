@@ -21,20 +21,20 @@ func TestDeadline(t *testing.T) {
 		says        string
 		run         func(w *world) error
 	}{
-		{"LoginKit", "HostLogin", "the host's IM login that is in flight", (*world).loginKit},
+		{"LoginKit", "HostLogin", "the host's own IM login to finish", (*world).loginKit},
 		{"LoginKit", "Authenticate", "the kit server to check the account", (*world).loginKit},
 		{"LoginKit", "InitIM", "IM to be initialised", (*world).loginKit},
 		{"LoginKit", "LoginIM", "the IM login", (*world).loginKit},
 		{"LoginKit", "LoginKit", "the kit login", (*world).loginKit},
-		{"LoginKit", "", "another operation", (*world).loginKit},
+		{"LoginKit", "", "another operation to finish", (*world).loginKit},
 		{"LoginIM", "LoginIM", "the IM login", func(w *world) error {
 			w.must(w.engine.InitIM(w.t.Context()))
 			return loginIM(w)
 		}},
-		{"LoginIM", "", "another operation", loginIM},
-		{"LoginAnonymous", "Anonymous", "the kit server to make a temporary account", (*world).anonymous},
-		{"LogoutKit", "", "another operation", (*world).logoutKit},
-		{"LogoutIM", "", "another operation", logoutIM},
+		{"LoginIM", "", "another operation to finish", loginIM},
+		{"LoginAnonymous", "Anonymous", "the kit server to create a temporary account", (*world).anonymous},
+		{"LogoutKit", "", "another operation to finish", (*world).logoutKit},
+		{"LogoutIM", "", "another operation to finish", logoutIM},
 	} {
 		for cause, mine := range map[string]error{"": nil, " with a cause of the host's": errHostsOwn} {
 			t.Run(row.name+" in "+row.block+cause, func(t *testing.T) {

@@ -69,10 +69,10 @@ type Options struct {
 //
 // If the backend is an IMAdopter, the host may also log its IM SDK in and out
 // itself, behind the engine's back. The engine finds such a login when an
-// operation looks for it: InitIM, LoginIM, LoginKit and LoginAnonymous do,
-// unless the engine already knows of an IM login. Until then Status does not
-// show it. Afterwards the host's own logout is reported at once, as
-// TriggerIMLost.
+// operation looks for it. LoginIM, LoginKit and LoginAnonymous do, unless the
+// engine already knows of an IM login; InitIM does only in Uninitialized. Until
+// then Status does not show the login. Afterwards the engine learns of the
+// host's own logout at once, as TriggerIMLost.
 type Engine struct {
 	// Constant after New.
 	backend       Backend
@@ -149,9 +149,9 @@ func checkNew(b Backend, appKey string, o *Options) error {
 	return nil
 }
 
-// InitIM initialises IM. If the host has logged IM in behind the engine's back,
-// InitIM adopts that login, and the state is IMLoggedIn. Call InitIM to make
-// Status and Watch show a login that the host has just made.
+// InitIM initialises IM. If the engine is Uninitialized and the host has logged
+// IM in behind its back, InitIM adopts that login, and the state is IMLoggedIn.
+// From IMInitialized up, InitIM does nothing.
 //
 // If ctx ends during the call, InitIM fails, but IM may stay initialised. Only
 // Close undoes that.

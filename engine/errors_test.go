@@ -298,7 +298,7 @@ func TestKickError(t *testing.T) {
 		"by a login on another device":                       {Reason: engine.KickedByClient},
 		"by the server: maintenance":                         {Reason: engine.KickedByServer, Text: "maintenance"},
 		"by another device (client type 4)":                  {Reason: engine.KickedByOther, ClientType: 4},
-		"by a new login of the same device (client type 16)": {Reason: engine.KickedQuietly, ClientType: 16},
+		"by a new login on the same device (client type 16)": {Reason: engine.KickedQuietly, ClientType: 16},
 		"KickReason(0)":                                      {},
 	} {
 		got := err.Error()

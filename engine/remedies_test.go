@@ -49,14 +49,14 @@ var remedies = []remedy{
 			return func() error { return w.engine.LoginKit(w.ctx, again) }
 		}, "other"},
 	{"100005 by the bound account", engine.ErrIMAccountMismatch,
-		"or log that one out and the bound one in", reuseIM, meetMismatch,
+		"or log IM out and log in with the bound account", reuseIM, meetMismatch,
 		func(w *world) func() error {
 			w.must(w.engine.LogoutIM(w.ctx))
 			w.must(w.engine.LoginIM(w.ctx, imAccount))
 			return w.loginKit
 		}, "myaccid"},
 	{"100005 by the host's bound account", engine.ErrIMAccountMismatch,
-		"or log that one out and the bound one in", autoDetect, meetMismatch,
+		"or log IM out and log in with the bound account", autoDetect, meetMismatch,
 		func(w *world) func() error {
 			w.must(w.host.HostLogout(w.ctx))
 			w.must(w.host.HostLogin(w.ctx, imAccount))
@@ -67,19 +67,19 @@ var remedies = []remedy{
 		"Log in with a kit account", reuseIM, meetNoAnonymous,
 		func(w *world) func() error { return w.loginKit }, "myaccid"},
 	{"112001 by reuse off", engine.ErrReuseNoAnonymous,
-		"or switch IM reuse off (Options.Mode AutoLogin,", reuseIM, (*world).anonymous,
+		"or switch IM reuse off (set Options.Mode to AutoLogin;", reuseIM, (*world).anonymous,
 		func(w *world) func() error {
 			w.nextApp(autoLogin)
 			return w.anonymous
 		}, ""},
 	{"112001 by the host's logout", engine.ErrReuseNoAnonymous,
-		"or log the host's IM out in AutoDetect)", autoDetect, meetNoAnonymous,
+		"in AutoDetect, log the host's IM out)", autoDetect, meetNoAnonymous,
 		func(w *world) func() error {
 			w.must(w.host.HostLogout(w.ctx))
 			return w.anonymous
 		}, ""},
 	{"112001 by a logout through the engine", engine.ErrReuseNoAnonymous,
-		"or log the host's IM out in AutoDetect)", autoDetect, meetNoAnonymous,
+		"in AutoDetect, log the host's IM out)", autoDetect, meetNoAnonymous,
 		func(w *world) func() error {
 			w.must(w.engine.LogoutIM(w.ctx))
 			return w.anonymous
@@ -155,7 +155,7 @@ func TestRemediesOneByOne(t *testing.T) {
 			w.nextApp(autoLogin)
 			err := w.anonymous()
 			w.fails(err, engine.ErrIMInUse)
-			w.pointsAt(engine.CodeOf(err).Remedy(), "Log IM out first (LogoutIM;")
+			w.pointsAt(engine.CodeOf(err).Remedy(), "Log IM out first (call LogoutIM,")
 			w.must(w.engine.LogoutIM(w.ctx))
 			w.must(w.anonymous())
 			w.succeeded("")

@@ -120,7 +120,7 @@ func refusesTheHosts(w *world) {
 	w.hostLogsIn(imAccount)
 	err := w.loginKit()
 	w.fails(err, engine.ErrIMInUse)
-	if text := err.Error(); !strings.Contains(text, "IM is in use by the host and reuse is off") {
+	if text := err.Error(); !strings.Contains(text, "the host logged it in, and reuse is off") {
 		w.t.Errorf("%q does not say what is in the way", text)
 	}
 	w.called()

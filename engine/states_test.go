@@ -21,7 +21,7 @@ const statesDoc = "../states.md"
 // A block of states.md stands between <!-- begin name --> and <!-- end name -->.
 var block = regexp.MustCompile(`(?s)<!-- begin (\w+) -->\n(.*?)<!-- end (\w+) -->\n`)
 
-// The blocks of states.md are what the code says.
+// The blocks of states.md agree with the code.
 func TestStatesDoc(t *testing.T) {
 	text, err := os.ReadFile(statesDoc)
 	if err != nil {
@@ -77,7 +77,7 @@ func renderDiagram(*testing.T) string {
 	return b.String()
 }
 
-// table renders rows of cells, the first being the head.
+// table renders rows of cells. The first row is the head.
 func table(rows [][]string) string {
 	var b strings.Builder
 	for i, row := range rows {
@@ -92,7 +92,7 @@ func table(rows [][]string) string {
 func quoted(v any) string { return fmt.Sprintf("`%v`", v) }
 
 func renderMatrix(*testing.T) string {
-	const hole = "·"
+	const noEdge = "·"
 	head := []string{"trigger"}
 	for _, s := range states {
 		head = append(head, "from "+quoted(s))
@@ -103,7 +103,7 @@ func renderMatrix(*testing.T) string {
 		i := slices.IndexFunc(rows, func(row []string) bool { return row[0] == name })
 		if i < 0 {
 			i = len(rows)
-			rows = append(rows, []string{name, hole, hole, hole, hole})
+			rows = append(rows, []string{name, noEdge, noEdge, noEdge, noEdge})
 		}
 		rows[i][1+edge.From] = quoted(edge.To)
 	}
@@ -139,8 +139,8 @@ func either(yes bool, a, b string) string {
 	return b
 }
 
-// codeName names the code in err as readers find it: by the constant, and by
-// the number where that is the vendor's.
+// codeName names the code in err by its constant, and also by its number if that
+// is the vendor's.
 func codeName(t *testing.T, err error) string {
 	t.Helper()
 	for _, row := range codeNames {
@@ -152,8 +152,8 @@ func codeName(t *testing.T, err error) string {
 	return ""
 }
 
-// vendorRows is the behaviour table of the vendor's guides. Its cells are what
-// an engine was seen to do in each mode.
+// vendorRows is the behaviour table of the vendor's guides. Its cells come from
+// running an engine in each mode.
 func vendorRows(t *testing.T) [][]string {
 	rows := [][]string{
 		{"vendor's guides", "reuse off: `auto_login`", "reuse on: `reuse_im`"},
@@ -161,7 +161,7 @@ func vendorRows(t *testing.T) [][]string {
 		{"the host has logged IM in already"}, {"how to know that reuse works"},
 	}
 	for _, mode := range []engine.Mode{engine.AutoLogin, engine.ReuseIM} {
-		// The kit logs in where that mode can: by itself, or over the host's login.
+		// The kit logs in as that mode allows: by itself, or over the host's login.
 		_, err := engine.ModeReuse(mode, false)
 		own := play(t, mode, err != nil, (*engine.Engine).LoginKit)
 		taken := play(t, mode, true, (*engine.Engine).LoginKit)
@@ -175,7 +175,7 @@ func vendorRows(t *testing.T) [][]string {
 				"the host; the kit checks that it is the bound account"),
 			either(guest == nil, "supported", "not supported"),
 			either(taken.err == nil, "that is what reuse is for", "the kit login fails"),
-			either(own.reused, "the kit login tells: nil means that it does", "–"),
+			either(own.reused, "the kit login reports it: nil means that it does", "–"),
 		}
 		for i, err := range []error{nil, nil, guest, taken.err, nil} {
 			if err != nil {
@@ -187,7 +187,7 @@ func vendorRows(t *testing.T) [][]string {
 	return rows
 }
 
-// A kitLogin is what a login of the kit was seen to do.
+// A kitLogin records what a kit login did.
 type kitLogin struct {
 	err    error
 	calls  []string
@@ -196,7 +196,7 @@ type kitLogin struct {
 
 func (l kitLogin) called(name string) bool { return slices.Contains(l.calls, name) }
 
-// play logs the kit in, over the host's IM login where hostLoggedIn says so.
+// play logs the kit in, over the host's IM login if hostLoggedIn is set.
 func play(t *testing.T, mode engine.Mode, hostLoggedIn bool, login func(*engine.Engine, context.Context, engine.KitAccount) error) kitLogin {
 	t.Helper()
 	f := newFake()
@@ -214,7 +214,7 @@ func playAnonymous(t *testing.T, mode engine.Mode) error {
 }
 
 func renderErrors(*testing.T) string {
-	rows := [][]string{{"code", "name", "what it says", "what helps",
+	rows := [][]string{{"code", "name", "what it says", "what to do",
 		"Meeting", "Room", "Desktop", "RoomKit1", "Meeting1"}}
 	profiles := []engine.Profile{engine.ProfileMeeting, engine.ProfileRoom, engine.ProfileDesktop,
 		engine.ProfileRoomKit1, engine.ProfileMeeting1}

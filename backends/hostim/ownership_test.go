@@ -88,7 +88,7 @@ func TestDeadlineNamesHostsLogin(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := c.im.AdoptIM(ctx, engine.Notify{})
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the host's IM login that is in flight") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the host's own IM login to finish") {
 			t.Errorf("got %v, want a deadline that names the host's login", err)
 		}
 	})
