@@ -114,9 +114,8 @@ func Example_modesInShort() {
 	func() {
 		cloud, kit := newCloud()
 		device := cloud.Device()
-		device.HostInit(ctx)
 		e, err := engine.New(device, "app1", nil)
-		err = errors.Join(device.HostLogin(ctx, alice), e.LoginKit(ctx, kit)) // your app's own IM client was first
+		err = errors.Join(device.HostInit(ctx), device.HostLogin(ctx, alice), e.LoginKit(ctx, kit)) // your app's own IM client first
 		fmt.Println(err, e.Status().State, e.Status().Reused())
 		e.Close()
 	}()
