@@ -22,7 +22,7 @@ type deepHolder struct {
 	Deep map[string][]imHolder
 }
 
-// shapes are the ways in which a host may come to print an account.
+// shapes are the ways in which a host might print an account.
 func shapes() map[string]any {
 	im, kit := imAccount, kitAccount
 	return map[string]any{
@@ -47,7 +47,7 @@ func shapes() map[string]any {
 	}
 }
 
-// idless are the shapes that print no id. They must not print a token either.
+// idless are the shapes that print no id. They must not print a token, either.
 func idless() map[string]any {
 	account := imAccount
 	pointer := &account
@@ -62,7 +62,7 @@ func idless() map[string]any {
 var verbs = []string{"%v", "%+v", "%#v", "%s", "%q", "%+q", "%#q", "%d", "%x", "%X", "% x", "%#x",
 	"%t", "%o", "%O", "%b", "%c", "%U", "%e", "%g", "%40v", "%-40s", "%z"}
 
-// The token is never to be seen, under wrong verbs neither, nor in hexadecimal.
+// The token never shows, not even under a wrong verb or in hexadecimal.
 func TestTokensNeverPrint(t *testing.T) {
 	all := shapes()
 	maps.Copy(all, idless())
@@ -95,9 +95,9 @@ func TestIDsPrint(t *testing.T) {
 	}
 }
 
-// A MismatchError that somebody made with tokens in it still keeps them to
-// itself wherever its Error method is what prints. Those that the engine makes
-// have none: see TestEngineNeverPrintsTokens.
+// Even a MismatchError with tokens in it does not print them, if it is printed
+// with its Error method. The engine's own have none: see
+// TestEngineNeverPrintsTokens.
 func TestMismatchErrorHidesTokens(t *testing.T) {
 	m := &engine.MismatchError{Bound: imAccount, LoggedIn: engine.IMAccount{Accid: "other", Token: secret}}
 	for name, v := range map[string]any{
@@ -169,7 +169,7 @@ func TestAccountLogs(t *testing.T) {
 				t.Errorf("logged as %s: %s does not show %q", handler, text, want)
 			}
 		}
-		// A handler of somebody else's gets the id too, never the account.
+		// Any other handler gets the id, too, never the account.
 		if got := slog.AnyValue(v).Resolve(); got.Kind() != slog.KindString || got.String() != want {
 			t.Errorf("the log value is %v %v, want the string %q", got.Kind(), got, want)
 		}
@@ -186,7 +186,8 @@ func noToken(t *testing.T, where, text string) {
 	}
 }
 
-// logged logs v with both handlers of log/slog, in each place that a value has.
+// logged logs v with both handlers of log/slog, in each place where a value can
+// be.
 func logged(v any) map[string]string {
 	texts := map[string]string{}
 	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
@@ -208,7 +209,7 @@ func logged(v any) map[string]string {
 	return texts
 }
 
-// What the engine itself says, in errors and logs, has no token either.
+// The engine's own errors and log lines have no token, either.
 func TestEngineNeverPrintsTokens(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -255,7 +256,7 @@ func TestEngineNeverPrintsTokens(t *testing.T) {
 }
 
 // A bad argument is refused before anything else: the text names the field, the
-// backend is asked nothing, and nothing changes.
+// backend is not called, and nothing changes.
 func TestBadArguments(t *testing.T) {
 	loginIM := func(a engine.IMAccount) func(context.Context, *engine.Engine) error {
 		return func(ctx context.Context, e *engine.Engine) error { return e.LoginIM(ctx, a) }
@@ -356,7 +357,8 @@ func TestNewBadArguments(t *testing.T) {
 	}
 }
 
-// What is just allowed: the checks refuse no more than the services do.
+// Arguments that are just allowed: the checks do not refuse more than the
+// services do.
 func TestGoodArguments(t *testing.T) {
 	for _, a := range []engine.IMAccount{
 		{Accid: strings.Repeat("a", 32), Token: "t"},

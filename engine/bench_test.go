@@ -12,11 +12,11 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// What the engine costs, beside what it stands on: the targets are ratios, and
-// both sides of one are measured in one run. README.md, "What it costs", has the
-// commands.
+// What the engine costs, compared with the library under it. The targets are
+// ratios, and one run measures both sides of a ratio. README.md, "What it
+// costs", has the commands.
 
-// A nothing is a backend that does nothing, and keeps what tells of its login.
+// A nothing is a backend that does nothing but keep the Notify of its IM login.
 type nothing struct{ im engine.Notify }
 
 func (*nothing) InitIM(context.Context, string) error { return nil }
@@ -197,8 +197,8 @@ func BenchmarkLooplabNew(b *testing.B) {
 	}
 }
 
-// held reports the heap and the goroutines that each of n things holds, after
-// the first.
+// held reports how much heap and how many goroutines each of n things needs,
+// not counting the first.
 func held(b *testing.B, n int, what string, open func(int)) {
 	open(0)
 	before, goroutines := heap(), runtime.NumGoroutine()
@@ -275,8 +275,8 @@ func BenchmarkLoggedIn(b *testing.B) {
 
 var fans = []int{1, 8, 64}
 
-// BenchmarkWatch tells one change to so many watchers, and waits until all of
-// them have read it.
+// BenchmarkWatch sends one change to a number of watchers, and waits until all
+// of them have read it.
 func BenchmarkWatch(b *testing.B) {
 	for _, n := range fans {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -342,9 +342,9 @@ func BenchmarkChannels(b *testing.B) {
 	}
 }
 
-// BenchmarkContended lets so many goroutines log one engine in and out, as they
-// come. A logout ends the logins that wait, as it should; the time is that of
-// one operation, whatever came of it.
+// BenchmarkContended has a number of goroutines log one engine in and out, in
+// no particular order. A logout ends the logins that wait, as it should. The
+// time is for one operation, whether it succeeded or not.
 func BenchmarkContended(b *testing.B) {
 	for _, n := range []int{2, 100} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

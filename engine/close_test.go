@@ -12,8 +12,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A closed engine says that it is closed, also to a logout whose ctx has ended
-// while another one has the turn.
+// A closed engine fails with ErrClosed, even for a logout whose ctx ended while
+// another operation had the turn.
 func TestLogoutAfterClose(t *testing.T) {
 	for name, logout := range map[string]func(*engine.Engine, context.Context) error{
 		"LogoutKit": (*engine.Engine).LogoutKit,
@@ -36,7 +36,7 @@ func TestLogoutAfterClose(t *testing.T) {
 }
 
 // A second Close waits for the first on a channel, where a host's test with
-// testing/synctest sees it at rest: for a mutex, the bubble would wait for ever.
+// testing/synctest sees it at rest. On a mutex, the bubble would hang forever.
 func TestSecondCloseAtRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		device := cloudOfTwo(mockim.ServiceOptions{}).Device()
@@ -60,7 +60,7 @@ func TestSecondCloseAtRest(t *testing.T) {
 	})
 }
 
-// Close waits for a backend that does not listen, and takes what it says.
+// Close waits for a backend that ignores its ctx, and returns its error.
 func TestCloseWaits(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)
@@ -123,7 +123,7 @@ func TestAfterClose(t *testing.T) {
 	})
 }
 
-// An operation that is behind Close in the queue finds a closed engine.
+// An operation behind Close in the queue fails with ErrClosed.
 func TestQueueBehindClose(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)

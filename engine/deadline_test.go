@@ -11,8 +11,8 @@ import (
 
 var errHostsOwn = errors.New("the host's own reason")
 
-// A deadline ends an operation wherever it waits. The error has a Code, and
-// says what the operation waited for.
+// A deadline ends an operation wherever it waits. The error has a Code and says
+// what the operation was waiting for.
 func TestDeadline(t *testing.T) {
 	loginIM := func(w *world) error { return w.engine.LoginIM(w.ctx, imAccount) }
 	logoutIM := func(w *world) error { return w.engine.LogoutIM(w.ctx) }
@@ -76,7 +76,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// A deadline that has passed already is one, too.
+// A deadline that passed before the operation began counts, too.
 func TestDeadlineBefore(t *testing.T) {
 	inWorld(t, overMockim, autoDetect, func(w *world) {
 		ctx, cancel := context.WithDeadline(w.ctx, time.Now().Add(-time.Second))
@@ -90,9 +90,9 @@ func TestDeadlineBefore(t *testing.T) {
 	})
 }
 
-// Only a deadline makes an operation ErrUnavailable: not a caller that gives up,
-// nor a logout or a loss, also of an operation that has a deadline, and also
-// when the loss was because of one.
+// Only the operation's own deadline makes its error ErrUnavailable. A caller
+// that gives up, a logout or a loss does not, even if the operation has a
+// deadline, or if a deadline caused the loss.
 func TestNoDeadline(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -129,7 +129,7 @@ func TestNoDeadline(t *testing.T) {
 	}
 }
 
-// A step down that its own bound ends says so.
+// The error of a step down that took longer than its limit says so.
 func TestDeadlineOfStepDown(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)

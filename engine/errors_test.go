@@ -15,8 +15,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The codes by name, with their numbers. They are in other people's logs and
-// metrics: a number never changes.
+// The codes by name, with their numbers. Numbers never change, because they are
+// in other people's logs and metrics.
 var codeNames = []struct {
 	name   string
 	code   engine.Code
@@ -51,7 +51,7 @@ func TestCodeNumbers(t *testing.T) {
 	}
 }
 
-// The list above, the constants in errors.go and the table there are one set.
+// The list above, the constants in errors.go and the table there agree.
 func TestCodeSets(t *testing.T) {
 	var listed []engine.Code
 	var names []string
@@ -66,7 +66,7 @@ func TestCodeSets(t *testing.T) {
 	}
 }
 
-// sameSet also fails where one of them has something twice.
+// sameSet also fails if one of them has a duplicate.
 func sameSet[T interface{ ~int | ~string }](a, b []T) bool {
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	return slices.Equal(a, b) && len(slices.Compact(a)) == len(b)
@@ -149,7 +149,7 @@ func TestRemedyIn(t *testing.T) {
 	}
 }
 
-// The advice is the vendor's: docs/vendor/guides.md G26 to G28.
+// The advice is the vendor's (docs/vendor/guides.md, G26 to G28).
 func TestRemediesOfTheVendor(t *testing.T) {
 	for code, words := range map[engine.Code][]string{
 		engine.ErrIMNotLoggedIn:     {"Log IM in", "before the kit"},
@@ -164,8 +164,8 @@ func TestRemediesOfTheVendor(t *testing.T) {
 	}
 }
 
-// Every number that a profile has, by hand; 0 is for none. What is not here
-// has none in any.
+// Every number that a profile has, written by hand; 0 means none. Codes that
+// are not here have no number in any profile.
 func TestCodeIn(t *testing.T) {
 	profiles := []engine.Profile{engine.ProfileMeeting, engine.ProfileRoom, engine.ProfileDesktop, engine.ProfileRoomKit1, engine.ProfileMeeting1}
 	rows := map[engine.Code][5]int{

@@ -9,8 +9,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// newCloud is an IM cloud and a kit server in memory: IM account myAccid, and
-// a kit account that is bound to it, as the app server creates them.
+// newCloud makes an IM cloud and a kit server in memory, with the IM account
+// myAccid and a kit account bound to it, as the app server creates them.
 func newCloud() (*mockim.Service, engine.KitAccount) {
 	cloud := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})
 	cloud.AddIM(engine.IMAccount{Accid: "myAccid", Token: "myToken"})

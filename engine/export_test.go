@@ -2,8 +2,8 @@ package engine
 
 import "slices"
 
-// What the tests see of the inside: the machine without an engine around it,
-// the decisions of a mode, and the table of codes.
+// This file gives the tests access to the inside: the machine without an
+// engine, the decisions of a mode, and the table of codes.
 
 // NewWithout is New with a machine that lacks one edge.
 func NewWithout(b Backend, appKey string, o *Options, missing Transition) (*Engine, error) {
@@ -16,7 +16,8 @@ func NewWithout(b Backend, appKey string, o *Options, missing Transition) (*Engi
 	return e, nil
 }
 
-// Take lets the machine alone, set to from, take the edge of t.
+// Take has a machine without an engine take the edge that t has from the state
+// from.
 func Take(from State, t Trigger) (State, error) {
 	m := newMachine(engineEvents())
 	m.fsm.SetState(from.String())
@@ -24,8 +25,8 @@ func Take(from State, t Trigger) (State, error) {
 	return m.state(), err
 }
 
-// Hold takes the slot of the operations. What is reported until release is
-// found by the next operation: the instant in which nobody looks, made long.
+// Hold takes the slot of the operations. The next operation finds the losses
+// that are reported before release.
 func (e *Engine) Hold() (release func()) {
 	e.op <- struct{}{}
 	return func() { <-e.op }
@@ -51,8 +52,7 @@ func Codes() []Code {
 	return list
 }
 
-// Busy says what an engine that should be at rest still has in hand; "" for
-// nothing.
+// Busy says why an engine is not at rest, or returns "" if it is.
 func (e *Engine) Busy() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The accounts of the tests. Their tokens have one word in common, so that
-// a test can look for it where no token may be.
+// The accounts of the tests. Their tokens share one word, so that a test can
+// search for it in texts that must not show a token.
 const (
 	appKey = "app"
 	secret = "s3cr3t"
@@ -21,8 +21,8 @@ var (
 	kitAccount = engine.KitAccount{UserUUID: "user1", Token: "kit-" + secret}
 )
 
-// A fake is the smallest backend that the engine can run on. It says yes to
-// everything, and writes down what it was asked.
+// A fake is the smallest backend that the engine can run on. Every call
+// succeeds, and it records the calls.
 type fake struct {
 	bound engine.IMAccount        // what Authenticate answers
 	on    func(call string) error // called in the middle of each call, which fails as it does; nil: none
@@ -35,7 +35,7 @@ type fake struct {
 // newFake returns a backend in which the accounts of the tests belong together.
 func newFake() *fake { return &fake{bound: imAccount} }
 
-// call must not hold mu while it is in on, which may use the Notify.
+// call must not hold mu while it calls on, because on may use the Notify.
 func (f *fake) call(name string) error {
 	f.mu.Lock()
 	f.calls = append(f.calls, name)
@@ -96,14 +96,14 @@ func (f *fake) LogoutKit(context.Context) error { return f.call("LogoutKit") }
 
 func (f *fake) Close() error { return f.call("Close") }
 
-// An adoptingFake can be logged in behind the engine's back, and never is.
+// An adoptingFake could be logged in behind the engine's back, but never is.
 type adoptingFake struct{ *fake }
 
 func (f adoptingFake) AdoptIM(context.Context, engine.Notify) (engine.IMAccount, error) {
 	return engine.IMAccount{}, f.call("AdoptIM")
 }
 
-// open makes an engine over b that ends with the test, and must be at rest
+// open makes an engine over b. It is closed with the test, and must be at rest
 // then.
 func open(t testing.TB, b engine.Backend, o *engine.Options) *engine.Engine {
 	t.Helper()
@@ -120,7 +120,7 @@ func open(t testing.TB, b engine.Backend, o *engine.Options) *engine.Engine {
 	return e
 }
 
-// climb takes e to the rung to, as the host does, over its accounts.
+// climb takes e to the rung to, as the host would, with the accounts above.
 func climb(t testing.TB, e *engine.Engine, to engine.State) {
 	t.Helper()
 	steps := []func() error{

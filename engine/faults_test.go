@@ -15,7 +15,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A foreignError is an error of somebody else's whose methods need a value.
+// A foreignError is an error type of another package, whose methods panic for
+// a nil pointer.
 type foreignError struct{ text string }
 
 func (e *foreignError) Error() string { return e.text }
@@ -96,8 +97,8 @@ func TestNilErrors(t *testing.T) {
 	}
 }
 
-// An error of the backend that is a nil pointer, or whose methods panic, is
-// a failure of which nobody can know what it did.
+// If the backend's error is a nil pointer, or its methods panic, nobody knows
+// what the call did, so it counts as a fault.
 func TestBackendReturnsBrokenError(t *testing.T) {
 	broken := map[string]error{"broken": brokenError{}}
 	for name, err := range nilErrors {
@@ -140,8 +141,8 @@ type (
 func (s stringer) String() string    { return s.text }
 func (panicStringer) String() string { panic("token-of-nobody") }
 
-// What a backend panics with is at most a short line of the error, without any
-// token that the operation knew.
+// The error of a panic quotes at most one short line of the panic's value,
+// without any token that the operation knows.
 func TestPanicValues(t *testing.T) {
 	im, kit := "im-"+secret, "kit-"+secret
 	long := strings.Repeat("x", 10_000)
@@ -210,8 +211,8 @@ func checkPanicText(t *testing.T, err error, call, want string) {
 	}
 }
 
-// The tokens that only the backend has told the operation are in no error
-// either: of the bound account, and of a temporary one.
+// Errors do not show the tokens that come from the backend, either: the bound
+// account's and a temporary account's.
 func TestPanicValueWithTokenOfBackend(t *testing.T) {
 	for _, token := range []string{"guest-" + secret, imAccount.Token} {
 		f := newFake()
@@ -226,8 +227,8 @@ func TestPanicValueWithTokenOfBackend(t *testing.T) {
 	}
 }
 
-// A backend that leaves by runtime.Goexit, and again when the engine undoes the
-// login, still does not keep the turn.
+// If a backend calls runtime.Goexit, and again while the engine undoes the
+// login, the slot is still given back.
 func TestBackendGoexitsTwice(t *testing.T) {
 	f := newFake()
 	e := open(t, f, &engine.Options{Mode: engine.AutoLogin})

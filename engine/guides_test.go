@@ -13,9 +13,10 @@ import (
 	"testing"
 )
 
-// guides says what shows each numbered sentence of the vendor's guides
-// (docs/vendor/guides.md): "package TestName" or "package TestName/subtest", where
-// the package is a folder; "README Section"; or "n/a" with the reason.
+// guides says which test or document shows each numbered sentence of the
+// vendor's guides (docs/vendor/guides.md): "package TestName" or "package
+// TestName/subtest", where the package is a folder; "README Section"; or "n/a"
+// with the reason.
 var guides = map[string][]string{
 	"G01": {"engine TestScenarios/A2", "engine TestScenarios/B4"},
 	"G02": {"engine TestScenarios/C5", "engine TestScenarios/C8", "backends/mockim TestCreateKitAccount"},
@@ -77,7 +78,7 @@ func TestGuides(t *testing.T) {
 	}
 }
 
-// exists fails where what should show a sentence is not there.
+// exists fails if the test or section that by names does not exist.
 func exists(by string) error {
 	where, what, _ := strings.Cut(by, " ")
 	switch where {

@@ -11,7 +11,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// An onTrigger is a slog.Handler that acts in the line of a transition.
+// An onTrigger is a slog.Handler that acts when it gets the line of a
+// transition.
 type onTrigger map[string]func()
 
 func (onTrigger) Enabled(context.Context, slog.Level) bool { return true }
@@ -37,8 +38,8 @@ func wantPanic(t *testing.T, f func()) {
 	f()
 }
 
-// A Logger that panics while a loss is applied does not keep the engine from
-// logging its own IM login out: the next kit account does not ride on it.
+// If a Logger panics while a loss is applied, the engine still logs its own IM
+// login out, so the next kit account does not reuse it.
 func TestLoggerPanicsInLossBeforeLogin(t *testing.T) {
 	cloud := cloudOfTwo(mockim.ServiceOptions{})
 	on := onTrigger{}
@@ -56,8 +57,8 @@ func TestLoggerPanicsInLossBeforeLogin(t *testing.T) {
 	}
 }
 
-// A Logger that panics holds up no loss: not the one whose line it is, and not
-// one that is reported at that very moment.
+// A Logger that panics does not delay a loss: neither the one that it is
+// logging, nor one reported at that moment.
 func TestLossIsNeverPutOff(t *testing.T) {
 	for name, kick := range map[string]bool{"one": false, "another in its line": true} {
 		t.Run(name, func(t *testing.T) {
@@ -90,8 +91,8 @@ func TestLossIsNeverPutOff(t *testing.T) {
 	}
 }
 
-// A Logger that panics on the engine's own goroutine has nobody to panic to. It
-// is told, in case it can log that.
+// If a Logger panics on the engine's own goroutine, there is no caller to panic
+// in. The engine logs the panic, in case the Logger can still do that.
 func TestLoggerPanicsOnEnginesGoroutine(t *testing.T) {
 	inLoggedWorld(t, autoLogin, func(w *world, r *recorder) {
 		climbsAlone(w)
@@ -105,12 +106,12 @@ func TestLoggerPanicsOnEnginesGoroutine(t *testing.T) {
 	})
 }
 
-// A doneless ctx is one that is broken.
+// The Done method of a donelessContext panics.
 type donelessContext struct{ context.Context }
 
 func (donelessContext) Done() <-chan struct{} { panic("broken") }
 
-// A logout whose ctx panics gives up waiting, and ends no later login.
+// A logout whose ctx panics stops waiting, and does not end a later login.
 func TestLogoutOfBrokenContext(t *testing.T) {
 	e := open(t, newFake(), &engine.Options{Mode: engine.AutoLogin})
 	release := e.Hold()
@@ -132,8 +133,8 @@ func (c curious) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// Ending a login calls methods of its ctx: never under the engine's lock, which
-// those that watch need.
+// Ending a login calls methods of its ctx. That must not happen under the
+// engine's lock, because such a method may use the engine.
 func TestForeignContext(t *testing.T) {
 	b := newFake()
 	var e *engine.Engine

@@ -12,8 +12,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A turn is an operation of the rows below, and the call of the backend in
-// which it can be made to wait.
+// A turn is an operation of the rows below, with the backend's call in which
+// the test makes it wait.
 type turn struct {
 	name string
 	call string
@@ -27,7 +27,7 @@ var climbs = []turn{
 	{"LoginAnonymous", "Anonymous", (*world).anonymous},
 }
 
-// What each logout ends: by hand, in the order of climbs.
+// What each logout ends, written by hand, in the order of climbs.
 var interrupts = []struct {
 	turn
 	ends [4]bool
@@ -38,8 +38,8 @@ var interrupts = []struct {
 	{turn{"Close", "Close", func(w *world) error { return w.engine.Close() }}, [4]bool{true, true, true, true}},
 }
 
-// A logout ends what it is there to end at once, in the middle of a call and
-// in the queue, and waits for everything else.
+// A logout at once ends the logins that it should, both running and queued, and
+// waits for everything else.
 func TestInterrupts(t *testing.T) {
 	for _, row := range interrupts {
 		for i, op := range climbs {
@@ -83,8 +83,8 @@ func (w *world) interrupts(logout, op turn, ends bool, release func()) {
 	}
 }
 
-// Of a queue, what is ahead of a logout is ended or runs, and what is behind it
-// runs in its turn.
+// Operations ahead of a logout in the queue are ended or run before it; the
+// ones behind it run in their turn.
 func TestQueueAroundLogout(t *testing.T) {
 	inWorld(t, overMockim, autoDetect, func(w *world) {
 		w.must(w.engine.InitIM(w.ctx))
@@ -112,7 +112,7 @@ func TestQueueAroundLogout(t *testing.T) {
 	})
 }
 
-// Each operation waits for its turn as long as its ctx lives, and no longer.
+// Each operation waits for its turn until its ctx ends.
 func TestWaitingHonoursCtx(t *testing.T) {
 	rows := append([]turn{interrupts[0].turn, interrupts[1].turn}, climbs...)
 	for _, op := range rows {
@@ -150,8 +150,8 @@ func TestWaitingHonoursCtx(t *testing.T) {
 	}
 }
 
-// An idle engine logs out, however dead the ctx is: the slot is free, and which
-// of two ready cases a select takes is chance, so this is tried often.
+// An idle engine logs out even if the ctx has ended, because the slot is free.
+// A select would pick one of two ready cases at random, so this is tried often.
 func TestLogoutNeedsNoLiveCtx(t *testing.T) {
 	cloud := mockim.NewService(mockim.ServiceOptions{})
 	cloud.AddIM(imAccount)
@@ -179,7 +179,7 @@ func TestLogoutNeedsNoLiveCtx(t *testing.T) {
 	}
 }
 
-// A login with an ended ctx asks the backend nothing, not even AdoptIM.
+// A login whose ctx has ended does not call the backend, not even AdoptIM.
 func TestLoginNeedsLiveCtx(t *testing.T) {
 	var calls []string
 	traced := autoDetect
@@ -208,7 +208,7 @@ func TestLoginNeedsLiveCtx(t *testing.T) {
 	})
 }
 
-// A climb that is over does not begin another call.
+// Once an operation must stop climbing, it makes no further call.
 func TestNoCallAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b := newFake()

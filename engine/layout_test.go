@@ -19,8 +19,7 @@ import (
 
 const module = "github.com/imreuse/imreuse"
 
-// source parses the engine, without its tests and without comments: what is
-// said there binds nobody.
+// source parses the engine, without its tests and without comments.
 func source(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	names, err := filepath.Glob("*.go")
@@ -46,7 +45,8 @@ func source(t *testing.T) map[string]*ast.File {
 	return files
 }
 
-// where returns the names of the files in which found says yes to a node.
+// where returns the names of the files that have a node for which found is
+// true.
 func where(files map[string]*ast.File, found func(ast.Node) bool) []string {
 	var names []string
 	for name, file := range files {
@@ -61,8 +61,8 @@ func where(files map[string]*ast.File, found func(ast.Node) bool) []string {
 	return names
 }
 
-// wantOnly fails where something is in other files than in want: in none too,
-// since then the look for it is broken.
+// wantOnly fails if something is in other files than want. It also fails if it
+// is in none, because then the search is broken.
 func wantOnly(t *testing.T, what string, got []string, want string) {
 	t.Helper()
 	if !slices.Equal(got, []string{want}) {
@@ -97,8 +97,8 @@ func TestLayoutNumbers(t *testing.T) {
 	}), "errors.go")
 }
 
-// The engine is linked into other people's apps: it brings looplab/fsm and uuid
-// with it, and no backend.
+// The engine is linked into other people's apps, so it depends only on
+// looplab/fsm and uuid, and on no backend.
 func TestLayoutImports(t *testing.T) {
 	var outside []string
 	for name, file := range source(t) {
@@ -120,9 +120,9 @@ func TestLayoutImports(t *testing.T) {
 	}
 }
 
-// Each kind of test has its room. The proofs are in proof/, which holds nothing
-// but tests of the engine from outside; a test here that is part of package
-// engine says so in its name.
+// Each kind of test has its place. The proofs are in proof/, which has only
+// tests of the engine from outside. A test in package engine says so in its
+// file name.
 func TestLayoutTests(t *testing.T) {
 	names, err := filepath.Glob("*_test.go")
 	if err != nil {
@@ -152,7 +152,7 @@ func TestLayoutTests(t *testing.T) {
 	}
 }
 
-// proves returns what makes a file a proof; "" if it is none.
+// proves returns what makes a file a proof, or "" if it is not one.
 func proves(t *testing.T, file *ast.File) string {
 	for _, s := range file.Imports {
 		if path := importPath(t, s); path == "pgregory.net/rapid" {
@@ -206,9 +206,9 @@ func TestLayoutFileLengths(t *testing.T) {
 	}
 }
 
-// What a host pays for the engine: a module that imports nothing else of ours
-// gets three lines in its go.mod. The modules come from the cache, where the
-// engine's own build has put them.
+// What the engine costs a host: a module that imports only the engine gets
+// three lines in its go.mod. The modules come from the cache, because the
+// engine's own build has put them there.
 func TestLayoutHostModule(t *testing.T) {
 	goCommand, err := exec.LookPath("go")
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A traced is one call of Options.Trace, and what its function was told.
+// A traced is one call of Options.Trace, and what the function it returned was
+// called with.
 type traced struct {
 	call string
 	err  error
@@ -40,7 +41,7 @@ func tracing(list *[]*traced, e **engine.Engine) func(context.Context, string) (
 	}
 }
 
-// Trace is called around each call, in order, and gets what the backend said.
+// Trace is called around each call, in order, and gets the backend's error.
 func TestTrace(t *testing.T) {
 	var list []*traced
 	var e *engine.Engine
@@ -100,7 +101,7 @@ func TestTraceCtx(t *testing.T) {
 	})
 }
 
-// A Trace that has nothing to give back is fine.
+// Trace may return nil for both results.
 func TestTraceNothing(t *testing.T) {
 	o := autoLogin
 	o.Trace = func(context.Context, string) (context.Context, func(error)) { return nil, nil }
@@ -124,7 +125,7 @@ type recorder struct {
 	acts    map[string]func()
 }
 
-// on lets act run in the middle of the next transition by that trigger.
+// on runs act during the next transition with that trigger.
 func (r *recorder) on(trigger string, act func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,8 +173,8 @@ func inLoggedWorld(t *testing.T, o engine.Options, run func(w *world, r *recorde
 	})
 }
 
-// One Info line per transition: these attributes, and the last two only where
-// there is a cause.
+// There is one Info line per transition, with these attributes. The last two
+// are there only if there is a cause.
 func TestLogTransitions(t *testing.T) {
 	inLoggedWorld(t, autoLogin, func(w *world, r *recorder) {
 		climbsAlone(w)
@@ -212,7 +213,8 @@ func TestLogTransitions(t *testing.T) {
 	})
 }
 
-// One Warn line per failed operation, with the operation, the call and the code.
+// One Warn line per failed operation, with the operation, the call and the
+// code.
 func TestLogFailures(t *testing.T) {
 	inLoggedWorld(t, reuseIM, func(w *world, r *recorder) {
 		ended, cancel := context.WithCancel(w.ctx)
@@ -267,7 +269,7 @@ func TestLogFailures(t *testing.T) {
 	})
 }
 
-// A logout by the engine itself may fail, too.
+// A logout that the engine makes by itself may fail, too.
 func TestLogLossThatFails(t *testing.T) {
 	inLoggedWorld(t, autoLogin, func(w *world, r *recorder) {
 		climbsAlone(w)
@@ -290,7 +292,7 @@ func TestLogLossThatFails(t *testing.T) {
 	})
 }
 
-// No token is in any line, nor in any error.
+// No line and no error shows a token.
 func TestLogHasNoToken(t *testing.T) {
 	var text bytes.Buffer
 	level := &slog.HandlerOptions{Level: slog.LevelDebug}

@@ -31,8 +31,8 @@ func (c endedContext) Err() error {
 	return context.Canceled
 }
 
-// A logout that has given up waiting ends no login that is called after that,
-// also in the instant before it returns.
+// A logout that has given up waiting does not end logins that begin later, not
+// even in the instant before it returns.
 func TestLogoutThatGaveUp(t *testing.T) {
 	e := open(t, newFake(), &engine.Options{Mode: engine.AutoLogin})
 	release := e.Hold()
@@ -47,9 +47,9 @@ func TestLogoutThatGaveUp(t *testing.T) {
 	}
 }
 
-// A login that gets ahead of a logout which has ended the others already is
-// ended too, where the logout takes away the rung that it climbs to or one
-// below; any other login has its turn.
+// A login that gets the turn after a logout has ended the others, but before
+// the logout has the turn, is ended, too, if the logout should end such logins.
+// Any other login runs.
 func TestLoginAheadOfLogout(t *testing.T) {
 	loginKit := func(ctx context.Context, e *engine.Engine) error { return e.LoginKit(ctx, kitAccount) }
 	loginIM := func(ctx context.Context, e *engine.Engine) error { return e.LoginIM(ctx, imAccount) }

@@ -10,8 +10,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A login that the host asked for is ended by its own loss as one of the kit's
-// is: before LoginIM has returned, in whatever way the backend then answers.
+// If a login by LoginIM is lost before the backend's LoginIM returns, it fails
+// with the cause of the loss, whatever the backend then returns.
 func TestLostInsideLoginIM(t *testing.T) {
 	for name, says := range map[string]error{"which succeeds": nil, "which fails": errStuck} {
 		t.Run(name, func(t *testing.T) {
@@ -38,8 +38,8 @@ func TestLostInsideLoginIM(t *testing.T) {
 	}
 }
 
-// A backend may report the loss of a login before the call that makes it
-// returns, in whatever way, and whatever that call then says.
+// A backend may report the loss of a login before the call that makes the login
+// returns, whatever that call then returns.
 func TestLostInsideLogins(t *testing.T) {
 	im := func(f *fake) { f.imNotify().Lost(engine.ErrAccountBanned) }
 	kit := func(f *fake) { f.kitNotify().Lost(engine.ErrAccountBanned) }
@@ -90,7 +90,7 @@ func TestLostInsideLogins(t *testing.T) {
 	}
 }
 
-// The host's login may be lost while it is adopted, before and after the
+// The host's login may be lost while the engine adopts it, before or after the
 // backend has looked.
 func TestLostInsideAdoption(t *testing.T) {
 	kick := func(w *world) func(context.Context) {
@@ -126,7 +126,7 @@ func TestLostInsideAdoption(t *testing.T) {
 	})
 }
 
-// A kickingFake finds a login that is lost at the very moment.
+// A kickingFake finds a login that is lost at that very moment.
 type kickingFake struct{ *fake }
 
 func (kickingFake) AdoptIM(_ context.Context, n engine.Notify) (engine.IMAccount, error) {
@@ -134,8 +134,8 @@ func (kickingFake) AdoptIM(_ context.Context, n engine.Notify) (engine.IMAccount
 	return imAccount, nil
 }
 
-// A login that is lost while AdoptIM returns is a login that was lost; the race
-// detector has to agree.
+// A login that is lost while AdoptIM returns counts as lost, without a data
+// race.
 func TestLossAsAdoptIMReturns(t *testing.T) {
 	for range 200 { // two of them race
 		synctest.Test(t, func(t *testing.T) {

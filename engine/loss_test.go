@@ -10,8 +10,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// An operation that is called after a loss was reported knows of it. There is
-// no bubble here: the goroutine that applies the loss is to have a chance.
+// An operation that begins after a loss was reported sees the loss. This test
+// has no bubble, so that the goroutine that applies the loss can lose the race.
 func TestLossIsKnownToNextOperation(t *testing.T) {
 	cloud := mockim.NewService(mockim.ServiceOptions{AppKey: appKey})
 	cloud.AddIM(imAccount)
@@ -50,7 +50,7 @@ func TestLossIsKnownToNextOperation(t *testing.T) {
 	}
 }
 
-// Of one login the first loss counts, and the last word is the loss.
+// Only the first loss of a login counts, and later reports have no effect.
 func TestLostOnce(t *testing.T) {
 	inWorld(t, overMockim, reuseIM, func(w *world) {
 		reuses(w)
@@ -67,7 +67,7 @@ func TestLostOnce(t *testing.T) {
 	})
 }
 
-// The first of two losses counts also where nobody has dealt with it yet.
+// The first of two losses counts even if it has not been applied yet.
 func TestLostTwiceAtOnce(t *testing.T) {
 	inWorld(t, overMockim, reuseIM, func(w *world) {
 		reuses(w)
@@ -82,7 +82,8 @@ func TestLostTwiceAtOnce(t *testing.T) {
 	})
 }
 
-// Two losses that nobody has dealt with: the kit's comes first, then IM's.
+// If two losses are waiting, the kit's and then IM's, both are applied in
+// order.
 func TestLostBoth(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)
@@ -98,8 +99,8 @@ func TestLostBoth(t *testing.T) {
 	})
 }
 
-// A Notify is of one login: what comes after that has ended, or never came to
-// be, is nothing. A kit has no link.
+// A Notify belongs to one login. Reports after that login ended, or if it never
+// succeeded, have no effect. Neither has a kit's Link.
 func TestReportsOnNothing(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		w.host.Fail("LoginIM", engine.ErrUnavailable)
@@ -121,7 +122,7 @@ func TestReportsOnNothing(t *testing.T) {
 	})
 }
 
-// Nor does it end the login that runs now.
+// A report about an old login does not end a login in progress, either.
 func TestOldReportDuringLogin(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)
@@ -141,7 +142,7 @@ func TestOldReportDuringLogin(t *testing.T) {
 	})
 }
 
-// A link may be down before the login has come to be.
+// A link may go down before the login has succeeded.
 func TestLinkInsideLogin(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		report := func(online bool) func(context.Context) {
@@ -161,8 +162,8 @@ func TestLinkInsideLogin(t *testing.T) {
 	})
 }
 
-// A loss while a logout runs holds nothing up, and nothing is logged out that
-// is gone.
+// A loss during a logout does not delay it, and the engine does not log out
+// a login that was lost.
 func TestLostDuringLogout(t *testing.T) {
 	kickIn := func(w *world, call string, down func() error) {
 		w.t.Helper()
@@ -204,8 +205,8 @@ func TestLostDuringLogout(t *testing.T) {
 	})
 }
 
-// A loss in the instant in which an operation ends is dealt with, too, though
-// no other operation follows. The instant is short, so this is tried often.
+// A loss in the instant in which an operation ends is applied, too, even if no
+// other operation follows. The instant is short, so this is tried often.
 func TestLostAtTheEnd(t *testing.T) {
 	inWorld(t, overMockim, reuseIM, func(w *world) {
 		w.must(w.host.HostInit(w.ctx))
@@ -223,7 +224,7 @@ func TestLostAtTheEnd(t *testing.T) {
 	})
 }
 
-// A loss while an operation waits for its turn is what that operation finds.
+// An operation sees the losses that were reported while it waited for its turn.
 func TestLostWhileWaiting(t *testing.T) {
 	inWorld(t, overMockim, reuseIM, func(w *world) {
 		reuses(w)
@@ -239,8 +240,8 @@ func TestLostWhileWaiting(t *testing.T) {
 	})
 }
 
-// A loss that is reported while nobody is there to deal with it is dealt with
-// by a goroutine, which Close waits for.
+// A loss reported while no operation runs is applied by a goroutine, and Close
+// waits for it.
 func TestCloseWaitsForLoss(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)
@@ -260,7 +261,7 @@ func TestCloseWaitsForLoss(t *testing.T) {
 	})
 }
 
-// A loss ends logins in flight. InitIM is none, and what it wants is still so.
+// A loss ends logins in progress, but not InitIM: IM is still initialised.
 func TestLossLeavesInitIM(t *testing.T) {
 	inLoggedWorld(t, reuseIM, func(w *world, r *recorder) {
 		reuses(w)

@@ -2,8 +2,8 @@ package engine
 
 import "testing"
 
-// A trigger may lead to one state from here and to another from there: the
-// table has none that does, and the machine would do as it says.
+// The machine also runs a table in which one trigger leads to different states
+// from different states, though the engine's table has no such trigger.
 func TestMachineOfOneTriggerTwoStates(t *testing.T) {
 	m := newMachine(events([]Transition{
 		{TriggerInitIM, Uninitialized, IMInitialized},

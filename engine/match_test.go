@@ -19,7 +19,8 @@ func (a adopted) AdoptIM(context.Context, engine.Notify) (engine.IMAccount, erro
 	return a.account, nil
 }
 
-// The bound account has to be of the engine's AppKey, whatever the host's IM is of.
+// The bound account must belong to the engine's AppKey, whichever AppKey the
+// host's IM login has.
 func TestAppKeyOfAdoptedLogin(t *testing.T) {
 	other := engine.IMAccount{AppKey: "other-app", Accid: imAccount.Accid}
 	tests := []struct {

@@ -18,7 +18,7 @@ type modeRow struct {
 	anonymous    error // of LoginAnonymous
 }
 
-// The mode table of states.md, by hand.
+// The mode table of states.md, written by hand.
 var modeRows = []modeRow{
 	{engine.AutoDetect, true, true, nil, engine.ErrReuseNoAnonymous},
 	{engine.AutoDetect, false, false, nil, nil},
@@ -35,7 +35,7 @@ func hostRung(hostLoggedIn bool) engine.State {
 	return uninitialized
 }
 
-// The rows as a host meets them. A refusal asks the backend nothing, and
+// The rows, run as logins. A refused login does not call the backend, and
 // changes nothing.
 func TestModeInLogins(t *testing.T) {
 	kinds := []struct {

@@ -1,9 +1,10 @@
 package engine_test
 
-// operationTable is what every operation does: from each situation that can be
-// reached, in each mode, who logged IM in being nobody, the host through the
-// engine, the host behind its back (adopted, or "+": not adopted yet), or the
-// engine. It is written by hand. The columns:
+// operationTable says what every operation does in each mode, from each
+// situation that can be reached. A situation also says who logged IM in:
+// nobody, the host through the engine, the host behind its back (adopted, or
+// "+": not adopted yet), or the engine. The table is written by hand. Its
+// columns:
 //
 //	situation | mode | next state | in IM now | error | published | calls of the backend
 //

@@ -36,7 +36,7 @@ type hostApp struct {
 	device *mockim.Device
 }
 
-// A deed is one thing that a host does.
+// A deed is one action of a host.
 type deed func(t *testing.T, h hostApp) error
 
 func doInitIM(t *testing.T, h hostApp) error         { return h.InitIM(t.Context()) }
@@ -70,7 +70,7 @@ var operations = map[string]deed{
 	"Close":             doClose,
 }
 
-// The sets of modes, as the table names them.
+// The sets of modes, named as in the table.
 var (
 	modeSets = map[string][]engine.Mode{
 		"any":            {engine.AutoDetect, engine.ReuseIM, engine.AutoLogin},
@@ -84,8 +84,8 @@ var (
 	canReuseIM = modeSets["not auto_login"]
 )
 
-// A situation is one that an engine can be in, with the modes in which it can,
-// and how it gets there.
+// A situation is one that an engine can be in, with the modes that allow it,
+// and the steps that lead there.
 type situation struct {
 	modes []engine.Mode
 	begin []deed
@@ -108,7 +108,7 @@ var situations = map[string]situation{
 	"closed":                      {anyMode, []deed{doInitIM, doLoginIM(imAccount), doClose}},
 }
 
-// reach makes a host that is in the situation of that name.
+// reach makes a host in the situation of that name.
 func reach(t *testing.T, name string, mode engine.Mode) hostApp {
 	t.Helper()
 	device := cloudOfTwo(mockim.ServiceOptions{}).Device()
@@ -249,11 +249,11 @@ func checkOperationError(t *testing.T, row operationRow, began engine.State, err
 
 var madeID = regexp.MustCompile(`[0-9a-f]{32}`)
 
-// guest makes readable an id that the service made for a temporary account.
+// guest replaces the id that the service made for a temporary account.
 func guest(s string) string { return madeID.ReplaceAllString(s, "guest") }
 
-// Every operation, in every situation, in every mode in which that can be, has
-// exactly one row.
+// Every operation has exactly one row for each situation and each mode in which
+// that situation can be reached.
 func TestOperationsComplete(t *testing.T) {
 	type key struct {
 		operation, situation string

@@ -7,8 +7,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A remedy is one of the ways out that Code.Remedy offers. The row meets the
-// error, does what the words say, and then a login succeeds.
+// A remedy is one of the ways out that Code.Remedy offers. The row runs into
+// the error and does what the words say; then a login succeeds.
 type remedy struct {
 	name  string
 	code  engine.Code
@@ -96,8 +96,8 @@ func meetNoAnonymous(w *world) error {
 	return w.anonymous()
 }
 
-// nextApp closes the engine and makes one with another mode: an engine keeps
-// its mode for life.
+// nextApp closes the engine and makes one with another mode, because an engine
+// cannot change its mode.
 func (w *world) nextApp(o engine.Options) {
 	w.t.Helper()
 	w.must(w.engine.Close())
@@ -118,8 +118,8 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// succeeded asserts that the kit is logged in over accid, at both ends; "" is
-// for whatever temporary account the cloud made.
+// succeeded asserts that the kit is logged in over accid, in the engine and in
+// the cloud; "" means the temporary account that the cloud made.
 func (w *world) succeeded(accid string) {
 	w.t.Helper()
 	s := w.engine.Status()

@@ -39,7 +39,7 @@ func reuses(w *world) {
 	}
 }
 
-// climbsAlone logs the kit in where the host has done nothing.
+// climbsAlone logs the kit in before the host has done anything.
 func climbsAlone(w *world) {
 	w.t.Helper()
 	w.fails(w.loginKit(), nil)
@@ -104,7 +104,7 @@ var scenariosOrdering = []scenario{
 	}},
 }
 
-// notLoggedIn is B4: the host has initialised IM, and no more.
+// notLoggedIn is B4: the host has only initialised IM.
 func notLoggedIn(w *world) {
 	w.t.Helper()
 	w.fails(w.engine.InitIM(w.ctx), nil)
@@ -182,7 +182,8 @@ var scenariosIdentity = []scenario{
 	}},
 }
 
-// mismatches is C1: the host has logged IM in as an account that is not bound.
+// mismatches is C1: the host has logged IM in with an account that is not
+// bound.
 func mismatches(w *world) {
 	w.t.Helper()
 	w.hostLogsIn(secondIM)
@@ -252,7 +253,7 @@ func refusesAnonymous(w *world) {
 	w.stands(imLoggedIn, imLoggedIn, "myaccid")
 }
 
-// joinsAnonymously is D2 and D4. The cloud says what it made up as ids.
+// joinsAnonymously is D2 and D4. The ids are the ones that the cloud made up.
 func joinsAnonymously(w *world) {
 	w.t.Helper()
 	w.fails(w.anonymous(), nil)

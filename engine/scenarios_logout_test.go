@@ -55,7 +55,7 @@ var scenariosLogout = []scenario{
 	}},
 }
 
-// leavesTheHosts is I1 and I4: a kit logout leaves what was found.
+// leavesTheHosts is I1 and I4: a kit logout leaves the host's login.
 func leavesTheHosts(w *world) {
 	w.t.Helper()
 	reuses(w)
@@ -165,8 +165,8 @@ var scenariosProfile = []scenario{
 	}},
 }
 
-// numbers gets the errors of B4, C1 and D1, and asserts their numbers in p; 0
-// is for none.
+// numbers provokes the errors of B4, C1 and D1, and asserts their numbers in p;
+// 0 means none.
 func (w *world) numbers(p engine.Profile, b4, c1, d1 int) {
 	w.t.Helper()
 	w.fails(w.engine.InitIM(w.ctx), nil)

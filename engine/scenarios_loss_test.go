@@ -228,7 +228,7 @@ var scenariosLink = []scenario{
 	}},
 }
 
-// A brokenPipe is an error type that the engine knows nothing of.
+// A brokenPipe is an error type that the engine does not know.
 type brokenPipe struct{ at int }
 
 func (*brokenPipe) Error() string { return "broken pipe" }

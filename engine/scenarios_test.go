@@ -11,8 +11,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The ids of all scenarios, by hand. A row that is not here, and an id whose
-// row did not run to its end, fail the test.
+// The ids of all scenarios, written by hand. The test fails if a row is not
+// here, or if the row of an id did not run to its end.
 const scenarioIDs = `
 	A1 A2 A3 A4 A7 A8
 	B3 B4 B5 B7 B9 B12 B15
@@ -45,8 +45,8 @@ var scenarios = slices.Concat(
 // TestScenarios runs every row over mockim.
 func TestScenarios(t *testing.T) { runScenarios(t, overMockim) }
 
-// TestScenariosOverHostim runs every row with a host that has an IM client of
-// its own.
+// TestScenariosOverHostim runs every row with a host that has its own IM
+// client.
 func TestScenariosOverHostim(t *testing.T) { runScenarios(t, overHostim) }
 
 func runScenarios(t *testing.T, on setting) {

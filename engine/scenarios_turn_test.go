@@ -155,7 +155,7 @@ var scenariosTurns = []scenario{
 	}},
 }
 
-// cancelsLastStep cancels a kit login that is in its last step.
+// cancelsLastStep cancels a kit login during its last step.
 func cancelsLastStep(w *world) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancelCause(w.ctx)
@@ -166,7 +166,8 @@ func cancelsLastStep(w *world) {
 	release()
 }
 
-// succeedsTooLate cancels a kit login in that call of the backend, which then succeeds.
+// succeedsTooLate cancels a kit login in that call of the backend, which then
+// succeeds.
 func succeedsTooLate(w *world, call string) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancelCause(w.ctx)
@@ -180,8 +181,8 @@ func succeedsTooLate(w *world, call string) {
 	w.fails(login.wait(), errGaveUp)
 }
 
-// hostLogsInMeanwhile begins a kit login while one of the host is in flight.
-// Only the kit login is under the ctx of w.
+// hostLogsInMeanwhile begins a kit login while a login of the host's is in
+// progress. Only the kit login uses the ctx of w.
 func hostLogsInMeanwhile(w *world) (release func(), hostLogin, login *pending) {
 	w.t.Helper()
 	w.must(w.host.HostInit(w.ctx))

@@ -139,8 +139,8 @@ func either(yes bool, a, b string) string {
 	return b
 }
 
-// codeName names the code in err by its constant, and also by its number if that
-// is the vendor's.
+// codeName names the code in err by its constant, and also by its number if
+// that is the vendor's.
 func codeName(t *testing.T, err error) string {
 	t.Helper()
 	for _, row := range codeNames {
@@ -161,7 +161,8 @@ func vendorRows(t *testing.T) [][]string {
 		{"the host has logged IM in already"}, {"how to know that reuse works"},
 	}
 	for _, mode := range []engine.Mode{engine.AutoLogin, engine.ReuseIM} {
-		// The kit logs in as that mode allows: by itself, or over the host's login.
+		// The kit logs in as that mode allows: by itself, or over the
+		// host's login.
 		_, err := engine.ModeReuse(mode, false)
 		own := play(t, mode, err != nil, (*engine.Engine).LoginKit)
 		taken := play(t, mode, true, (*engine.Engine).LoginKit)

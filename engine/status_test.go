@@ -14,7 +14,7 @@ func TestStatusOfNewEngine(t *testing.T) {
 	}
 }
 
-// An uncomparable error is one that == panics over where two interfaces hold it.
+// An uncomparable error makes == panic if both interfaces hold one.
 type uncomparable []string
 
 func (u uncomparable) Error() string { return u[0] }
@@ -41,7 +41,7 @@ func TestStatusComparable(t *testing.T) {
 	})
 }
 
-// The cause of a failed operation is comparable too.
+// The cause of a failed operation is comparable, too.
 func TestStatusComparableAfterFailure(t *testing.T) {
 	f := newFake()
 	e := open(t, f, nil)

@@ -26,7 +26,7 @@ func newTap(b engine.Backend) *tap {
 		before: map[string]func(context.Context){}, after: map[string]func(context.Context){}}
 }
 
-// on lets act run once, in the middle of the next such call.
+// on runs act once, during the next such call.
 func (p *tap) on(hooks map[string]func(context.Context), call string, act func(context.Context)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,8 +19,8 @@ const (
 
 var states = []engine.State{uninitialized, imInitialized, imLoggedIn, kitLoggedIn}
 
-// matrix is what the machine has to be: for each trigger, where it leads from
-// each of the four states. It is written by hand, never taken from the table.
+// matrix says where each trigger leads from each of the four states. It is
+// written by hand, not taken from the table.
 var matrix = []struct {
 	trigger engine.Trigger
 	to      [4]engine.State
@@ -60,7 +60,8 @@ func TestTransitionsMatrix(t *testing.T) {
 	}
 }
 
-// The machine is asked without an engine, which would not even try a hole.
+// The machine is tested without an engine, because an engine would not even try
+// an edge that the table does not have.
 func TestMachineAlone(t *testing.T) {
 	for _, row := range matrix {
 		for from, want := range row.to {
@@ -76,7 +77,7 @@ func TestMachineAlone(t *testing.T) {
 	}
 }
 
-// A host that breaks out of the loop has what it wanted.
+// A host may break out of the loop.
 func TestTransitionsBreak(t *testing.T) {
 	for edge := range engine.Transitions() {
 		if want := (engine.Transition{Trigger: engine.TriggerInitIM, From: uninitialized, To: imInitialized}); edge != want {
@@ -86,8 +87,8 @@ func TestTransitionsBreak(t *testing.T) {
 	}
 }
 
-// An operation of the rows below: begin makes e ready for it where climbing
-// does not, and it is run in the state that the edge leaves.
+// An operation of the rows below runs in the state that the edge leaves. begin
+// prepares e for it if climbing alone does not.
 type edgeUser struct {
 	name  string
 	begin func(e *engine.Engine, f *fake)
@@ -113,8 +114,8 @@ var (
 	imLost      = edgeUser{"LogoutIM after the loss", lost((*fake).imNotify), opLogoutIM.run}
 )
 
-// Each edge is needed: without it the operation of its row fails, with it the
-// same operation succeeds.
+// Each edge is needed: the operation of its row succeeds with it and fails
+// without it.
 func TestEachEdgeIsNeeded(t *testing.T) {
 	rows := []struct {
 		edge engine.Transition

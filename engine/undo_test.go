@@ -11,7 +11,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A fault is what goes wrong in the middle of a call of the backend.
+// A fault is something that goes wrong during a call of the backend.
 type fault int
 
 const (
@@ -60,8 +60,8 @@ var (
 	behind = owner{"the host behind the engine", []engine.Options{reuseIM, autoDetect}, func(w *world) { w.hostLogsIn(imAccount) }}
 )
 
-// A left is what the fault leaves: where the engine stands, and who is logged
-// in at the cloud.
+// A left says what is left after a fault: the state of the engine, and who is
+// logged in in the cloud.
 type left struct {
 	state   engine.State
 	inCloud string
@@ -77,7 +77,8 @@ var (
 
 // A kit login fails at each rung, by each fault. What the engine did is undone,
 // except InitIM; what it found is left. Of the columns, a LogoutIM logs the
-// host's IM out because the host says so, and a Close only what it did not adopt.
+// host's IM out because the host says so, and a Close only what it did not
+// adopt.
 func TestUndo(t *testing.T) {
 	rows := []struct {
 		owner owner
@@ -129,7 +130,8 @@ func (w *world) undoes(o owner, rung string, f fault, want left) {
 	}
 	w.standsApart(want.state, floor, accid, want.inCloud)
 
-	// Nothing is wedged: the next login works, once the host has done its part.
+	// Nothing is wedged: the next login works, once the host has done its
+	// part.
 	if f == closes {
 		w.engine = w.newEngine(engine.Options{Mode: engine.AutoDetect})
 	}
@@ -140,8 +142,8 @@ func (w *world) undoes(o owner, rung string, f fault, want left) {
 	w.succeeded("myaccid")
 }
 
-// failedAt asserts that err is of that fault, in that call of that operation.
-// Of a panic nothing is known, so it has no Code.
+// failedAt asserts that err is the error of that fault, in that call of that
+// operation. A panic has no Code, because nobody knows what went wrong.
 func (w *world) failedAt(err error, f fault, op, call string) {
 	w.t.Helper()
 	var e *engine.Error
@@ -158,7 +160,7 @@ func (w *world) failedAt(err error, f fault, op, call string) {
 	w.fails(err, f.want())
 }
 
-// hit lets f happen in that call of login, and returns what login returned.
+// hit makes f happen in that call of login, and returns the error of login.
 func (w *world) hit(f fault, call string, login func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(w.ctx)
 	defer cancel(nil)
@@ -200,8 +202,8 @@ func (w *world) hit(f fault, call string, login func(context.Context) error) err
 	return p.wait()
 }
 
-// What the engine calls to undo a login: nothing for one that failed or was
-// lost, a logout for one of which it cannot know, or that came too late.
+// To undo a login, the engine calls nothing if the login failed or was lost. It
+// calls a logout if the login came too late, or if it cannot know the outcome.
 func TestUndoCalls(t *testing.T) {
 	for _, row := range []struct {
 		call  string
@@ -241,7 +243,7 @@ func TestUndoCalls(t *testing.T) {
 	}
 }
 
-// A kit session that ended before LoginKit returned needs no logout.
+// A kit session that ended before LoginKit returned is not logged out.
 func TestUndoLostKit(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		w.tap.on(w.tap.after, "LoginKit", func(context.Context) { w.cloud.EndKit("user1", engine.ErrTokenExpired) })
@@ -252,7 +254,7 @@ func TestUndoLostKit(t *testing.T) {
 	})
 }
 
-// A backend may say "nobody" in place of an error.
+// A backend may return an empty account instead of an error.
 func TestNoBoundAccount(t *testing.T) {
 	f := newFake()
 	f.bound = engine.IMAccount{}
@@ -265,7 +267,7 @@ func TestNoBoundAccount(t *testing.T) {
 	}
 }
 
-// A panic in a step down is an error of that logout, and of nothing else.
+// A panic in a step down makes that logout fail, and affects nothing else.
 func TestPanicInLogout(t *testing.T) {
 	rows := map[string]func(p *tap) (hooks map[string]func(context.Context), call string){
 		"before LogoutKit": func(p *tap) (map[string]func(context.Context), string) { return p.before, "LogoutKit" },
@@ -288,8 +290,8 @@ func TestPanicInLogout(t *testing.T) {
 	}
 }
 
-// A LogoutIM that panics before it has done anything leaves IM logged in, and
-// the next login must find its way all the same.
+// If LogoutIM panics before it does anything, IM stays logged in. The next
+// login must still succeed.
 func TestPanicBeforeLogoutIM(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)
@@ -300,7 +302,7 @@ func TestPanicBeforeLogoutIM(t *testing.T) {
 	})
 }
 
-// The login that an operation finds is not undone when that operation fails.
+// An operation that fails does not undo the login that it found.
 func TestUndoLeavesFoundLogins(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		climbsAlone(w)
@@ -319,8 +321,8 @@ func TestUndoLeavesFoundLogins(t *testing.T) {
 
 var errStuck = errors.New("the logout failed")
 
-// says fails unless the text of err has why in it, and its chain has not: what
-// went wrong with undoing is not what went wrong with the operation.
+// says fails unless why is in the text of err but not in its chain: the reason
+// why undoing failed is not the reason why the operation failed.
 func (w *world) says(err, why error) {
 	w.t.Helper()
 	if err == nil || !strings.Contains(err.Error(), why.Error()) || errors.Is(err, why) {
@@ -328,7 +330,8 @@ func (w *world) says(err, why error) {
 	}
 }
 
-// Undoing may fail itself. Both errors can be read, and the state is down.
+// Undoing may fail, too. The text then has both errors, and the engine has
+// stepped down all the same.
 func TestUndoFails(t *testing.T) {
 	inWorld(t, overMockim, autoLogin, func(w *world) {
 		w.host.Fail("LoginKit", engine.ErrUnavailable)
@@ -351,7 +354,8 @@ func TestUndoFails(t *testing.T) {
 	})
 }
 
-// A step down has 5 s of its own, and takes effect whatever the backend says.
+// A step down has its own limit of 5 s, and takes effect even if the backend
+// fails.
 func TestStepsDownAreBounded(t *testing.T) {
 	const bound = 5 * time.Second
 	for _, row := range []struct {

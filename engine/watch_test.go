@@ -35,8 +35,8 @@ func watch(ctx context.Context, e *engine.Engine) (seen func() (got []engine.Sta
 	}
 }
 
-// watchSlowly is a watcher that does not come back from its first value until
-// goOn, which returns what it saw until nothing moved any more.
+// watchSlowly starts a watcher that blocks in its first value until goOn is
+// called. goOn returns what the watcher saw until nothing moved any more.
 func watchSlowly(ctx context.Context, e *engine.Engine) (goOn func() []engine.Status) {
 	var got []engine.Status
 	wait := make(chan struct{})
@@ -54,7 +54,7 @@ func watchSlowly(ctx context.Context, e *engine.Engine) (goOn func() []engine.St
 	}
 }
 
-// step is the part of a Status that a host can foretell.
+// step is the part of a Status that a test can predict.
 type step struct {
 	seq   uint64
 	via   engine.Trigger
@@ -127,8 +127,8 @@ func TestWatchOrder(t *testing.T) {
 	})
 }
 
-// Each watcher sees every change from its first value on, also where it comes
-// in the middle of them: the first value and the registration are one step.
+// Each watcher sees every change after its first value, even if it starts
+// during the changes: the first value and the registration are one step.
 func TestWatchMissesNothing(t *testing.T) {
 	f := newFake()
 	e := open(t, f, nil)
@@ -220,7 +220,8 @@ func TestWatchContextEnds(t *testing.T) {
 	})
 }
 
-// A ctx that ends while the body runs ends the sequence, though more is queued.
+// If ctx ends while the loop body runs, the sequence ends, even if more is
+// queued.
 func TestWatchContextEndsInBody(t *testing.T) {
 	e := open(t, newFake(), nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -269,8 +270,8 @@ func TestWatchClosedEngine(t *testing.T) {
 	}
 }
 
-// Close lets a watcher have what is queued, ends with its own Status, and waits
-// for nobody.
+// After Close a watcher still gets what is queued. The last value is Close's
+// own, and Close does not wait for the watcher.
 func TestWatchClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, newFake(), nil)
@@ -288,8 +289,8 @@ func TestWatchClose(t *testing.T) {
 	})
 }
 
-// An engine that never left the first state has no edge to take: the sequence
-// just ends.
+// If the engine never left the first state, Close takes no edge, and the
+// sequence just ends.
 func TestWatchCloseUninitialized(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, newFake(), nil)
@@ -353,8 +354,8 @@ func TestWatchLoopPanics(t *testing.T) {
 	})
 }
 
-// The sequence can be ranged over again, and twice at once; each loop begins
-// with the present.
+// Several loops can range over the sequence, even at once; each begins with the
+// current Status.
 func TestWatchTwice(t *testing.T) {
 	e := open(t, newFake(), nil)
 	sequence := e.Watch(t.Context())
@@ -383,8 +384,8 @@ func TestWatchTwice(t *testing.T) {
 	}
 }
 
-// A change of the link is published, but explains nothing: Via and Cause stay
-// those of the last transition.
+// A change of the link is published, but Via and Cause still describe the last
+// transition.
 func TestWatchLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

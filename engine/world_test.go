@@ -28,8 +28,8 @@ var (
 	autoDetect = engine.Options{Mode: engine.AutoDetect}
 )
 
-// A process is one process of the app, but for the engine in it: the IM SDK as
-// the host drives it, and what a test may do to the backend and see of it.
+// A process is one process of the app without the engine: the IM SDK as the
+// host drives it, and the controls that a test has over the backend.
 type process interface {
 	HostInit(ctx context.Context) error
 	HostLogin(ctx context.Context, a engine.IMAccount) error
@@ -42,9 +42,9 @@ type process interface {
 	Block(call string) (release func())
 }
 
-// A setting makes a process on that cloud, and the backend for its engine,
-// which adopts. What it has of a network is in memory (net.Pipe): a bubble
-// cannot tell that somebody waits for a socket.
+// A setting makes a process on that cloud, and the adopting backend for its
+// engine. Its network, if any, is in memory (net.Pipe), because a bubble cannot
+// tell that a goroutine waits for a socket.
 type setting func(cloud *mockim.Service) (process, engine.Backend)
 
 func overMockim(cloud *mockim.Service) (process, engine.Backend) {
@@ -52,9 +52,9 @@ func overMockim(cloud *mockim.Service) (process, engine.Backend) {
 	return d, d
 }
 
-// A clientProcess has an IM client of the host's own, which is the SDK of a mockim
-// device, and the kit of that device. Its client reports as SDKs do: whoever
-// asked for the login.
+// A clientProcess has an IM client of the host's own, which is the SDK of a
+// mockim device, and the kit of that device. Its client reports as SDKs do:
+// whoever asked for the login.
 type clientProcess struct {
 	*mockim.Device
 	im *hostim.IM
@@ -103,8 +103,8 @@ func (p *clientProcess) HostLogin(ctx context.Context, a engine.IMAccount) error
 	return nil
 }
 
-// A world is one app with its engine, one cloud, and somebody who watches. It
-// lives in the bubble of a synctest.
+// A world is one app with its engine, a cloud and a watcher. It lives in a
+// bubble of synctest.
 type world struct {
 	t       *testing.T
 	ctx     context.Context
@@ -121,10 +121,10 @@ type world struct {
 	watched []engine.Status
 }
 
-// checks says what a row has asserted; the worlds of one row share it.
+// checks records what a row has asserted. The worlds of one row share it.
 type checks struct{ stood, called, yielded bool }
 
-// inWorld runs a test in a bubble, with a world of its own.
+// inWorld runs a test in a bubble, with its own world.
 func inWorld(t *testing.T, on setting, o engine.Options, run func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,7 @@ func newWorld(t *testing.T, on setting, o engine.Options, rules mockim.ServiceOp
 	return w
 }
 
-// newEngine makes an engine over the backend of w, which is closed with the test.
+// newEngine makes an engine over the backend of w. It is closed with the test.
 func (w *world) newEngine(o engine.Options) *engine.Engine {
 	w.t.Helper()
 	e, err := engine.New(w.tap, appKey, &o)
@@ -179,7 +179,7 @@ func (w *world) watch() {
 	}
 }
 
-// sinceLast returns what Watch yielded since it was asked last.
+// sinceLast returns what Watch yielded since the last call of sinceLast.
 func (w *world) sinceLast() []engine.Status {
 	synctest.Wait()
 	w.mu.Lock()
@@ -189,7 +189,7 @@ func (w *world) sinceLast() []engine.Status {
 	return s
 }
 
-// What the host does. It must succeed where the test says nothing else.
+// The host's actions. They must succeed unless the test says otherwise.
 
 func (w *world) must(err error) {
 	w.t.Helper()
@@ -216,13 +216,13 @@ func (w *world) loginKit() error  { return w.engine.LoginKit(w.ctx, kitAccount) 
 func (w *world) logoutKit() error { return w.engine.LogoutKit(w.ctx) }
 func (w *world) anonymous() error { return w.engine.LoginAnonymous(w.ctx) }
 
-// A pending is a call in a goroutine of its own.
+// A pending is a call on a goroutine of its own.
 type pending struct {
 	done chan struct{}
 	err  error
 }
 
-// begin starts call, and returns when it waits for something, or is done.
+// begin starts call, and returns once it is blocked or done.
 func begin(call func() error) *pending {
 	p := &pending{done: make(chan struct{})}
 	go func() {
@@ -248,10 +248,10 @@ func (p *pending) waits() bool {
 	}
 }
 
-// What a test asserts.
+// The assertions of the tests.
 
-// fails asserts that err is want, and an *engine.Error as all errors of
-// operations are. A want of nil means success.
+// fails asserts that err matches want and is an *engine.Error, as all errors of
+// operations are. If want is nil, it asserts success.
 func (w *world) fails(err, want error) {
 	w.t.Helper()
 	var e *engine.Error
@@ -263,7 +263,7 @@ func (w *world) fails(err, want error) {
 	}
 }
 
-// pointsAt asserts that a text for people has these words.
+// pointsAt asserts that text contains these words.
 func (w *world) pointsAt(text string, words ...string) {
 	w.t.Helper()
 	for _, word := range words {
@@ -273,14 +273,15 @@ func (w *world) pointsAt(text string, words ...string) {
 	}
 }
 
-// stands asserts where the engine stands, and that the cloud has the same
-// account logged in: "" for nobody.
+// stands asserts the engine's state, floor and account, and that the same
+// account is logged in in the cloud; "" means nobody.
 func (w *world) stands(state, floor engine.State, accid string) {
 	w.t.Helper()
 	w.standsApart(state, floor, accid, accid)
 }
 
-// standsApart is for a login that the host made and no operation has adopted.
+// standsApart is like stands, for a login of the host's that is not adopted
+// yet.
 func (w *world) standsApart(state, floor engine.State, accid, inCloud string) {
 	w.t.Helper()
 	w.checked.stood = true
@@ -309,8 +310,8 @@ func (w *world) called(want ...string) {
 	}
 }
 
-// A seen is the part of a Status that the rows speak of. Its cause is compared
-// with errors.Is.
+// A seen is the part of a Status that the rows name. Its cause is compared with
+// errors.Is.
 type seen struct {
 	state  engine.State
 	via    engine.Trigger
@@ -332,8 +333,8 @@ var (
 func (s seen) because(cause error) seen { s.cause = cause; return s }
 func (s seen) offline() seen            { s.online = false; return s }
 
-// yielded asserts what Watch yielded since the last yielded, all of it and in
-// order, and that Status says the last of it.
+// yielded asserts everything that Watch yielded since the last yielded, in
+// order, and that Status returns the last of it.
 func (w *world) yielded(want ...seen) {
 	w.t.Helper()
 	w.checked.yielded = true

@@ -8,8 +8,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A callbackSDK stands for an IM SDK that answers by callbacks, one at a time
-// and in order: completions of calls, and what happens to the login.
+// A callbackSDK stands for an IM SDK that uses callbacks for the completion of calls
+// and for events of the login. They come one at a time and in order.
 type callbackSDK struct {
 	queue chan func()
 
@@ -54,8 +54,8 @@ func adapt(sdk *callbackSDK) *adapter {
 	return a
 }
 
-// login waits for the completion. This SDK cannot cancel a login, so login goes
-// on when ctx ends: the engine's caller does not wait for it.
+// login waits for the completion. This SDK cannot cancel a login, so login goes on
+// if ctx ends; the engine's caller does not wait for it.
 func (a *adapter) login(_ context.Context, account engine.IMAccount) error {
 	a.im.LoggingIn()
 	completed := make(chan error, 1)
@@ -63,7 +63,7 @@ func (a *adapter) login(_ context.Context, account engine.IMAccount) error {
 	return <-completed
 }
 
-// logout waits for the completion, before which OnLoggedOut was called.
+// logout waits for the completion. The SDK calls OnLoggedOut before it.
 func (a *adapter) logout(context.Context) error {
 	completed := make(chan error, 1)
 	a.sdk.Logout(func(err error) { completed <- err })
@@ -83,7 +83,7 @@ func (a *adapter) Login(account, token string) error {
 	return <-completed
 }
 
-// An adapter of an SDK that answers by callbacks.
+// An adapter for an SDK that uses callbacks.
 func Example_adapter() {
 	ctx := context.Background()
 	kit, account := appServer()

@@ -9,8 +9,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A host that was faster keeps its login, also where the engine's caller has
-// given up, and where the SDK reports it later.
+// A host that logs in first keeps its login, even if the engine's caller has
+// given up, or if the SDK reports the host's login later.
 func TestHostIsFasterThanCallerWhoGaveUp(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		who, logouts := "", 0
@@ -42,8 +42,8 @@ func TestHostIsFasterThanCallerWhoGaveUp(t *testing.T) {
 	}
 }
 
-// What the SDK reports of the host's login says nothing of those that the
-// engine asks for: a kick of one is heard.
+// Reports about the host's login do not affect the logins that the engine asks
+// for: if one of those is kicked, the engine learns of it.
 func TestHostIsFasterAndNothingElseIsReported(t *testing.T) {
 	faster := true
 	var im *hostim.IM
@@ -77,7 +77,7 @@ func TestHostIsFasterAndNothingElseIsReported(t *testing.T) {
 	l.heard(t, engine.ErrKicked)
 }
 
-// And a later login of the host's is not taken for the engine's.
+// A later login of the host's is not mistaken for the engine's.
 func TestHostIsFasterAndComesBack(t *testing.T) {
 	faster := true
 	logouts := 0

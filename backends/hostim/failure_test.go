@@ -51,8 +51,7 @@ func TestLoginFailsAfterReport(t *testing.T) {
 	adopts(t, s.im, "")
 }
 
-// What was reported is the host's login, where the SDK says that somebody else
-// was faster.
+// If the SDK says that the host was faster, the reported login is the host's.
 func TestHostIsFaster(t *testing.T) {
 	s := newSDK(before)
 	s.fail["Login"] = engine.ErrIMInUse
@@ -79,7 +78,7 @@ func TestHostIsFaster(t *testing.T) {
 	}
 }
 
-// The caller gives up, and the SDK logs in all the same.
+// The caller gives up, but the SDK logs in all the same.
 func TestGivenUpLoginIsNeverTheHosts(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -157,8 +156,8 @@ func TestGivenUpLoginIsLoggedOut(t *testing.T) {
 	}
 }
 
-// The logout of what was given up has a ctx of its own, which lives, and ends:
-// without a bound the bubble would be stuck here.
+// The logout of an abandoned login has its own ctx, which is live and ends.
+// Without a limit the bubble would hang here.
 func TestLogoutOfGivenUpLoginIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logouts := 0
@@ -191,8 +190,8 @@ func TestLogoutOfGivenUpLoginIsBounded(t *testing.T) {
 	})
 }
 
-// Close is the last that can log out a login which came true after the engine
-// had given it up, and touches no other.
+// Close is the last chance to log out a login that succeeded after the engine
+// gave it up. It touches no other login.
 func TestClose(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -305,7 +304,7 @@ func TestNilFunctions(t *testing.T) {
 	l.heard(t, engine.ErrIMLoggedOut)
 }
 
-// A login that cannot be undone is in the way of the next, which says who has
+// A login that cannot be undone blocks the next one, whose error says who has
 // to help.
 func TestNilLogoutAfterOwnLogin(t *testing.T) {
 	s := newSDK(before)

@@ -99,7 +99,7 @@ func (w *fuzzWorld) listen() *listener {
 	return l
 }
 
-// login is what the engine does: it logs in only where it holds no login.
+// login acts as the engine does: it logs in only if it holds no login.
 func (w *fuzzWorld) login(a engine.IMAccount) {
 	if w.held != nil && !w.ended {
 		return

@@ -209,7 +209,7 @@ func (s *simulation) present() *simLogin {
 	return s.who
 }
 
-// rest compares the engines with the SDK.
+// rest compares the engines with the SDK once nothing is running.
 func (h *history) rest() {
 	l := h.sdk.present()
 	holders := 0

@@ -87,8 +87,8 @@ func TestHostLoginAfterOwn(t *testing.T) {
 	})
 }
 
-// The host logs in while the engine's logout is on its way: the next logout
-// that is reported is that of the host's login.
+// The host logs in while the engine's logout is in progress: the next reported
+// logout is about the host's login.
 func TestHostLoginDuringLogout(t *testing.T) {
 	s := newSDK(never)
 	s.im.LoggedIn(alice)
@@ -217,8 +217,8 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// What a reconnecting SDK reports of a login that is there announces none: when
-// it has ended, even without a report, nobody waits.
+// LoggingIn from an SDK that reconnects does not announce a new login. Once the
+// login has ended, even without a report, nobody waits.
 func TestLoggingInWhileLoggedIn(t *testing.T) {
 	tests := []struct {
 		name string

@@ -13,7 +13,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A scripted client does in Login what the test says, and counts the logouts.
+// The Login of a scripted client does what the test says. The client counts the
+// logouts.
 type scripted struct {
 	im      *hostim.IM
 	login   func(ctx context.Context) error
@@ -30,14 +31,15 @@ func newScripted() *scripted {
 	return c
 }
 
-// logIn calls LoginIM of alice with a limit of 3 s.
+// logIn calls LoginIM for alice with a limit of 3 s.
 func (c *scripted) logIn(t *testing.T, n engine.Notify) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	return c.im.LoginIM(ctx, alice, n)
 }
 
-// settled waits until the engine's login is settled, and wants so many logouts.
+// settled waits until the engine's login is settled, and checks the number of
+// logouts.
 func (c *scripted) settled(t *testing.T, logouts int) {
 	t.Helper()
 	if err := c.im.Close(); err != nil {
@@ -61,8 +63,8 @@ func after(d time.Duration, err error, reports ...func()) func(context.Context) 
 	}
 }
 
-// A client that ignores its ctx holds nobody, and the error says what was
-// waited for.
+// A client that ignores its ctx does not keep the caller waiting, and the error
+// says what the caller was waiting for.
 func TestClientIgnoresContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()
@@ -80,7 +82,7 @@ func TestClientIgnoresContext(t *testing.T) {
 	})
 }
 
-// The host's login in flight is what AdoptIM says it waited for.
+// The error of AdoptIM says that it was waiting for the host's login.
 func TestDeadlineNamesHostsLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()
@@ -94,7 +96,7 @@ func TestDeadlineNamesHostsLogin(t *testing.T) {
 	})
 }
 
-// A login that was given up succeeds late: it is logged out, not adopted.
+// An abandoned login that succeeds late is logged out, not adopted.
 func TestGivenUpLoginIsNotAdopted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()
@@ -107,7 +109,7 @@ func TestGivenUpLoginIsNotAdopted(t *testing.T) {
 	})
 }
 
-// What is reported about a login that was given up does not end the next one.
+// Reports about an abandoned login do not end the next one.
 func TestGivenUpLoginEndsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()
@@ -158,8 +160,8 @@ func TestHostsLoginSurvivesTimeout(t *testing.T) {
 	}
 }
 
-// A login of the engine's that could not be logged out is not tried again while
-// the host's is opening.
+// If the logout of the engine's login failed, the IM does not try it again
+// while a login of the host's is in progress.
 func TestHostsOpeningLoginIsLeftAlone(t *testing.T) {
 	for _, by := range []string{"Close", "AdoptIM"} {
 		t.Run(by, func(t *testing.T) {
@@ -190,7 +192,7 @@ func TestHostsOpeningLoginIsLeftAlone(t *testing.T) {
 	}
 }
 
-// After ErrIMInUse, what was reported is the host's.
+// After ErrIMInUse the reported login is the host's.
 func TestInUseMeansTheHosts(t *testing.T) {
 	tests := []struct {
 		name          string
@@ -230,8 +232,8 @@ func TestCrossingLoginsHaveTheirOwnCode(t *testing.T) {
 	})
 }
 
-// Every engine that adopted the login hears of it, and also when one of them
-// logs it out.
+// Every engine that adopted the login learns of its loss, also if another
+// engine logs it out.
 func TestSeveralEnginesShareALogin(t *testing.T) {
 	ends := []struct {
 		name string
@@ -262,8 +264,8 @@ func TestSeveralEnginesShareALogin(t *testing.T) {
 	}
 }
 
-// A Login that calls runtime.Goexit leaves nobody waiting, and is undone before
-// the next operation.
+// If Login calls runtime.Goexit, nobody is left waiting, and the login is
+// undone before the next operation.
 func TestClientExits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()
@@ -276,8 +278,8 @@ func TestClientExits(t *testing.T) {
 	})
 }
 
-// Close is bounded, and says what it waited for. What is left ends when the
-// client returns, and settles the login.
+// Close has a time limit, and its error says what it was waiting for. The
+// goroutine that is left settles the login and ends once the client returns.
 func TestCloseOverClientThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newScripted()

@@ -40,7 +40,8 @@ type sdk struct {
 	who   string
 	hosts bool // the host asked for that login
 	fail  map[string]error
-	// inside is called in the middle of each call, as what happens meanwhile.
+	// inside is called in the middle of each call, as what happens
+	// meanwhile.
 	inside func(call string)
 }
 
@@ -121,7 +122,7 @@ func (s *sdk) called() string {
 	return fmt.Sprint(s.calls)
 }
 
-// The host at its SDK, behind the engine's back.
+// The host uses its SDK behind the engine's back.
 
 func (s *sdk) hostLogin(a engine.IMAccount) {
 	if s.set("") != "" {
@@ -137,13 +138,13 @@ func (s *sdk) hostLogout() {
 	s.im.LoggedOut(nil)
 }
 
-// end is the service's doing.
+// end ends the login, as the service does.
 func (s *sdk) end(cause error) {
 	s.set("")
 	s.im.LoggedOut(cause)
 }
 
-// A listener is the engine's ear for one login.
+// A listener records the reports about one login.
 type listener struct {
 	mu    sync.Mutex
 	lost  []error
@@ -157,8 +158,8 @@ func (l *listener) notify() engine.Notify {
 	}
 }
 
-// heard fails unless the login was lost once, with a cause that is want; nil:
-// not at all.
+// heard fails unless the login was lost once, with a cause that matches want.
+// If want is nil, the login must not be lost.
 func (l *listener) heard(t *testing.T, want error) {
 	t.Helper()
 	l.mu.Lock()
@@ -171,7 +172,7 @@ func (l *listener) heard(t *testing.T, want error) {
 	}
 }
 
-// adopts fails unless AdoptIM finds want; "": nobody.
+// adopts fails unless AdoptIM finds want; "" means nobody.
 func adopts(t *testing.T, im *hostim.IM, want string) *listener {
 	t.Helper()
 	var l listener

@@ -118,7 +118,7 @@ func (s *simulation) announce(l *simLogin) {
 	s.im.LoggingIn()
 }
 
-// replaceLocked ends what is there, for a login of the host's.
+// replaceLocked ends the current login, because the host's replaces it.
 func (s *simulation) replaceLocked() {
 	if s.who != nil {
 		s.who = nil
@@ -159,7 +159,7 @@ func (s *simulation) opened(l *simLogin, a engine.IMAccount) {
 	})
 }
 
-// logout ends what is there or opening.
+// logout ends the login that is there or in progress.
 func (s *simulation) logout(byHost bool, done func(error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +187,7 @@ func (s *simulation) logout(byHost bool, done func(error)) {
 	})
 }
 
-// end ends the login that is there, as the service does.
+// end ends the current login, as the service does.
 func (s *simulation) end(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

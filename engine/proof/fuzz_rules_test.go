@@ -16,15 +16,16 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The rules that FuzzEngine holds. climbsTo is the rung that an operation climbs to; one that
-// descends ends those that climb to the rung endsFrom, or above it.
+// The rules that FuzzEngine holds. climbsTo is the rung that an operation
+// climbs to; one that descends ends those that climb to the rung endsFrom, or
+// above it.
 var (
 	climbsTo = map[string]engine.State{"InitIM": imInitialized, "LoginIM": imLoggedIn, "LoginKit": kitLoggedIn, "LoginAnonymous": kitLoggedIn}
 	endsFrom = map[string]engine.State{"LogoutKit": kitLoggedIn, "LogoutIM": imLoggedIn, "Close": imInitialized}
 )
 
-// completed checks what came of a. contested says that others are about to log
-// IM in or out, too.
+// completed checks the outcome of a. contested says that other attempts may log
+// IM in or out at the same time.
 func (w *fuzzWorld) completed(a *attempt, s engine.Status, contested bool) {
 	a.cancel()
 	if a.succeeded == nil {
@@ -51,7 +52,7 @@ func (w *fuzzWorld) completed(a *attempt, s engine.Status, contested bool) {
 	}
 }
 
-// hostLoggedIn keeps in mind what HostLogin did.
+// hostLoggedIn records what HostLogin did.
 func (w *fuzzWorld) hostLoggedIn(a *attempt, contested bool) {
 	if a.err != nil {
 		return
@@ -73,7 +74,7 @@ func (w *fuzzWorld) checkError(a *attempt) {
 	noToken(w.t, a.name, a.err.Error())
 }
 
-// completedAlone checks what came of a, beside which nothing happened.
+// completedAlone checks the outcome of a, during which nothing else happened.
 func (w *fuzzWorld) completedAlone(a *attempt, s engine.Status, climbs bool) {
 	switch {
 	case a.err == nil || !climbs: // a step down takes effect whatever the backend says
@@ -89,8 +90,8 @@ func (w *fuzzWorld) completedAlone(a *attempt, s engine.Status, climbs bool) {
 	}
 }
 
-// agree checks that engine and cloud agree, that the engine has no IM login of
-// its own but for a kit login, and that it leaves the host's alone.
+// agree checks that engine and cloud agree, that the engine has its own IM
+// login only under a kit login, and that it leaves the host's login alone.
 func (w *fuzzWorld) agree(s engine.Status) {
 	accid := w.device.LoggedIn()
 	if accid == "" {
@@ -111,8 +112,7 @@ func (w *fuzzWorld) agree(s engine.Status) {
 	}
 }
 
-// interrupts checks that no logout, and no Close, waits for a login that it is
-// to end.
+// interrupts checks that no logout and no Close waits for a login that it ends.
 func (w *fuzzWorld) interrupts() {
 	call, operation := w.calls.inside()
 	if strings.HasPrefix(call, "Logout") || w.broken.lingering.Load() > 0 {
@@ -125,7 +125,7 @@ func (w *fuzzWorld) interrupts() {
 	}
 }
 
-// patience lets a minute pass, and checks that no step down takes for ever.
+// patience lets a minute pass, and checks that no step down takes forever.
 func (w *fuzzWorld) patience() {
 	before := w.calls.number()
 	<-time.After(time.Minute)
@@ -135,7 +135,7 @@ func (w *fuzzWorld) patience() {
 	}
 }
 
-// checkStatus checks what holds of each Status by itself.
+// checkStatus checks the rules for a single Status.
 func checkStatus(t *testing.T, s engine.Status) {
 	t.Helper()
 	im, kit := s.State >= imLoggedIn, s.State == kitLoggedIn
@@ -145,7 +145,7 @@ func checkStatus(t *testing.T, s engine.Status) {
 	}
 }
 
-// A watchOrder is a watcher that reads everything, and checks the order of it.
+// A watchOrder is a watcher that reads every change and checks the order.
 type watchOrder struct {
 	t     *testing.T
 	ended atomic.Bool
@@ -168,7 +168,7 @@ func (o *watchOrder) run(e *engine.Engine) {
 	o.ended.Store(true)
 }
 
-// check checks that nothing was held back.
+// check checks that nothing is missing.
 func (o *watchOrder) check(now engine.Status) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -259,21 +259,22 @@ func (o *callOrder) trace(ctx context.Context, call string) (context.Context, fu
 	}
 }
 
-// number returns how many calls there have been.
+// number returns the number of calls so far.
 func (o *callOrder) number() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.calls
 }
 
-// logoutsOfIM returns how many there have been.
+// logoutsOfIM returns the number of IM logouts so far.
 func (o *callOrder) logoutsOfIM() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.logouts
 }
 
-// inside returns the call that is going on, "" for none, and whose it is.
+// inside returns the call in progress and the operation that made it, or "" if
+// there is none.
 func (o *callOrder) inside() (call, operation string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

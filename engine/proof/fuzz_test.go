@@ -87,8 +87,8 @@ const (
 	hookPanics    byte = 12
 )
 
-// FuzzEngine lets hosts, the service and faults do whatever the script says,
-// in any order and at once, and holds after each step what must always hold.
+// FuzzEngine has hosts, the service and faults do what the script says, in any
+// order and at once. After each step it checks the rules that must always hold.
 func FuzzEngine(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)
@@ -105,8 +105,9 @@ func FuzzEngine(f *testing.F) {
 	})
 }
 
-// fuzzCorpus returns what ten million executions found to be worth keeping: each
-// script gets somewhere where those before it did not. One in base64 to a line.
+// fuzzCorpus returns the scripts worth keeping of ten million executions: each
+// reaches code that the ones before it did not. The file has one per line, in
+// base64.
 func fuzzCorpus(f *testing.F) (scripts [][]byte) {
 	text, err := os.ReadFile("testdata/scripts.txt")
 	if err != nil {
@@ -134,7 +135,8 @@ var fuzzSeeds = [][]byte{
 	{reuse, stepInitIM, 0, stepLoginIM, 0, stepLoginKit, 0, stepLink, 0, stepLink, 1, stepLogoutKit, 0, stepLogoutIM, 0},
 	{detect, stepHostInit, 0, stepHostLogin, 0, stepLoginKit, 0, stepHostLogin, 1, stepLoginKit, 0, stepLoginKit, 1, stepClose, 0},
 	{detect, stepLoginAnonymous, 0, stepLoginKit, 0, stepKick, accidOfStatus, stepLoginAnonymous, 0, stepLogoutIM, 0},
-	// A login in flight: interrupted, given up, lost, and overtaken by the host.
+	// A login in progress: interrupted, given up, lost, and overtaken by
+	// the host.
 	{auto, stepBlock, callLoginKit, stepLoginKit, 0, stepLogoutKit, 0, stepRelease, 0, stepLoginKit, 0},
 	{auto, stepBlock, callLoginIM, stepLoginKit, 0, stepCancel, 0, stepRelease, 0, stepLoginKit, 0},
 	{auto, stepBlock, callLoginKit, stepLoginKit, 0, stepKick, 0, stepRelease, 0, stepInitIM, 0},
@@ -164,7 +166,7 @@ var fuzzSeeds = [][]byte{
 		stepKick + together, 0, stepLogoutIM + together, 0, stepClose + together, 0, stepLoginAnonymous, 0},
 }
 
-// playScript plays the script, and then looks whether the cloud is of use still.
+// playScript plays the script, and then checks that the cloud still works.
 func playScript(t *testing.T, script []byte) {
 	mode, options := script[0]%3, script[0]/3
 	w := &fuzzWorld{
@@ -184,7 +186,8 @@ func playScript(t *testing.T, script []byte) {
 	defer w.tell(script)
 	for script = script[1:]; len(script) >= 2; script = script[2:] {
 		w.step(script[0]&^together%stepCount, script[1])
-		// A watcher may miss what comes in a long burst, and that is right.
+		// A watcher may miss what comes in a long burst, and that is
+		// right.
 		if script[0]&together == 0 || w.steps == 8 {
 			w.rest()
 		}
@@ -192,7 +195,7 @@ func playScript(t *testing.T, script []byte) {
 	w.finish()
 }
 
-// tell prints a script that failed.
+// tell prints a script that fails.
 func (w *fuzzWorld) tell(script []byte) {
 	if !w.t.Failed() {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A fuzzWorld is what a script of FuzzEngine plays in. Its methods are called by
-// one goroutine.
+// A fuzzWorld is what a script of FuzzEngine plays in. Its methods are called
+// by one goroutine.
 type fuzzWorld struct {
 	t              *testing.T
 	cloud          *mockim.Service
@@ -55,9 +55,9 @@ func (w *fuzzWorld) open() {
 	go watch.run(e)
 }
 
-// A brokenDevice does not return from a login for long, whatever becomes of its
-// ctx, or panics: then nobody knows who is logged in, and the engine logs out
-// whoever is.
+// A brokenDevice takes long to return from a login, even if its ctx ends, or
+// panics. Then nobody knows who is logged in, and the engine logs out whoever
+// is.
 type brokenDevice struct {
 	*mockim.Device
 
@@ -105,7 +105,7 @@ func (d *brokenDevice) LoginKit(ctx context.Context, a engine.KitAccount, n engi
 	return d.Device.LoginKit(ctx, a, n)
 }
 
-// An attempt is one call of the host's: of an operation, or HostLogin.
+// An attempt is one call by the host: an operation, or HostLogin.
 type attempt struct {
 	name   string
 	cancel context.CancelFunc
@@ -151,7 +151,7 @@ func (a *attempt) recovers() {
 	}
 }
 
-// cancel ends the ctx of a, which may have come to its end just before.
+// cancel ends the ctx of a, which may have finished just before.
 func (w *fuzzWorld) cancel(a *attempt) {
 	a.gaveUp = a.gaveUp || a.rested && w.steps == 1
 	a.cancel()
@@ -175,8 +175,9 @@ func (w *fuzzWorld) rest() {
 	checkStatus(w.t, s)
 	w.watch.check(s)
 	broke := w.broken.broke.Swap(false)
-	// A logout of the engine's own login may hit one of the host's that takes its
-	// place in that instant: no backend is told which login is meant.
+	// A logout of the engine's own login may hit a login of the host's that
+	// has just replaced it, because a backend cannot know which login is
+	// meant.
 	logouts := w.calls.logoutsOfIM()
 	broke, w.logouts = broke || logouts != w.logouts, logouts
 	contested := w.pending("LogoutIM") > 0 || w.pending("HostLogin") > 1 || w.broken.willBreak() || broke
@@ -198,7 +199,8 @@ func (w *fuzzWorld) rest() {
 	w.interrupts()
 }
 
-// idle reports whether nothing is going on: a loss may still be in a call.
+// idle reports whether nothing is running: applying a loss may still be in a
+// call.
 func (w *fuzzWorld) idle() bool {
 	call, _ := w.calls.inside()
 	return len(w.attempts) == 0 && call == ""
@@ -213,8 +215,8 @@ func (w *fuzzWorld) pending(name string) (n int) {
 	return n
 }
 
-// finish lets everything come to its end, and then logs in as if nothing had
-// been. Each fault that is left costs one attempt, at most.
+// finish waits for everything to end, and then logs in as if nothing had
+// happened. Each fault that is left costs at most one attempt.
 func (w *fuzzWorld) finish() {
 	w.bomb.pause(true)
 	for _, release := range w.blocks {

@@ -19,8 +19,8 @@ const (
 	kitLoggedIn   = engine.KitLoggedIn
 )
 
-// The accounts belong together in pairs. Their tokens have one word in common,
-// so that a test can look for it where no token may be.
+// The accounts belong together in pairs. Their tokens share one word, so that a
+// test can search for it in texts that must not show a token.
 const (
 	appKey = "app"
 	secret = "s3cr3t"
@@ -57,13 +57,13 @@ func open(t testing.TB, b engine.Backend, o *engine.Options) *engine.Engine {
 	return e
 }
 
-// A pending is a call in a goroutine of its own.
+// A pending is a call on a goroutine of its own.
 type pending struct {
 	done chan struct{}
 	err  error
 }
 
-// begin starts call, and returns when it waits for something, or is done.
+// begin starts call, and returns once it is blocked or done.
 func begin(call func() error) *pending {
 	p := &pending{done: make(chan struct{})}
 	go func() {
@@ -79,7 +79,8 @@ func (p *pending) wait() error {
 	return p.err
 }
 
-// An onTrigger is a slog.Handler that acts in the line of a transition.
+// An onTrigger is a slog.Handler that acts when it gets the line of a
+// transition.
 type onTrigger map[string]func()
 
 func (onTrigger) Enabled(context.Context, slog.Level) bool { return true }

@@ -130,11 +130,11 @@ var hookScenarios = []hookScenario{
 	}},
 }
 
-// A panic in a hook loses nothing, whichever hook it is and whenever it panics:
-// each scenario is run again for each call of each hook in it.
+// A panic in a hook does no harm, whichever hook it is and whenever it panics.
+// Each scenario runs once for each call of each hook in it.
 func TestHookPanics(t *testing.T) { testHooks(t, false) }
 
-// Nor does runtime.Goexit, which t.FailNow is, in a Logger or a Trace.
+// Nor does runtime.Goexit, which t.FailNow calls, in a Logger or a Trace.
 func TestHookGoexits(t *testing.T) { testHooks(t, true) }
 
 func testHooks(t *testing.T, goexit bool) {

@@ -62,7 +62,7 @@ func (b *bomb) pause(off bool) {
 	b.off = off
 }
 
-// stack returns the stack on which the bomb went off; "": it has not.
+// stack returns the stack on which the bomb went off, or "" if it has not.
 func (b *bomb) stack() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *bombCtx) Deadline() (time.Time, bool) {
 	return c.Context.Deadline()
 }
 
-// A bombHandler can also act in the line of a transition.
+// A bombHandler can also act when it gets the line of a transition.
 type bombHandler struct {
 	b  *bomb
 	on onTrigger
@@ -120,7 +120,7 @@ func (h bombHandler) Handle(ctx context.Context, r slog.Record) error {
 func (h bombHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h bombHandler) WithGroup(string) slog.Handler      { return h }
 
-// fail lets the next such call of the backend fail.
+// fail makes the next such call of the backend fail.
 func (w *hookWorld) fail(call string, err error) {
 	w.faults++
 	w.device.Fail(call, err)
@@ -197,7 +197,8 @@ func (w *hookWorld) recovers() {
 	}
 }
 
-// begin calls an operation on a goroutine of its own, until it waits or is done.
+// begin calls an operation on a goroutine of its own, until it waits or is
+// done.
 func (w *hookWorld) begin(ctx context.Context, f func(context.Context) error) *pending {
 	return begin(func() error {
 		defer w.recovers()
@@ -219,8 +220,8 @@ func (w *hookWorld) hostLogsIn() {
 	w.hosts = imAccount.Accid
 }
 
-// settled checks what must hold when nothing is going on: the engine holds
-// nothing, and says what is so.
+// settled checks the rules for an engine at rest: it holds nothing, and its
+// Status is true.
 func (w *hookWorld) settled() {
 	w.t.Helper()
 	synctest.Wait()
@@ -240,8 +241,7 @@ func (w *hookWorld) settled() {
 	}
 }
 
-// oldReports delivers the loss of every login that is over, in the middle of
-// a new one.
+// oldReports reports the loss of every login that has ended, during a new one.
 func (w *hookWorld) oldReports() {
 	w.t.Helper()
 	before := w.e.Status()
@@ -316,9 +316,9 @@ func (w *hookWorld) holdsNothing(s engine.Status) {
 	}
 }
 
-// elsewhere are where a method of a caller's ctx is called on another goroutine,
-// perhaps when the caller has its answer already: by package context, by
-// a report of a loss, and by a logout that ends a login.
+// elsewhere are where a method of a caller's ctx is called on another
+// goroutine, perhaps when the caller has its answer already: by package
+// context, by a report of a loss, and by a logout that ends a login.
 var elsewhere = []string{"propagateCancel.func", "engine.(*Engine).lose(", "engine.interrupt("}
 
 // reached checks that a panic came to its caller. There is none on the engine's

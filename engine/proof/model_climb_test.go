@@ -76,7 +76,7 @@ func (m *model) succeed(s *modelState, who modelWho, v *modelMove) {
 	a.settle(atLeave)
 }
 
-// goOn ends an operation that wanted the rung, and takes another one further.
+// goOn ends an operation that wanted the rung, and lets any other climb on.
 func (m *model) goOn(s *modelState, who modelWho, v *modelMove, rung engine.State) {
 	switch a := s.actor(who); {
 	case a.wish == wishLoginKit:
@@ -126,7 +126,7 @@ func (m *model) began(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// adopt is AdoptIM. It waits for a login of the host's that is in flight.
+// adopt is AdoptIM. It waits for a login of the host's that is in progress.
 func (m *model) adopt(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	m.callFails(s, who, v)
@@ -143,7 +143,7 @@ func (m *model) adopt(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// dropGhost logs out whom nobody wants. The adapter of the SDK does that.
+// dropGhost logs out an abandoned login, as the adapter of the SDK does.
 func (m *model) dropGhost(s *modelState) {
 	if s.maker == madeByGhost && m.mutant != adoptGhost && m.mutant != leaveGhost {
 		s.leaveIM()
@@ -166,7 +166,7 @@ func (m *model) adopted(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// choose is what an operation does once it knows what is there.
+// choose decides what an operation does once it knows the state.
 func (m *model) choose(s *modelState, who modelWho, v *modelMove) {
 	switch a := s.actor(who); a.wish {
 	case wishInitIM:
@@ -222,8 +222,8 @@ func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// callFails is a call of the backend that has no effect. Where the ctx has
-// ended it may fail for that, and a login may come true yet.
+// callFails is a call of the backend that has no effect. If the ctx has ended,
+// the call may fail because of that, and a login may still succeed later.
 func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 	a := *s.actor(who)
 	v.what, v.choice = "the call fails", !a.over

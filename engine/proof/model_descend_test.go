@@ -34,8 +34,8 @@ func (m *model) descend(s modelState, who modelWho, v modelMove) {
 	}
 }
 
-// down takes the edge of a loss that was reported, or makes a step towards the
-// target, or is done.
+// down takes the edge of a reported loss, or makes a step towards the target,
+// or is done.
 func (m *model) down(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	switch {
@@ -75,8 +75,8 @@ func (m *model) shut(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// logOut is a logout by the backend: whatever it returns, nobody is logged in
-// afterwards.
+// logOut is a logout by the backend. Nobody is logged in afterwards, even if it
+// fails.
 func (m *model) logOut(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	s.logOut(a.at == inLogoutIM)

@@ -11,7 +11,7 @@ type model struct {
 	visit   func(modelMove, modelState)
 }
 
-// moves visits everything that can happen next.
+// moves visits every move that can happen next.
 func (m *model) moves(s modelState) {
 	for who := caller1; who <= caller2; who++ {
 		if s.actor(who).at == atIdle {
@@ -101,7 +101,7 @@ func (s *modelState) leaveQueue(who modelWho) {
 	}
 }
 
-// giveSlot passes the slot to whoever has waited for the longest.
+// giveSlot passes the slot to the actor that has waited longest.
 func (s *modelState) giveSlot() {
 	s.slot, s.running = s.first, nobody
 	if next := s.first; next != nobody {
@@ -144,7 +144,7 @@ func (m *model) turn(s modelState, who modelWho, v modelMove) {
 	}
 }
 
-// wait ends when somebody gives it the slot, or its ctx ends.
+// wait ends when the actor gets the slot, or its ctx ends.
 func (m *model) wait(s modelState, who modelWho, v modelMove) {
 	if !s.actor(who).over || m.mutant == waitForEver && s.first != who {
 		return
@@ -158,7 +158,7 @@ func (m *model) wait(s modelState, who modelWho, v modelMove) {
 	m.answer(s, who, v)
 }
 
-// begin is what an operation does first when it has the slot.
+// begin is the first thing that an operation does when it has the slot.
 func (m *model) begin(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	next := atLogout
@@ -178,8 +178,9 @@ func (m *model) begin(s *modelState, who modelWho, v *modelMove) {
 	a.settle(next)
 }
 
-// leave gives the slot back, unless a loss was reported: it looks and gives back
-// in the same moment. Whoever reports a loss later looks for the slot himself.
+// leave gives the slot back, unless a loss was reported: it looks and gives
+// back in the same moment. Whoever reports a loss later looks for the slot
+// himself.
 func (m *model) leave(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	late := s.losses[0] != 0 && m.mutant != noLastLook

@@ -181,8 +181,8 @@ func (r *modelRun) findCircle() {
 	}
 }
 
-// fail notes that a rule is broken, and how one gets there: to the state id, and
-// from there by the last moves.
+// fail notes that a rule is broken, and how one gets there: to the state id,
+// and from there by the last moves.
 func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
 	r.broken = rule
 	path := []int32{id}

@@ -141,29 +141,29 @@ func givenUpIsNotAdopted(_ *model, _ *modelState, _ *modelMove, s *modelState) b
 		s.login[ofIM].adopted == (s.maker == madeByHost)
 }
 
-// beginsLogoutIM reports whether the move begins a logout of IM, for anything but
-// LogoutIM, which is for whoever is there.
+// beginsLogoutIM reports whether the move begins a logout of IM, for anything
+// but LogoutIM, which is for whoever is there.
 func beginsLogoutIM(v *modelMove, from, to *modelState) bool {
 	before, after := from.holder().at, to.holder().at
 	return before != after && (after == inLogoutIM || after == inUndoIM || after == inShutIM) && v.wish != wishLogoutIM
 }
 
 // hostsLoginIsLeft: no kit logout, no failed login, no loss and no Close logs
-// out a login that the host made behind the engine's back: that is how it is when
-// the call begins. (Where the engine's own login has gone and the report of that
-// is on its way, it cannot know.)
+// out a login that the host made behind the engine's back: that is how it is
+// when the call begins. (Where the engine's own login has gone and the report
+// of that is on its way, it cannot know.)
 func hostsLoginIsLeft(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	return !beginsLogoutIM(v, from, to) || to.maker != madeByHost || from.notice[ofIM]
 }
 
-// hostsRungIsLeft: nothing but LogoutIM and Close ends a login that LoginIM made
-// for the host.
+// hostsRungIsLeft: nothing but LogoutIM and Close ends a login that LoginIM
+// made for the host.
 func hostsRungIsLeft(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	return !beginsLogoutIM(v, from, to) || v.wish == wishClose || !to.login[ofIM].hosts
 }
 
-// floorIsTheHosts: the floor is im_logged_in where that login is the host's, and
-// nowhere else.
+// floorIsTheHosts: the floor is im_logged_in where that login is the host's,
+// and nowhere else.
 func floorIsTheHosts(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return s.rung < imLoggedIn || (s.floor == imLoggedIn) == s.login[ofIM].hosts
 }

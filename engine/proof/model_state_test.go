@@ -232,7 +232,7 @@ func (w modelWho) other() modelWho {
 	return w
 }
 
-// lose ends the IM login that is there, unasked.
+// lose ends the current IM login without a logout.
 func (s *modelState) lose() {
 	switch {
 	case s.linked:
@@ -243,12 +243,12 @@ func (s *modelState) lose() {
 	s.leaveIM()
 }
 
-// leaveIM ends the IM login that is there.
+// leaveIM ends the current IM login.
 func (s *modelState) leaveIM() {
 	s.maker, s.linked, s.other, s.session = madeByNobody, false, false, noSession
 }
 
-// end ends a login of the engine's: what is said of it from now on is late.
+// end ends a login of the engine's. Later reports about it are late.
 func (s *modelState) end(of int) {
 	if s.notice[of] {
 		s.notice[of] = false
@@ -287,7 +287,7 @@ const (
 	itFails
 )
 
-// words says it for a reader. swapped: the callers have changed places.
+// words describes the move. swapped says that the callers have changed places.
 func (v modelMove) words(swapped bool) string {
 	if swapped {
 		v.who = v.who.other()

@@ -11,9 +11,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// modelReports is how many reports of losses may be on their way at once. With
-// two of them, there can be a late one beside one that counts, and both logins
-// can be lost at once.
+// modelReports is the number of loss reports that may be on their way at once.
+// With two, a late report can meet one that counts, and both logins can be lost
+// at once.
 func modelReports() int {
 	if os.Getenv("IMREUSE_SLOW") == "" {
 		return 1
@@ -50,7 +50,7 @@ func TestModel(t *testing.T) {
 	t.Logf("%d states, %d moves in all", states, moves)
 }
 
-// modelEdges is what the model has to take, and all that it may take.
+// modelEdges are the edges that the model must take. It may take no others.
 func modelEdges() map[engine.Transition]bool {
 	return map[engine.Transition]bool{
 		{Trigger: "init_im", From: uninitialized, To: imInitialized}: true,
@@ -67,7 +67,7 @@ func modelEdges() map[engine.Transition]bool {
 	}
 }
 
-// The model is a model of this engine: their edges are the same.
+// The model and the engine have the same edges.
 func TestModelHasTheEnginesEdges(t *testing.T) {
 	got := map[engine.Transition]bool{}
 	for edge := range engine.Transitions() {

@@ -13,10 +13,10 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// TestRapidConcurrent lets up to four operations go on at once, over a backend
-// whose calls are held up and released in any order, while callers give up.
-// However they met, some order of them, one after the other, must explain what
-// each returned, every published Status and every call of the backend.
+// TestRapidConcurrent runs up to four operations at once, over a backend whose
+// calls are held up and released in any order, while callers give up. Some
+// order of the operations, one after the other, must explain the result of
+// each, every published Status and every call of the backend.
 func TestRapidConcurrent(t *testing.T) {
 	inEachMode(t, func(t *rapid.T, mode engine.Mode) {
 		c := newRapidCrowd(t, mode)
@@ -27,9 +27,9 @@ func TestRapidConcurrent(t *testing.T) {
 	})
 }
 
-// TestRapidDisturbed lets the host and the service act in the middle of it all,
-// behind the engine's back. What comes of that depends on the instant, but for
-// what always holds.
+// TestRapidDisturbed also has the host and the service act meanwhile, behind
+// the engine's back. The outcome depends on the timing, so it checks only the
+// rules that always hold.
 func TestRapidDisturbed(t *testing.T) {
 	inEachMode(t, func(t *rapid.T, mode engine.Mode) {
 		c := newRapidCrowd(t, mode)
@@ -44,7 +44,7 @@ func TestRapidDisturbed(t *testing.T) {
 	})
 }
 
-// A rapidCrowd is operations that go on at once.
+// A rapidCrowd is a set of operations that run at once.
 type rapidCrowd struct {
 	*rapidWorld
 	runs     []*rapidRun
@@ -92,7 +92,7 @@ func newRapidCrowd(t *rapid.T, mode engine.Mode) *rapidCrowd {
 	return c
 }
 
-// held are the calls that are held up.
+// held returns the calls that are held up.
 var rapidHeld = []string{"LoginKit", "LoginIM", "Authenticate", "InitIM", "LogoutIM", "LogoutKit", "AdoptIM", "Anonymous"}
 
 func (c *rapidCrowd) actions() map[string]func(*rapid.T) {
@@ -173,7 +173,7 @@ func (c *rapidCrowd) release() {
 	c.gate.release()
 }
 
-// finish lets everything come to its end: each call returns, once.
+// finish waits for everything to end: each call returns once.
 func (c *rapidCrowd) finish() {
 	c.atRest()
 	c.release()
@@ -218,8 +218,8 @@ func (r *rapidRun) shouldEnd(ctx context.Context) bool {
 	return login != nil && ends > 0 && climbsTo[login.op] >= ends
 }
 
-// loginAfterAll checks that a fresh login succeeds when nothing is in its way.
-// Each fault that is left costs one attempt, at most.
+// loginAfterAll checks that a fresh login succeeds in the end. Each fault that
+// is left costs at most one attempt.
 func (c *rapidCrowd) loginAfterAll() {
 	if c.spec.closed {
 		c.spec.start()

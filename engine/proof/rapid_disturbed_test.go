@@ -62,7 +62,7 @@ func (c *rapidCrowd) hostBegins(t *rapid.T) {
 	}()
 }
 
-// hostMay reports whether it may be the host who has logged accid in.
+// hostMay reports whether the host may have logged accid in.
 func (c *rapidCrowd) hostMay(accid string) bool {
 	return c.spec.byHost && c.spec.on == accid ||
 		slices.ContainsFunc(c.hosts, func(h *rapidHostLogin) bool { return h.err == nil && h.accid == accid })

@@ -16,7 +16,7 @@ type rapidSeen struct {
 }
 
 // explain finds an order of the operations, one after the other, in which the
-// specification says just what was seen. An operation that returned before
+// specification gives exactly what was seen. An operation that returned before
 // another began comes first. One that was interrupted, or whose caller gave up,
 // may have ended at any of its moments. The world goes on from there. All
 // orders of four operations are few enough to be tried one by one.
@@ -116,7 +116,7 @@ func (c *rapidCrowd) interrupted(r *rapidRun) bool {
 	})
 }
 
-// holds checks what is so whatever happened.
+// holds checks the rules that always hold.
 func (c *rapidCrowd) holds() {
 	for _, r := range c.runs {
 		c.spec.closed = c.spec.closed || r.op == "Close"
@@ -145,8 +145,8 @@ func (c *rapidCrowd) holds() {
 	c.emptyNotices()
 }
 
-// leadsTo reports whether one published Status may follow on another: by an edge,
-// or a change of the link.
+// leadsTo reports whether one published Status may follow on another: by an
+// edge, or a change of the link.
 func (s rapidStatus) leadsTo(next rapidStatus) bool {
 	link := s
 	link.Seq, link.Online = s.Seq+1, !s.Online

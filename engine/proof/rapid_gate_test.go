@@ -11,8 +11,8 @@ import (
 )
 
 // A rapidGate is between the engine and its backend. It keeps the Notify of
-// every login, sees that calls come one at a time and in an order that the table
-// allows, and can hold back what a login has done.
+// every login, sees that calls come one at a time and in an order that the
+// table allows, and can hold back what a login has done.
 type rapidGate struct {
 	engine.Backend
 	engine.IMAdopter
@@ -69,8 +69,8 @@ func (g *rapidGate) now() (call string, ctx context.Context, held bool) {
 	return g.call, g.inside, g.held
 }
 
-// notices returns the Notify of each login: of those that are over, and of those
-// that hold in that state, which are the latest.
+// notices returns the Notify of each login: of those that are over, and of
+// those that hold in that state, which are the latest.
 func (g *rapidGate) notices(at engine.State) (old, im, kit []engine.Notify) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -84,7 +84,7 @@ func (g *rapidGate) notices(at engine.State) (old, im, kit []engine.Notify) {
 	return slices.Concat(g.im[:i], g.kit[:k]), slices.Clone(g.im[i:]), slices.Clone(g.kit[k:])
 }
 
-// around is each call. The rules of order are those of the fuzz target.
+// around wraps each call. The order of calls follows the fuzz target's rules.
 func (g *rapidGate) around(ctx context.Context, call string, effect func() error) error {
 	g.mu.Lock()
 	at := g.e.Status().State

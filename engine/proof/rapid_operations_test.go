@@ -11,7 +11,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A rapidOperation is one call of an engine, and what comes of it.
+// A rapidOperation is one call of an engine, with its expected outcome.
 type rapidOperation struct {
 	name    string // what is printed
 	op      string
@@ -154,8 +154,8 @@ func rapidClose() rapidOperation {
 	return rapidOperation{"Close", "Close", func(_ context.Context, e *engine.Engine) error { return e.Close() }, (*rapidSpec).close}
 }
 
-// climb is an operation that climbs. A failure leaves what it found, and what
-// the host is to have.
+// climb is an operation that climbs. If it fails, it leaves what it found and
+// what belongs to the host.
 func (s *rapidSpec) climb(op string, bad bool, run func() error) rapidResult {
 	r := s.begin(op)
 	over := s.over()

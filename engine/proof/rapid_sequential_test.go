@@ -84,7 +84,7 @@ func (w *rapidWorld) happens(what func()) {
 	w.agrees()
 }
 
-// actions are all that can happen, but for two things at once.
+// actions are all the things that can happen, one at a time.
 func (w *rapidWorld) actions() map[string]func(*rapid.T) {
 	operation := func(draw func(*rapid.T) rapidOperation) func(*rapid.T) {
 		return func(t *rapid.T) {

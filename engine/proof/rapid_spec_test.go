@@ -41,7 +41,7 @@ type rapidSpec struct {
 	failed string
 }
 
-// rapidRules are those of the cloud, and of the SDK.
+// rapidRules are the rules of the cloud and of the SDK.
 type rapidRules struct {
 	multiDevice, noAnonymous bool
 
@@ -312,7 +312,7 @@ func (s *rapidSpec) climbKit(user, token string, reuse, anonymous bool) error {
 	return s.loginKit(user, anonymous)
 }
 
-// is reports whether got is what want says.
+// is reports whether got matches want.
 func (want rapidResult) is(got error, inState bool) bool {
 	if len(want.errs) == 0 || got == nil {
 		return len(want.errs) == 0 && got == nil

@@ -77,7 +77,8 @@ func (w *rapidWorld) must(err error) {
 	}
 }
 
-// rest waits until nothing moves, and the host has said all that there is to say.
+// rest waits until nothing moves, and the host has said all that there is to
+// say.
 func (w *rapidWorld) rest() {
 	synctest.Wait()
 	if w.client != nil {
@@ -112,7 +113,7 @@ func (j *rapidJournal) read() ([]engine.Status, bool) {
 	return s, j.ended
 }
 
-// published returns what Watch yielded since it was asked last.
+// published returns what Watch yielded since the last call of published.
 func (w *rapidWorld) published() []rapidStatus {
 	list, ended := w.journal.read()
 	if ended != w.spec.closed {
@@ -121,7 +122,7 @@ func (w *rapidWorld) published() []rapidStatus {
 	return w.numbered(list)
 }
 
-// numbered puts numbers in the place of what is random.
+// numbered replaces random ids with numbers.
 func (w *rapidWorld) numbered(list []engine.Status) []rapidStatus {
 	var all []rapidStatus
 	for _, s := range list {
@@ -143,7 +144,7 @@ var rapidRandom = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 // rapidName names a temporary account.
 func rapidName(id string) string { return rapidRandom.ReplaceAllString(id, rapidTemporary) }
 
-// called returns what was called since it was asked last.
+// called returns the calls since the last call of called.
 func (w *rapidWorld) called() []string {
 	calls := w.device.Calls()[w.calls:]
 	w.calls += len(calls)
@@ -153,8 +154,8 @@ func (w *rapidWorld) called() []string {
 	return calls
 }
 
-// is reports whether s is what want says. The Cause of a Status can have more
-// in it than what it is because of.
+// is reports whether s matches want. The Cause of a Status may wrap the
+// expected cause.
 func (want rapidStatus) is(s rapidStatus) bool {
 	same := (want.Cause == nil) == (s.Cause == nil) && errors.Is(s.Cause, want.Cause) &&
 		engine.CodeOf(want.Cause) == engine.CodeOf(s.Cause)
@@ -171,7 +172,7 @@ func (s rapidStatus) String() string {
 		s.Seq, s.State, s.Via, s.Cause, s.Floor, s.login, s.Accid, s.Online, s.UserUUID, s.Anonymous)
 }
 
-// agrees holds what is to be seen of the world against the specification.
+// agrees compares the visible state of the world with the specification.
 func (w *rapidWorld) agrees() {
 	s := w.spec
 	if got := w.called(); !slices.Equal(got, s.calls) {
@@ -191,8 +192,8 @@ func (w *rapidWorld) agrees() {
 	}
 }
 
-// emptyNotices delivers every notice that says nothing new: those of every login
-// that is over, the link as it is, and the link of a kit.
+// emptyNotices delivers every report that must have no effect: reports about
+// logins that have ended, the link as it is, and a kit's link.
 func (w *rapidWorld) emptyNotices() {
 	before := w.e.Status()
 	old, im, kit := w.gate.notices(before.State)
