@@ -79,7 +79,7 @@ func (w *world) interrupts(logout, op turn, ends bool, release func()) {
 	w.fails(p.wait(), want)
 	w.fails(down.wait(), nil)
 	if s, inCloud := w.engine.Status(), w.host.LoggedIn(); ends && (s.State > imInitialized || s.Accid+inCloud != "") {
-		w.t.Errorf("%+v, and %q in the cloud, is left of it", s, inCloud)
+		w.t.Errorf("%+v, and %q in the cloud, is left over", s, inCloud)
 	}
 }
 

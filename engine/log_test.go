@@ -76,8 +76,9 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// What Trace puts into the ctx reaches the backend, and what the caller put
-// there reaches Trace, also in the steps down that no ctx of the caller ends.
+// Values that Trace puts into the ctx reach the backend, and values that the
+// caller put there reach Trace, even in steps down, which no ctx of the caller
+// ends.
 func TestTraceCtx(t *testing.T) {
 	var list []*traced
 	var e *engine.Engine

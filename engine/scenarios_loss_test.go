@@ -294,6 +294,6 @@ func kitExpires(w *world) {
 	w.yielded(viaKitLost.because(engine.ErrTokenExpired))
 	w.stands(imLoggedIn, imLoggedIn, "myaccid")
 	if got := w.engine.Status().Session; got != session {
-		w.t.Errorf("the Session is %v, want that of the IM login, %v", got, session)
+		w.t.Errorf("the Session is %v, want the IM login's, %v", got, session)
 	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // A Status says which state the engine is in and what led to it. It is a
-// snapshot: it does not change after it was returned. Compare two with ==.
+// snapshot: it does not change after it was returned. Two can be compared with
+// ==.
 type Status struct {
 	Seq       uint64 // goes up by one with each change; a gap between two values from Watch means that the loop was too slow
 	State     State

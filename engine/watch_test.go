@@ -105,7 +105,7 @@ func TestWatchOrder(t *testing.T) {
 		e := open(t, newFake(), nil)
 		seen := watch(t.Context(), e)
 		climb(t, e, kitLoggedIn)
-		climb(t, e, kitLoggedIn) // what is so already publishes nothing
+		climb(t, e, kitLoggedIn) // already there, so nothing is published
 		if err := e.LogoutIM(t.Context()); err != nil {
 			t.Fatal(err)
 		}

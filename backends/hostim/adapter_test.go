@@ -8,8 +8,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A callbackSDK stands for an IM SDK that uses callbacks for the completion of calls
-// and for events of the login. They come one at a time and in order.
+// A callbackSDK stands for an IM SDK that uses callbacks for the completion of
+// calls and for events of the login. They come one at a time and in order.
 type callbackSDK struct {
 	queue chan func()
 
@@ -54,8 +54,8 @@ func adapt(sdk *callbackSDK) *adapter {
 	return a
 }
 
-// login waits for the completion. This SDK cannot cancel a login, so login goes on
-// if ctx ends; the engine's caller does not wait for it.
+// login waits for the completion. This SDK cannot cancel a login, so login goes
+// on if ctx ends; the engine's caller does not wait for it.
 func (a *adapter) login(_ context.Context, account engine.IMAccount) error {
 	a.im.LoggingIn()
 	completed := make(chan error, 1)
@@ -70,7 +70,7 @@ func (a *adapter) logout(context.Context) error {
 	return <-completed
 }
 
-// Login is what the host itself calls, instead of the SDK's.
+// Login is for the host itself, which calls it instead of the SDK's.
 func (a *adapter) Login(account, token string) error {
 	a.im.LoggingIn() // the engine waits from here on
 	completed := make(chan error, 1)

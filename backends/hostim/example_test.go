@@ -86,8 +86,8 @@ func Example_neroom() {
 	// <nil> true
 }
 
-// The guide for NEMeetingKit on Android: IM is initialised only in the main process,
-// and the code of the kit login shows whether reuse works.
+// The guide for NEMeetingKit on Android: IM is initialised only in the main
+// process, and the code of the kit login shows whether reuse works.
 func Example_android() {
 	ctx := context.Background()
 	kit, account := appServer()

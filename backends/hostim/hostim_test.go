@@ -166,7 +166,7 @@ func TestAdoptWaits(t *testing.T) {
 				synctest.Wait()
 				select {
 				case <-done:
-					t.Error("AdoptIM did not wait for the login in flight")
+					t.Error("AdoptIM did not wait for the login in progress")
 				default:
 				}
 				test.ends(s)
@@ -296,7 +296,7 @@ func TestReportsFromEverywhere(t *testing.T) {
 		})
 		wg.Go(func() {
 			for range 2000 {
-				s.im.LoggedOut(nil) // nobody waits for ever
+				s.im.LoggedOut(nil) // nobody waits forever
 			}
 		})
 	}

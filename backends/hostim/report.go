@@ -46,7 +46,7 @@ func (im *IM) LoggedIn(a engine.IMAccount) {
 	if l != nil && l.accid == accid {
 		return
 	}
-	// While a logout is in flight, an announced login is the host's.
+	// While a logout is in progress, an announced login is the host's.
 	about := c != nil && c.accid == accid && !(c.undoing && im.occupiedLocked())
 	im.endLocked(engine.ErrIMLoggedOut)
 	if about {

@@ -220,7 +220,8 @@ type callAt struct {
 	at   engine.State
 }
 
-// allowedCalls has the calls of which one must come right before; "" for any.
+// allowedCalls has, for each call, the calls that may come right before it; ""
+// means any.
 // A logout below the state that it ends undoes a login that came too late to be
 // published. Close is at kit_logged_in still when it logs IM out: it publishes
 // once.

@@ -13,9 +13,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A script is steps of two bytes: what is done, and to whom. together, added to
-// what is done, does the next step before this one has come to rest; ended,
-// added to whom, is an operation whose ctx has ended.
+// A script has steps of two bytes: an action and its target. together, added to
+// the action, starts the next step before this one has come to rest; ended,
+// added to the target, gives the operation a ctx that has ended.
 const (
 	stepInitIM byte = iota
 	stepLoginIM
@@ -49,7 +49,7 @@ var stepNames = [...]string{"InitIM", "LoginIM", "LoginKit", "LoginAnonymous", "
 	"HostLogout", "Kick", "EndIM", "EndKit", "Link", "SecondLogin", "Fail", "Block", "Release", "Cancel",
 	"Linger", "Panic", "Pause"}
 
-// Whom the logins are about: an index of one of these two.
+// The accounts of the logins: the target is an index of one of these two.
 var (
 	fuzzIM = []engine.IMAccount{imAccount, otherIM,
 		{Accid: "MyAccid", Token: imAccount.Token}, {Accid: imAccount.Accid, Token: "wrong-" + secret}}
@@ -60,8 +60,8 @@ var (
 
 const accidOfStatus byte = 3 // of Kick and EndIM: whoever is logged in
 
-// What Fail and Block are about: an index of this. Fail's error is an index of
-// fuzzErrors, times the number of calls, added to that.
+// The calls for Fail and Block: the target is an index of this list. For Fail,
+// an index of fuzzErrors, times the number of calls, is added to it.
 var fuzzCalls = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin"}
 
 const (

@@ -168,7 +168,7 @@ func (w *fuzzWorld) hostLogin(whom byte, to engine.IMAccount) {
 		func(ctx context.Context) error { return w.device.HostLogin(ctx, to) })
 }
 
-// rest waits until nothing moves, and checks what must hold then.
+// rest waits until nothing moves, and checks the rules for that moment.
 func (w *fuzzWorld) rest() {
 	synctest.Wait()
 	s := w.e.Status()

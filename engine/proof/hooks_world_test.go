@@ -268,7 +268,7 @@ func (w *hookWorld) oldReports() {
 func (w *hookWorld) reportOld(at engine.State) {
 	old, _, _ := w.gate.notices(at)
 	if _, inside, _ := w.gate.now(); inside != nil && len(old) > 0 {
-		old = old[:len(old)-1] // the kit login that is in flight
+		old = old[:len(old)-1] // the kit login in progress
 	}
 	for _, n := range old {
 		n.Lost(engine.ErrKicked)

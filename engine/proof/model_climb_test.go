@@ -207,7 +207,7 @@ func (m *model) chooseKit(s *modelState, who modelWho, v *modelMove) {
 	m.try(s, who, v, "calls Authenticate", inAuthenticate)
 }
 
-// nextRung is what a kit login does for the rung that is missing.
+// nextRung is the step of a kit login for the rung that is missing.
 func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	switch {
 	case s.rung == uninitialized && m.mutant != skipInit:

@@ -15,7 +15,8 @@ type modelRun struct {
 	count  int     // of moves
 	edges  map[engine.Transition]bool
 
-	// What the rules look at: here, and not where each move allocates it.
+	// The state that the rules look at. It is here so that moves need not
+	// allocate it.
 	from, to modelState
 	move     modelMove
 

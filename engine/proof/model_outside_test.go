@@ -62,8 +62,8 @@ func (s *modelState) landed(other bool) {
 	s.maker, s.other, s.ready, s.ghost = madeByHost, other, true, false
 }
 
-// deliver visits the reports that are on their way: those of logins that are
-// there, those of logins that have ended, and what the first do next.
+// deliver visits the reports that are on their way, about current logins and
+// about logins that have ended, and the effect of the former.
 func (m *model) deliver(s modelState) {
 	for of, what := range [...]string{"the loss of IM is reported", "the loss of the kit is reported"} {
 		if s.notice[of] {

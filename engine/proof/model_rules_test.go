@@ -215,7 +215,7 @@ func logoutDoesNotWait(_ *model, _ *modelState, _ *modelMove, s *modelState) boo
 	return true
 }
 
-// lossEndsALogin: no login in flight goes on over a login whose loss was
+// lossEndsALogin: no login in progress goes on over a login whose loss was
 // reported.
 func lossEndsALogin(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	a := s.holder()

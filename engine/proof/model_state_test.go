@@ -35,8 +35,8 @@ type modelState struct {
 	linked  bool       // it reports to login[ofIM]
 	other   bool       // it is not the bound account's
 	session modelLink  // the kit session
-	ghost   bool       // a login that was given up may come true
-	landing bool       // a login of the host's is in flight
+	ghost   bool       // an abandoned login may still succeed
+	landing bool       // a login of the host's is in progress
 	notice  [2]bool    // the loss of that login is on its way
 	late    [2]uint8   // so many losses of logins that have ended are on their way
 }
@@ -138,7 +138,8 @@ const (
 	atWait
 	atBegin // it has the slot
 
-	// Those that climb. At an in… it is in a call of the backend.
+	// Places on the way up. In the places in… the actor is in a call of the
+	// backend.
 	atBegan
 	inAdoptIM
 	atFound

@@ -93,7 +93,7 @@ func (c *rapidClient) settle() {
 	}
 }
 
-// hostLogin is what the host does behind the engine's back.
+// hostLogin is a login by the host behind the engine's back.
 func (c *rapidClient) hostLogin(ctx context.Context, a engine.IMAccount) error {
 	on := c.device.LoggedIn()
 	if on == strings.ToLower(a.Accid) {

@@ -109,7 +109,7 @@ func (c *rapidCrowd) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// then lets everything come to rest after the action.
+// then runs the action and waits until everything is at rest.
 func (c *rapidCrowd) then(action func(*rapid.T)) func(*rapid.T) {
 	return func(t *rapid.T) {
 		action(t)
@@ -155,8 +155,8 @@ func (c *rapidCrowd) releaseOne(t *rapid.T) {
 	c.releases = slices.Delete(c.releases, i, i+1)
 }
 
-// lateNotices delivers those of every login but the latest, which may hold or
-// be on its way. Nothing may come of it, to whatever goes on.
+// lateNotices reports on every login except the latest, which may be current or
+// in progress. The reports must not affect anything.
 func (c *rapidCrowd) lateNotices() {
 	old, _, _ := c.gate.notices(kitLoggedIn)
 	for _, n := range old {
@@ -211,7 +211,7 @@ func (c *rapidCrowd) atRest() {
 	}
 }
 
-// shouldEnd reports whether ctx is that of a login which r ends.
+// shouldEnd reports whether ctx belongs to a login that r should end.
 func (r *rapidRun) shouldEnd(ctx context.Context) bool {
 	login, _ := ctx.Value(running{}).(*rapidRun)
 	ends := endsFrom[r.op]

@@ -10,7 +10,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// disturbances are what the host and the service do behind the engine's back.
+// disturbances are the actions of host and service behind the engine's back.
 func (c *rapidCrowd) disturbances() map[string]func(*rapid.T) {
 	ctx := context.Background()
 	return map[string]func(*rapid.T){
@@ -34,7 +34,7 @@ func (c *rapidCrowd) disturbances() map[string]func(*rapid.T) {
 	}
 }
 
-// maybe lets everything come to rest after the action, or not.
+// maybe runs the action, and may wait until everything is at rest.
 func (c *rapidCrowd) maybe(action func(*rapid.T)) func(*rapid.T) {
 	return func(t *rapid.T) {
 		action(t)

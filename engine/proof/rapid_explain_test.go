@@ -8,7 +8,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A rapidSeen is what is to be seen of a crowd when all is over.
+// A rapidSeen is the visible outcome of a crowd once all of it has ended.
 type rapidSeen struct {
 	calls     []string
 	published []rapidStatus
@@ -66,7 +66,7 @@ func (c *rapidCrowd) search(s *rapidSpec, left []*rapidRun, seen rapidSeen) *rap
 	return nil
 }
 
-// hasBegun reports whether all that s did is the beginning of what was seen.
+// hasBegun reports whether everything that s did is a prefix of what was seen.
 func (s *rapidSpec) hasBegun(seen rapidSeen) bool {
 	n, m := len(s.calls), len(s.published)
 	return n <= len(seen.calls) && slices.Equal(s.calls, seen.calls[:n]) &&
@@ -77,7 +77,7 @@ func (s *rapidSpec) hasBegun(seen rapidSeen) bool {
 // six calls.
 const rapidMoments = 19
 
-// dooms returns what may have ended r, nil for nothing.
+// dooms returns the causes that may have ended r; nil means that none did.
 func (c *rapidCrowd) dooms(r *rapidRun) []*rapidDoom {
 	var cause error
 	switch {

@@ -21,13 +21,13 @@ type rapidOperation struct {
 
 func (o rapidOperation) String() string { return o.name }
 
-// GoString is what rapid prints.
+// GoString is for rapid, which prints it.
 func (o rapidOperation) GoString() string { return o.name }
 
 // climbs reports whether the operation is one that a ctx which has ended fails.
 func (o rapidOperation) climbs() bool { return climbsTo[o.op] > 0 }
 
-// Whom the logins are about.
+// The accounts of the logins.
 var (
 	rapidIMs = []engine.IMAccount{imAccount, otherIM, {Accid: "MyAccid", Token: imAccount.Token},
 		{Accid: "myaccid", Token: "wrong"}, {Accid: "no.such", Token: "any"}, {AppKey: "another", Accid: "myaccid", Token: imAccount.Token}}

@@ -30,7 +30,7 @@ func checkRapidSequential(t *testing.T, hostim bool) {
 	})
 }
 
-// inEachMode lets rapid check prop in each mode, every check in its own bubble.
+// inEachMode has rapid check prop in each mode, every check in its own bubble.
 func inEachMode(t *testing.T, prop func(*rapid.T, engine.Mode)) {
 	for _, mode := range []engine.Mode{engine.AutoDetect, engine.ReuseIM, engine.AutoLogin} {
 		t.Run(mode.String(), rapid.MakeCheck(func(t *rapid.T) {
@@ -56,7 +56,7 @@ func rapidAnyRules(t *rapid.T, hostim bool) rapidRules {
 
 var errRapidGaveUp = errors.New("the caller gave up")
 
-// operate makes one call of the engine, and compares.
+// operate makes one call of the engine, and compares the outcome.
 func (w *rapidWorld) operate(o rapidOperation, ended bool) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -76,7 +76,7 @@ func (w *rapidWorld) operate(o rapidOperation, ended bool) {
 	})
 }
 
-// happens does one thing, and then compares all that is to be seen.
+// happens does one thing, and then compares everything visible.
 func (w *rapidWorld) happens(what func()) {
 	w.spec.start()
 	what()
@@ -235,7 +235,7 @@ func (w *rapidWorld) fails(t *rapid.T) {
 	w.device.Fail(call, err)
 }
 
-// What the specification says of all that.
+// The specification of all these actions.
 
 func (s *rapidSpec) hostLogin(a engine.IMAccount) error {
 	accid := strings.ToLower(a.Accid)
@@ -267,7 +267,7 @@ func (s *rapidSpec) ended(cause error) {
 	s.lost(cause)
 }
 
-// lost: the IM login ends, and nobody in the engine asked for it.
+// lost: the IM login ends, and the engine did not ask for it.
 func (s *rapidSpec) lost(cause error) {
 	if s.on == "" {
 		return
@@ -278,7 +278,7 @@ func (s *rapidSpec) lost(cause error) {
 	}
 }
 
-// kitLost: an IM login of the engine's own has no use without the kit.
+// kitLost: the engine does not need its own IM login without the kit.
 func (s *rapidSpec) kitLost(cause error) {
 	if s.now.State == kitLoggedIn {
 		s.to(imLoggedIn, engine.TriggerKitLost, cause, false)

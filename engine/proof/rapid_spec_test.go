@@ -35,7 +35,7 @@ type rapidSpec struct {
 	calls     []string
 	published []rapidStatus
 
-	// Of the operation that goes on.
+	// The operation in progress.
 	doom   *rapidDoom
 	moment int
 	failed string
@@ -55,14 +55,14 @@ type rapidStatus struct {
 	login int
 }
 
-// A rapidDoom ends an operation because of cause, at one of its moments: before
-// it begins (0), and before, in and after each of its calls.
+// A rapidDoom ends an operation with cause at one of its moments: before it
+// begins (0), or before, in or after one of its calls.
 type rapidDoom struct {
 	cause error
 	at    int
 }
 
-// A rapidResult is what an operation returns: success where errs is empty.
+// A rapidResult is the result of an operation: success if errs is empty.
 type rapidResult struct {
 	op    string
 	state engine.State // that the operation found
@@ -121,7 +121,7 @@ func (s *rapidSpec) to(state engine.State, via engine.Trigger, cause error, host
 	s.publish()
 }
 
-// over is what each moment of an operation begins with.
+// over is called first in each moment of an operation.
 func (s *rapidSpec) over() error {
 	s.moment++
 	if s.doom != nil && s.moment > s.doom.at {
@@ -173,7 +173,7 @@ func (s *rapidSpec) call(call, id string, effect func() error) (done bool, err e
 	return done, err
 }
 
-// step is a call that logs out, which takes effect whatever it says.
+// step is a call that logs out, and takes effect even if it fails.
 func (s *rapidSpec) step(call string) error {
 	s.note(call, "")
 	err := s.fault(call)
@@ -276,7 +276,7 @@ func (s *rapidSpec) loginKit(user string, anonymous bool) error {
 	return err
 }
 
-// climbKit does what is left of a kit login, once the mode has said yes.
+// climbKit does the rest of a kit login, once the mode has allowed it.
 func (s *rapidSpec) climbKit(user, token string, reuse, anonymous bool) error {
 	if reuse && s.options.RequireOnline && !s.now.Online {
 		return engine.ErrIMNotLoggedIn
