@@ -54,7 +54,7 @@ func TestRejected(t *testing.T) {
 	tests := []struct{ name, token, appKey, appSecret, accid string }{
 		{"another app", encode(vector), "app1", appSecret, accid},
 		{"another secret", encode(vector), appKey, "secret", accid},
-		{"no secret", encode(vector), appKey, "", accid},
+		{"no secret", provision.DynamicToken(appKey, "", accid, made, time.Minute), appKey, "", accid},
 		{"another account", encode(vector), appKey, appSecret, "user02"},
 		{"another case", encode(vector), appKey, appSecret, "User01"},
 		{"a longer life", field("600", "6000"), appKey, appSecret, accid},

@@ -19,13 +19,13 @@
 //	200     success
 //	102302  the world does not know the account, or the token is wrong
 //	101303  the world has another AppKey
+//	403     the token is a dynamic one and the cloud has no AppSecret, or it is of a third party's kind
 //	the code of Refuse
 //
 // The cloud also answers heartbeats, logouts, kicks of other devices, requests
 // for the server time, syncs (which are empty) and the SDK's questions about
 // uploads (there are none). It answers 404 to everything else, and 403 to
-// everything but a heartbeat before a login. A dynamic token is compared like any
-// other token.
+// everything but a heartbeat before a login.
 //
 // # Ends of a login
 //
@@ -44,6 +44,13 @@
 // than 64 KiB, after 30 s without a login, and after 2 minutes without a packet.
 // A client that was kicked or has logged out gets 5 s to close its link. At most
 // 256 links are open at a time. The cloud neither stores nor logs tokens.
+//
+// # Dynamic tokens
+//
+// The client's authType says which kind its token is. A dynamic token (authType
+// 1) must be signed with Options.AppSecret for the account, spelled as in the
+// login, and must not have run out; otherwise the answer is 102302. Only the
+// login checks the token, so a login outlives its token.
 package nimcloud
 
 import (
@@ -64,6 +71,9 @@ type Options struct {
 	World *mockim.Service // the accounts, and the rules for several devices
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
 
+	AppSecret string           // the key to the signatures of dynamic tokens; "": the app does not allow them
+	Now       func() time.Time // the clock that ends dynamic tokens; nil: time.Now
+
 	Logger *slog.Logger // gets a line per HTTP request, without query and headers; nil: silent
 }
 
@@ -71,6 +81,8 @@ type Options struct {
 // is safe for concurrent use.
 type Cloud struct {
 	world    *mockim.Service
+	secret   func() string // Options.AppSecret; fmt does not print what a func returns
+	now      func() time.Time
 	addr     string
 	limits   limits
 	listener *loopback.Server
@@ -131,6 +143,9 @@ func start(o Options, l limits) (*Cloud, error) {
 	if o.World == nil {
 		return nil, fmt.Errorf("%w: World is nil", engine.ErrArgument)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("nimcloud: %w", err)
@@ -138,6 +153,8 @@ func start(o Options, l limits) (*Cloud, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Cloud{
 		world:    o.World,
+		secret:   func() string { return o.AppSecret },
+		now:      o.Now,
 		addr:     listener.Addr(),
 		listener: listener,
 		limits:   l,

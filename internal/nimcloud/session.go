@@ -27,6 +27,7 @@ const (
 	tagAppKey     = 18
 	tagAccount    = 19
 	tagCustomTag  = 38
+	tagAuthType   = 115
 	tagToken      = 1000
 
 	recordDeviceID   = 1
@@ -174,10 +175,13 @@ func (c *Cloud) refusal(l *link, tags properties) (code int, mute bool) {
 
 // enter logs a new device of the world in to the account that the client named.
 func (s *session) enter(ctx context.Context, tags properties) int {
-	account := engine.IMAccount{AppKey: tags[tagAppKey], Accid: tags[tagAccount], Token: tags[tagToken]}
 	sdk := s.cloud.world.Device()
-	if err := sdk.InitIM(ctx, account.AppKey); err != nil {
+	if err := sdk.InitIM(ctx, tags[tagAppKey]); err != nil {
 		return codeOf(err)
+	}
+	account, code := s.cloud.accountOf(tags)
+	if code != codeOK {
+		return code
 	}
 	err := sdk.LoginIM(ctx, account, engine.Notify{Lost: s.loseLogin})
 	if err != nil && !s.loginEnded() {

@@ -38,6 +38,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { name, call, args } = JSON.parse(line);
   const service = instance(name);
   if (call === 'kickOffline') args.push(service.getLoginClients()[0]);
+  const { tokens } = args[2] ?? {};
+  if (tokens) {
+    args[2].tokenProvider = () => {
+      say({ name, event: 'asked' });
+      return tokens.length > 1 ? tokens.shift() : tokens[0];
+    };
+  }
   service[call](...args).then(
     () => say({ name, event: 'done', text: call }),
     (e) => say({ name, event: 'rejected', text: call, number: e.code }),
