@@ -58,8 +58,10 @@ to IM. Without -accounts, the sandbox has the accounts of the vendor's guides:
     "kit": [{"userUuid": "` + nimhttptest.UserUUID + `", "userToken": "` + nimhttptest.UserToken + `", "accid": "` + nimhttptest.Accid + `"}]}
 
 The accounts file has the same form. appSecret is optional; without it the server
-API refuses every call. The vendor's web kit needs a kit account whose userUuid
-equals the accid that it is bound to.`
+API refuses every call, and the kit server and the IM cloud refuse every dynamic
+token. With it they check the signature and the lifetime of dynamic tokens. The
+vendor's web kit needs a kit account whose userUuid equals the accid that it is
+bound to.`
 
 // addresses are the addresses and secrets that clients need, under their names in
 // JSON and in a shell's environment.
@@ -139,6 +141,7 @@ func newSandbox(c *cli.Command) (*sandbox, error) {
 	if c.IsSet("out") && s.out == "" {
 		return nil, errors.New("-out: the name of the file is empty")
 	}
+	s.options.AppSecret = nimhttptest.AppSecret
 	if c.IsSet("accounts") {
 		var err error
 		if s.options, err = readAccounts(c.String("accounts")); err != nil {
@@ -172,7 +175,9 @@ func (s *sandbox) serve(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	cloud, err := nimcloud.Start(nimcloud.Options{World: server.World(), Addr: s.imAddr, Logger: s.options.Logger})
+	cloud, err := nimcloud.Start(nimcloud.Options{
+		World: server.World(), Addr: s.imAddr, AppSecret: s.options.AppSecret, Logger: s.options.Logger,
+	})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package nimcloud
 import (
 	"github.com/imreuse/imreuse/engine"
 	"github.com/imreuse/imreuse/internal/dynamictoken"
+	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
 // The values of tagAuthType. The vendor has a third one, for tokens that a
@@ -28,11 +29,11 @@ func (c *Cloud) accountOf(tags properties) (a engine.IMAccount, code int) {
 		return a, codeForbidden
 	}
 	if dynamictoken.Check(a.Token, a.AppKey, c.secret(), a.Accid, c.now()) != nil {
-		return a, codeTokenInvalid
+		return a, nimcodes.TokenInvalid
 	}
 	known, found := c.world.FindIM(a.Accid)
 	if !found {
-		return a, codeTokenInvalid
+		return a, nimcodes.TokenInvalid
 	}
 	a.Token = known.Token
 	return a, codeOK

@@ -56,6 +56,8 @@ func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, engine.ErrTokenRejected):
 		return refuse(codeWrongToken)
+	case errors.Is(err, engine.ErrTokenExpired):
+		return refuse(codeExpired)
 	case errors.Is(err, engine.ErrNoIMAccount):
 		return refuse(codeNoIMAccount)
 	case errors.Is(err, errors.ErrUnsupported):
@@ -119,8 +121,12 @@ func (s *Server) answer(r *http.Request) (data any, err error) {
 	return to.respond(s, context.WithoutCancel(r.Context()), call{appKey, r.Header})
 }
 
-func (c call) account() engine.KitAccount {
-	return engine.KitAccount{UserUUID: c.header.Get("user"), Token: c.header.Get("token")}
+func (c call) claim() claim {
+	return claim{
+		KitAccount: engine.KitAccount{UserUUID: c.header.Get("user"), Token: c.header.Get("token")},
+		appKey:     c.appKey,
+		dynamic:    c.header.Get("authType") == "1", // the web kit also sends "undefined"
+	}
 }
 
 func (c call) deviceID() string { return c.header.Get("deviceId") }
@@ -130,13 +136,16 @@ func (c call) deviceID() string { return c.header.Get("deviceId") }
 type loginData struct {
 	UserUUID  string `json:"userUuid"`
 	IMKey     string `json:"imKey"`
-	IMToken   string `json:"imToken"`
+	IMToken   string `json:"imToken,omitempty"` // not of a login with a dynamic token, which is IM's own
 	IMAccid   string `json:"imAccid"`
 	RTCKey    string `json:"rtcKey"`
 	UserToken string `json:"userToken,omitempty"` // of an anonymous login
 }
 
-func loginDataOf(appKey string, a engine.KitAccount, im engine.IMAccount) loginData {
+func loginDataOf(appKey string, a claim, im engine.IMAccount) loginData {
+	if a.dynamic {
+		im.Token = ""
+	}
 	return loginData{
 		UserUUID: strings.ToLower(a.UserUUID),
 		IMKey:    cmp.Or(im.AppKey, appKey),
@@ -147,7 +156,7 @@ func loginDataOf(appKey string, a engine.KitAccount, im engine.IMAccount) loginD
 }
 
 func (s *Server) login(ctx context.Context, c call) (any, error) {
-	a := c.account()
+	a := c.claim()
 	im, err := s.verify(ctx, a)
 	if err != nil {
 		return nil, err
@@ -159,18 +168,19 @@ func (s *Server) login(ctx context.Context, c call) (any, error) {
 }
 
 func (s *Server) checkToken(ctx context.Context, c call) (any, error) {
-	if _, err := s.verify(ctx, c.account()); err != nil {
+	if _, err := s.verify(ctx, c.claim()); err != nil {
 		return nil, err
 	}
-	return nil, s.resume(ctx, c.account(), c.deviceID())
+	return nil, s.resume(ctx, c.claim(), c.deviceID())
 }
 
 // anonymous makes a new guest each time. It does not log them in.
 func (s *Server) anonymous(ctx context.Context, c call) (any, error) {
-	guest, err := s.guests.add(ctx, s.world)
+	added, err := s.guests.add(ctx, s.world)
 	if err != nil {
 		return nil, err
 	}
+	guest := claim{KitAccount: added}
 	im, err := s.verify(ctx, guest)
 	if err != nil {
 		return nil, err
@@ -201,7 +211,7 @@ func (s *Server) environment(context.Context, call) (any, error) {
 }
 
 func (s *Server) accountInfo(ctx context.Context, c call) (any, error) {
-	a := c.account()
+	a := c.claim()
 	im, err := s.verify(ctx, a)
 	if err != nil {
 		return nil, err

@@ -37,7 +37,12 @@
 // many replaces the oldest that is not logged in to IM: that one is removed from
 // the world, and its kit session ends.
 //
-// A dynamic token (header authType: 1) is looked at as any other.
+// With the header authType: 1 the token is a dynamic one of IM. It has to be
+// signed with the AppSecret for the IM account that the kit account is bound to,
+// in lower case or, where that is the user, as the login spells it. An IM account
+// without a kit account gets one of the same id, which is our guess at what
+// loginByIM does. The reply to such a login has no imToken: the client has its
+// own. Where there is no AppSecret, such a token is refused with 402.
 //
 // A login is a kit session of its user and deviceId in the world. When
 // mockim.Service.EndKit ends it, the token check and every other call of that
@@ -142,7 +147,7 @@ const (
 type Options struct {
 	World     *mockim.Service // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
 	AppKey    string          // the only one that kit server and server API serve; "": the constant AppKey where World is nil, else any
-	AppSecret string          // what signs calls of the server API; "": the constant AppSecret where World is nil, else nothing does, and every call is refused
+	AppSecret string          // what signs calls of the server API and dynamic tokens; "": the constant AppSecret where World is nil, else nothing does, and all of them are refused
 	Addr      string          // where kit server and server API listen, on loopback; "": 127.0.0.1:0
 	MaxGuests int             // temporary accounts that it keeps; 0 or less: 1000
 	Logger    *slog.Logger    // of each request, without queries, headers and bodies; nil: none is logged
@@ -151,7 +156,7 @@ type Options struct {
 	GatewayAddr   string // where the IM gateway listens, on loopback; "": 127.0.0.1:0
 	GatewaySecret string // of the IM gateway; "": a new one
 
-	Now func() time.Time // the server's clock, which signatures and the header Date go by; nil: time.Now
+	Now func() time.Time // the server's clock, which signatures, dynamic tokens and the header Date go by; nil: time.Now
 }
 
 // A Server is a kit server, a server API and an IM gateway that listen. It is
@@ -168,7 +173,7 @@ type Server struct {
 	gateway   *gatewaydouble.Gateway // nil: there is none
 	guests    guests
 
-	api sync.Mutex // held for all of a call of the server API, so that no account is made twice; taken before any other
+	api sync.Mutex // held for all of a call of the server API, and while a dynamic token is looked at, so that no account is made twice; taken before any other
 
 	// What has tokens in it is behind pointers, which fmt does not follow here.
 

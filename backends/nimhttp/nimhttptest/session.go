@@ -26,15 +26,19 @@ type session struct {
 	ended  *refusal // guarded by Server.mu; nil: it holds
 }
 
-func keyOf(a engine.KitAccount, deviceID string) sessionKey {
+func keyOf(a claim, deviceID string) sessionKey {
 	return sessionKey{strings.ToLower(a.UserUUID), deviceID}
 }
 
 // verify checks a as the world and the expired tokens have it, and returns the
 // IM account that it is bound to, with the token that the kit server knows of
 // it. It fails with a *refusal.
-func (s *Server) verify(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
-	im, err := s.world.Device().Authenticate(ctx, a) // a new device: an old one would keep count of its calls
+func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) {
+	known, err := s.accountOf(a)
+	if err != nil {
+		return engine.IMAccount{}, err
+	}
+	im, err := s.world.Device().Authenticate(ctx, known) // a new device: an old one would keep count of its calls
 	if err != nil {
 		return engine.IMAccount{}, refusalOf(err)
 	}
@@ -48,16 +52,18 @@ func (s *Server) verify(ctx context.Context, a engine.KitAccount) (engine.IMAcco
 	return im, nil
 }
 
-// hasExpired is asked about tokens that the world finds good: one that is not
-// among those that have expired is what the account has got since.
-func (s *Server) hasExpired(a engine.KitAccount) bool {
+// hasExpired is asked about tokens that the world finds good: a static one that
+// is not among those that have expired is what the account has got since.
+func (s *Server) hasExpired(a claim) bool {
 	user := strings.ToLower(a.UserUUID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.hasExpiredLocked(user, a.Token) {
 		return true
 	}
-	delete(s.expired, user)
+	if !a.dynamic {
+		delete(s.expired, user)
+	}
 	return false
 }
 
@@ -66,11 +72,15 @@ func (s *Server) hasExpiredLocked(user, token string) bool {
 }
 
 // open begins the session of a on a device, in place of the one before it.
-func (s *Server) open(ctx context.Context, a engine.KitAccount, deviceID string) error {
+func (s *Server) open(ctx context.Context, a claim, deviceID string) error {
+	known, err := s.accountOf(a)
+	if err != nil {
+		return err
+	}
 	fresh := &session{device: s.world.Device(), token: a.Token}
 	key := keyOf(a, deviceID)
 	lost := func(cause error) { s.lose(key.user, fresh, cause) }
-	if err := fresh.device.LoginKit(ctx, a, engine.Notify{Lost: lost}); err != nil {
+	if err := fresh.device.LoginKit(ctx, known, engine.Notify{Lost: lost}); err != nil {
 		return refusalOf(err)
 	}
 	for _, old := range s.place(key, fresh) {
@@ -117,7 +127,7 @@ func (s *Server) lose(user string, of *session, cause error) {
 
 // resume finds the session of a whose token is good. One that was ended is
 // refused; one that has another token is renewed.
-func (s *Server) resume(ctx context.Context, a engine.KitAccount, deviceID string) error {
+func (s *Server) resume(ctx context.Context, a claim, deviceID string) error {
 	s.mu.Lock()
 	found := s.sessions[keyOf(a, deviceID)]
 	renew := found != nil && found.token != a.Token

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { hostIM, openPage, outcome } from './page.mjs';
-import { appKey, one, startSandbox, two } from './sandbox.mjs';
+import { appKey, dynamicToken, one, startSandbox, two } from './sandbox.mjs';
 
 let sandbox;
 before(async () => (sandbox = await startSandbox()));
@@ -55,12 +55,15 @@ test('login at a private deployment, whose address has a path', async (t) => {
 });
 
 for (const method of ['loginByDynamicToken', 'loginByIM']) {
-  test(`${method}, whose token the sandbox takes as any other`, async (t) => {
+  test(`${method}, whose token the sandbox checks`, async (t) => {
     const { page, auth } = await openRoomKit(t, { im: hostIM(one.user) });
-    assert.deepEqual({ ...(await auth[method](one.user, one.token, one.imToken)) }, ok);
+    assert.deepEqual({ ...(await auth[method](one.user, dynamicToken(one), one.imToken)) }, ok);
     assert.equal(auth.isLoggedIn, true);
     assert.equal(page.requests.at(-1).headers.authtype, '1');
-    assertRefused(await outcome(auth[method](one.user, 'wrong', one.imToken)), 402);
+    assert.deepEqual({ ...(await auth.renewToken(dynamicToken(one))) }, ok);
+    for (const [token, code] of [[one.token, 402], [dynamicToken(two), 402], [dynamicToken(one, 60_000), 1026]]) {
+      assertRefused(await outcome(auth[method](one.user, token, one.imToken)), code);
+    }
   });
 }
 

@@ -1,6 +1,7 @@
 // imreuse sandbox as a process. IMREUSE_SANDBOX is the path of the command.
 
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import os from 'node:os';
@@ -8,13 +9,22 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 export const appKey = 'app1';
+const appSecret = 'secret-of-app1';
 
 /** Two users. Their ids are their accids: the web kit compares the IM account with the userUuid. */
 export const one = { user: 'user-one', token: 'kit-token-one', imToken: 'im-token-one' };
 export const two = { user: 'user-two', token: 'kit-token-two', imToken: 'im-token-two' };
 
+/** A dynamic token of IM (docs/vendor/http.md#dynamic-tokens), made so many milliseconds ago. It lives for a minute. */
+export function dynamicToken({ user }, ago = 0) {
+  const [curTime, ttl] = [Date.now() - ago, 60];
+  const signature = createHash('sha1').update(appKey + user + curTime + ttl + appSecret).digest('hex');
+  return Buffer.from(JSON.stringify({ signature, curTime, ttl })).toString('base64');
+}
+
 const accounts = {
   appKey,
+  appSecret,
   im: [one, two].map(({ user, imToken }) => ({ accid: user, token: imToken })),
   kit: [one, two].map(({ user, token }) => ({ userUuid: user, userToken: token, accid: user })),
 };

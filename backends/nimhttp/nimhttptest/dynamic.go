@@ -1,0 +1,45 @@
+package nimhttptest
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/dynamictoken"
+)
+
+// A claim is a kit account as a client names it, before it is checked.
+type claim struct {
+	engine.KitAccount
+	appKey  string
+	dynamic bool // the token is a dynamic one of IM
+}
+
+// accountOf returns the kit account of a with the token that the world knows.
+// The world checks static tokens itself. A dynamic one is checked here: it has to
+// be signed for the IM account that the kit account is bound to. An IM account
+// without a kit account gets one of the same id. It fails with a *refusal.
+func (s *Server) accountOf(a claim) (engine.KitAccount, error) {
+	if !a.dynamic {
+		return a.KitAccount, nil
+	}
+	s.api.Lock() // two logins at once make one account
+	defer s.api.Unlock()
+	known, bound, found := s.world.FindKit(a.UserUUID)
+	_, isIM := s.world.FindIM(a.UserUUID)
+	if !found && !isIM {
+		return engine.KitAccount{}, refuse(codeWrongToken)
+	}
+	accid := cmp.Or(bound, a.UserUUID)
+	if strings.EqualFold(accid, a.UserUUID) {
+		accid = a.UserUUID // the signature is over the spelling that was signed
+	}
+	if err := dynamictoken.Check(a.Token, a.appKey, s.appSecret(), accid, s.now()); err != nil {
+		return engine.KitAccount{}, refusalOf(err)
+	}
+	if !found {
+		known = engine.KitAccount{UserUUID: a.UserUUID, Token: newID()}
+		s.world.Bind(known, a.UserUUID)
+	}
+	return known, nil
+}
