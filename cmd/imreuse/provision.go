@@ -83,6 +83,7 @@ func provisionCommand() *cli.Command {
 			command("room-account", "create an NERoom account, bound to an IM account", createRoom, "accid", "user-uuid", "name", "kit-url"),
 			command("meeting-account", "create an NEMeeting account, bound to an IM account", createMeeting, "accid", "user-uuid", "name", "kit-url", "meeting-url"),
 			command("update", "give the kit server a new IM token, kit token or name for an account", update, "accid", "user-uuid", "name", "kit-url"),
+			dynamicTokenCommand(),
 		},
 	}
 }
