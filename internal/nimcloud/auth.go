@@ -6,16 +6,17 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
-// The values of tagAuthType. The vendor has a third one, for tokens that a
-// server of the app checks.
+// The values of tagAuthType. The vendor has a third one, 2, for tokens that the
+// app's own server checks.
 const (
 	authStatic  = "0" // also if the tag is missing
 	authDynamic = "1"
 )
 
-// accountOf returns the account that a login names, or the code that refuses its
-// token. The world checks static tokens itself and knows no others, so a dynamic
-// one that is good is replaced by the account's static token.
+// accountOf returns the account with which to log in to the world, or the code
+// that refuses the login. The world knows only static tokens and checks them
+// itself. A dynamic token is checked here, and the account's static token takes
+// its place.
 func (c *Cloud) accountOf(tags properties) (a engine.IMAccount, code int) {
 	a = engine.IMAccount{AppKey: tags[tagAppKey], Accid: tags[tagAccount], Token: tags[tagToken]}
 	switch tags[tagAuthType] {

@@ -19,7 +19,7 @@
 //	200     success
 //	102302  the world does not know the account, or the token is wrong
 //	101303  the world has another AppKey
-//	403     the token is a dynamic one and the cloud has no AppSecret, or it is of a third party's kind
+//	403     authType 1 without an AppSecret, or authType 2
 //	the code of Refuse
 //
 // The cloud also answers heartbeats, logouts, kicks of other devices, requests
@@ -71,8 +71,8 @@ type Options struct {
 	World *mockim.Service // the accounts, and the rules for several devices
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
 
-	AppSecret string           // the key to the signatures of dynamic tokens; "": the app does not allow them
-	Now       func() time.Time // the clock that ends dynamic tokens; nil: time.Now
+	AppSecret string           // signs dynamic tokens; "": logins with one are refused
+	Now       func() time.Time // the clock by which dynamic tokens run out; nil: time.Now
 
 	Logger *slog.Logger // gets a line per HTTP request, without query and headers; nil: silent
 }

@@ -15,10 +15,9 @@ type claim struct {
 	dynamic bool // the token is a dynamic one of IM
 }
 
-// accountOf returns the kit account of a with the token that the world knows.
-// The world checks static tokens itself. A dynamic one is checked here: it has to
-// be signed for the IM account that the kit account is bound to. An IM account
-// without a kit account gets one of the same id. It fails with a *refusal.
+// accountOf returns the kit account with which to ask the world. The world knows
+// only static tokens and checks them itself. A dynamic token is checked here, and
+// the account's static token takes its place. It fails with a *refusal.
 func (s *Server) accountOf(a claim) (engine.KitAccount, error) {
 	if !a.dynamic {
 		return a.KitAccount, nil
@@ -32,7 +31,7 @@ func (s *Server) accountOf(a claim) (engine.KitAccount, error) {
 	}
 	accid := cmp.Or(bound, a.UserUUID)
 	if strings.EqualFold(accid, a.UserUUID) {
-		accid = a.UserUUID // the signature is over the spelling that was signed
+		accid = a.UserUUID // in the signer's spelling
 	}
 	if err := dynamictoken.Check(a.Token, a.appKey, s.appSecret(), accid, s.now()); err != nil {
 		return engine.KitAccount{}, refusalOf(err)

@@ -37,12 +37,13 @@
 // many replaces the oldest that is not logged in to IM: that one is removed from
 // the world, and its kit session ends.
 //
-// With the header authType: 1 the token is a dynamic one of IM. It has to be
-// signed with the AppSecret for the IM account that the kit account is bound to,
-// in lower case or, where that is the user, as the login spells it. An IM account
-// without a kit account gets one of the same id, which is our guess at what
-// loginByIM does. The reply to such a login has no imToken: the client has its
-// own. Where there is no AppSecret, such a token is refused with 402.
+// With the header authType: 1 the token is a dynamic IM token. It must be signed
+// with the AppSecret for the IM account that the kit account is bound to. If the
+// accid is the userUuid, the server expects it spelled as in the header user, and
+// else in lower case. A user without a kit account who has an IM account gets a
+// kit account, as with the vendor's loginByIM; that it is made is our guess. The
+// reply has no imToken, because the client has one. A server without an AppSecret
+// refuses every dynamic token with 402.
 //
 // A login is a kit session of its user and deviceId in the world. When
 // mockim.Service.EndKit ends it, the token check and every other call of that
