@@ -13,7 +13,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The server's codes (http-api.md 5.3 to 5.5).
+// The kit server's codes (docs/vendor/http.md#error-codes).
 const (
 	codeOK               = 0
 	codeMissingHeader    = 401
@@ -34,7 +34,7 @@ var messages = map[int]string{
 	codeExpired:          "token has expired",
 }
 
-// A refusal is a reply that is no success.
+// A refusal is an error reply of the kit server.
 type refusal struct {
 	status int
 	code   int
@@ -43,15 +43,16 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// refuse is a business failure: HTTP has no part in it.
+// refuse returns a failure that only the envelope reports; the HTTP status is
+// 200.
 func refuse(code int) *refusal { return &refusal{http.StatusOK, code, messages[code]} }
 
-// refuseHTTP has the code of HTTP in the envelope too.
+// refuseHTTP returns a failure whose HTTP status is also the envelope's code.
 func refuseHTTP(status int) *refusal {
 	return &refusal{status, status, strings.ToLower(http.StatusText(status))}
 }
 
-// refusalOf is what the world's errors come to.
+// refusalOf translates an error of the world.
 func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, engine.ErrTokenRejected):
@@ -69,11 +70,11 @@ func refusalOf(err error) *refusal {
 // A route is one of the server's calls.
 type route struct {
 	method  string
-	needs   []string // headers
+	needs   []string // required headers
 	respond func(s *Server, ctx context.Context, c call) (data any, err error)
 }
 
-// A call is a request that has found its route. Its header has the account.
+// A call is a request whose route is known. The account is in its headers.
 type call struct {
 	appKey string
 	header http.Header
@@ -82,7 +83,7 @@ type call struct {
 var (
 	authorized = []string{"AppKey", "user", "token"}
 
-	// The keys are what follows /scene/, without the AppKey.
+	// The keys are the paths below /scene/, without the AppKey.
 	routes = map[string]route{
 		"apps/v1/login":           {http.MethodPost, authorized, (*Server).login},
 		"apps/v1/checkToken":      {http.MethodPost, authorized, (*Server).checkToken},
@@ -95,7 +96,7 @@ var (
 	scene = regexp.MustCompile(`/scene/(apps|meeting)/([^/]+)/(.+)$`)
 )
 
-// answer does what r asks for. It fails with a *refusal.
+// answer carries r out. Its error is a *refusal.
 func (s *Server) answer(r *http.Request) (data any, err error) {
 	parts := scene.FindStringSubmatch(r.URL.EscapedPath())
 	if parts == nil {
@@ -117,7 +118,7 @@ func (s *Server) answer(r *http.Request) (data any, err error) {
 			return nil, &refusal{http.StatusOK, codeMissingHeader, fmt.Sprintf("header %s is missing", name)}
 		}
 	}
-	// A client that is gone has had its effect all the same.
+	// The call takes effect even if the client disconnects before the reply.
 	return to.respond(s, context.WithoutCancel(r.Context()), call{appKey, r.Header})
 }
 
@@ -131,15 +132,15 @@ func (c call) claim() claim {
 
 func (c call) deviceID() string { return c.header.Get("deviceId") }
 
-// loginData is the data of a login. The vendor's kits read the first three
-// fields; imAccid is ours.
+// loginData is the reply to a login. The vendor's kits log in to IM with the
+// first three fields (docs/vendor/http.md#kit-login); imAccid is our addition.
 type loginData struct {
 	UserUUID  string `json:"userUuid"`
 	IMKey     string `json:"imKey"`
 	IMToken   string `json:"imToken,omitempty"` // not of a login with a dynamic token, which is IM's own
 	IMAccid   string `json:"imAccid"`
 	RTCKey    string `json:"rtcKey"`
-	UserToken string `json:"userToken,omitempty"` // of an anonymous login
+	UserToken string `json:"userToken,omitempty"` // only in the reply to an anonymous login
 }
 
 func loginDataOf(appKey string, a claim, im engine.IMAccount) loginData {
@@ -174,7 +175,7 @@ func (s *Server) checkToken(ctx context.Context, c call) (any, error) {
 	return nil, s.resume(ctx, c.claim(), c.deviceID())
 }
 
-// anonymous makes a new guest each time. It does not log them in.
+// anonymous makes a new guest for each call. It does not log the guest in.
 func (s *Server) anonymous(ctx context.Context, c call) (any, error) {
 	added, err := s.guests.add(ctx, s.world)
 	if err != nil {
@@ -192,8 +193,8 @@ func (s *Server) anonymous(ctx context.Context, c call) (any, error) {
 
 type object = map[string]any
 
-// environment names no server but this one, so that no client of a test looks
-// for IM in the public cloud.
+// environment names only this server, so that no client in a test looks for IM
+// in the public cloud.
 func (s *Server) environment(context.Context, call) (any, error) {
 	return object{
 		"im": object{

@@ -11,28 +11,29 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Nobody tells a kit server that a device is gone, so old sessions make room
-// for new ones.
+// maxSessions bounds the sessions that are kept. There is no HTTP call for a
+// logout, so the server never learns that a device has gone; the oldest session
+// makes room for a new one.
 const maxSessions = 1000
 
 type sessionKey struct{ user, deviceID string }
 
-// A session is the kit login of one user on one device. It has a device of its
-// own in the world, so that the world can end it.
+// A session is the kit login of one user on one device. It has its own device in
+// the world, so that the world can end it.
 type session struct {
 	device *mockim.Device
 	opened uint64
 	token  string
-	ended  *refusal // guarded by Server.mu; nil: it holds
+	ended  *refusal // guarded by Server.mu; nil while the session is valid
 }
 
 func keyOf(a claim, deviceID string) sessionKey {
 	return sessionKey{strings.ToLower(a.UserUUID), deviceID}
 }
 
-// verify checks a as the world and the expired tokens have it, and returns the
-// IM account that it is bound to, with the token that the kit server knows of
-// it. It fails with a *refusal.
+// verify checks a against the world and the expired tokens. It returns the IM
+// account that a is bound to, with the IM token that the kit server has on file.
+// Its error is a *refusal.
 func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) {
 	known, err := s.accountOf(a)
 	if err != nil {
@@ -52,8 +53,9 @@ func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) 
 	return im, nil
 }
 
-// hasExpired is asked about tokens that the world finds good: a static one that
-// is not among those that have expired is what the account has got since.
+// hasExpired reports whether the token of a has expired. The world has already
+// accepted the token, so if it is not among the expired ones, the account has got
+// a new one since, and the list of old ones is dropped.
 func (s *Server) hasExpired(a claim) bool {
 	user := strings.ToLower(a.UserUUID)
 	s.mu.Lock()
@@ -71,7 +73,8 @@ func (s *Server) hasExpiredLocked(user, token string) bool {
 	return slices.ContainsFunc(s.expired[user], func(old *session) bool { return old.token == token })
 }
 
-// open begins the session of a on a device, in place of the one before it.
+// open begins a session of a on a device. It replaces the device's earlier
+// session of that user.
 func (s *Server) open(ctx context.Context, a claim, deviceID string) error {
 	known, err := s.accountOf(a)
 	if err != nil {
@@ -89,7 +92,7 @@ func (s *Server) open(ctx context.Context, a claim, deviceID string) error {
 	return nil
 }
 
-// place keeps fresh, and returns those that had to go for it.
+// place stores fresh, and returns the sessions that it displaced.
 func (s *Server) place(key sessionKey, fresh *session) (gone []*session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,21 +115,22 @@ func (s *Server) place(key sessionKey, fresh *session) (gone []*session) {
 	return gone
 }
 
-func (s *Server) lose(user string, of *session, cause error) {
+// lose records that the world ended lost, and remembers its token if it expired.
+func (s *Server) lose(user string, lost *session, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !errors.Is(cause, engine.ErrTokenExpired) {
-		of.ended = refuse(codeWrongToken)
+		lost.ended = refuse(codeWrongToken)
 		return
 	}
-	of.ended = refuse(codeExpired)
-	if !s.hasExpiredLocked(user, of.token) {
-		s.expired[user] = append(s.expired[user], of)
+	lost.ended = refuse(codeExpired)
+	if !s.hasExpiredLocked(user, lost.token) {
+		s.expired[user] = append(s.expired[user], lost)
 	}
 }
 
-// resume finds the session of a whose token is good. One that was ended is
-// refused; one that has another token is renewed.
+// resume checks the session of a, whose token is valid. It refuses a session
+// that was ended, and opens a new one if the token has changed.
 func (s *Server) resume(ctx context.Context, a claim, deviceID string) error {
 	s.mu.Lock()
 	found := s.sessions[keyOf(a, deviceID)]
