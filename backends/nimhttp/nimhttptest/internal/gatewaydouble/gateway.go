@@ -1,6 +1,6 @@
-// Package gatewaydouble is the double of the IM gateway, in process and over
-// a mockim world. It has the contract of the real one (gateway/openapi.yaml);
-// package nimhttptest, which starts it, describes it.
+// Package gatewaydouble is a double of the IM gateway: it runs in this process,
+// and its IM is a mockim world. It follows the contract of the real gateway
+// (gateway/openapi.yaml). Package nimhttptest starts it and documents it.
 package gatewaydouble
 
 import (
@@ -20,24 +20,29 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
-// Gateway is the fake of the IM gateway. Runs of it follow each other, as
-// those of a process that is killed and started again.
+// Gateway is the double of the IM gateway. It has one run at a time; Restart
+// replaces the run, like a process that is killed and started again.
 type Gateway struct {
 	world    *mockim.Service
 	answer   func(http.ResponseWriter, *http.Request, Responder)
 	url      string
 	secret   string
 	listener *loopback.Server
-	stop     context.CancelFunc // ends replies that are being delayed
+	stop     context.CancelFunc // cuts delayed replies short
 
-	switching sync.Mutex // held for all of a link, a restart and a close; taken before any other
+	// switching is held for the whole of Link, Restart and Close, and taken
+	// before any other lock.
+	switching sync.Mutex
 
-	mu   sync.Mutex // protects the following fields, those of runs and of slots; held across no call of the world, which holds its own while it tells a slot
+	// mu protects the following fields, and the fields of runs and slots. It is
+	// never held during a call of the world, because the world holds its own lock
+	// when it reports to a slot.
+	mu   sync.Mutex
 	run  *gatewayRun
-	down map[string]chan struct{} // accounts whose connection is down; closed when it is back
+	down map[string]chan struct{} // accounts whose connection is down; closed when it comes back
 }
 
-// The contract's bounds.
+// The limits that the contract sets.
 const (
 	maxConnections = 256
 	headerTimeout  = 10 * time.Second
@@ -46,44 +51,44 @@ const (
 	maxBody        = 64 << 10
 )
 
-// A gatewayRun is what a process of the gateway would be.
+// A gatewayRun stands for one process of the gateway.
 type gatewayRun struct {
 	gateway *Gateway
 	boot    string
 	ctx     context.Context // ends when the run is killed
 	kill    context.CancelFunc
-	closing chan struct{}  // closed when it takes no more calls
-	work    sync.WaitGroup // what nobody asks for: leases and reconnects
+	closing chan struct{}  // closed when the run refuses further calls
+	work    sync.WaitGroup // work that no call waits for: leases and reconnects
 
 	// Guarded by gateway.mu.
-	over     bool // no more work begins
+	stopped  bool // no more work may start
 	seq      int64
 	sessions int64
 	slots    map[string]*slot
 }
 
-// Options are the choices for one gateway. All but Addr and Logger are required.
+// Options configure a gateway. All fields are required except Addr and Logger.
 type Options struct {
 	World  *mockim.Service
 	Addr   string // "": 127.0.0.1:0
 	Secret string
 	Logger *slog.Logger
 
-	// Answer writes the reply that a Responder makes of a request, or another.
+	// Answer writes the reply to a request: the Responder's, or another one.
 	Answer func(http.ResponseWriter, *http.Request, Responder)
 }
 
-// A Responder does what a request asks for.
+// A Responder carries a request out and returns the reply.
 type Responder func(http.ResponseWriter, *http.Request) Reply
 
-// A Reply is complete before any of it is written.
+// A Reply is a complete reply that is not written yet.
 type Reply struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Start makes a gateway and lets it listen. It fails as loopback.Listen does.
+// Start starts a gateway. Its errors are those of loopback.Listen.
 func Start(o Options) (*Gateway, error) {
 	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
@@ -104,7 +109,7 @@ func Start(o Options) (*Gateway, error) {
 	listener.Serve(&http.Server{
 		Handler:           loopback.LogRequests(http.HandlerFunc(g.serve), o.Logger),
 		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout, // of the body: see respond
+		ReadTimeout:       bodyTimeout, // lifted once the body is read: see receive
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -112,10 +117,10 @@ func Start(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// URL is where the gateway listens.
+// URL returns the base URL of the gateway.
 func (g *Gateway) URL() string { return g.url }
 
-// Secret is what a client shows.
+// Secret returns the secret that a client must send.
 func (g *Gateway) Secret() string { return g.secret }
 
 func newRun(g *Gateway) *gatewayRun {
@@ -132,12 +137,13 @@ func (g *Gateway) current() *gatewayRun {
 	return g.run
 }
 
-// Close lets the calls under way finish, but not those that wait.
+// Close logs every slot out and stops the gateway. Calls that are being carried
+// out may finish; calls that only wait are cut short.
 func (g *Gateway) Close() error {
 	g.switching.Lock()
 	defer g.switching.Unlock()
 	run := g.current()
-	slots := run.end(func() { close(run.closing) })
+	slots := run.stopWork(func() { close(run.closing) })
 	for _, s := range slots {
 		if s.takeTurn() == nil {
 			s.release()
@@ -151,7 +157,8 @@ func (g *Gateway) Close() error {
 	return err
 }
 
-// Restart ends the run as kill -9 does, and begins another.
+// Restart ends the run like kill -9, and starts another. It has no effect on a
+// closed gateway.
 func (g *Gateway) Restart() {
 	g.switching.Lock()
 	defer g.switching.Unlock()
@@ -159,10 +166,10 @@ func (g *Gateway) Restart() {
 	if old.isClosing() {
 		return
 	}
-	slots := old.end(old.kill)
+	slots := old.stopWork(old.kill)
 	old.work.Wait()
 	for _, s := range slots {
-		s.turn <- struct{}{} // nobody gets it any more who would log in
+		s.turn <- struct{}{} // takeTurn fails now, so no login can follow
 		s.hangUp()
 		s.endTurn()
 	}
@@ -171,12 +178,12 @@ func (g *Gateway) Restart() {
 	g.run = newRun(g)
 }
 
-// end lets no more work begin, and returns the slots there are. After mark
-// there will be no others.
-func (r *gatewayRun) end(mark func()) []*slot {
+// stopWork prevents further work and returns all slots. It calls mark under the
+// lock; mark must make the run refuse new slots.
+func (r *gatewayRun) stopWork(mark func()) []*slot {
 	r.gateway.mu.Lock()
 	defer r.gateway.mu.Unlock()
-	r.over = true
+	r.stopped = true
 	mark()
 	var all []*slot
 	for _, s := range r.slots {
@@ -195,14 +202,15 @@ func (r *gatewayRun) isClosing() bool {
 	}
 }
 
-// goLocked does work that nobody asks for.
+// goLocked runs work in a goroutine, unless the run has stopped. Close and
+// Restart wait for it.
 func (r *gatewayRun) goLocked(work func()) {
-	if !r.over {
+	if !r.stopped {
 		r.work.Go(work)
 	}
 }
 
-// Link takes the connection of an account down, or back up.
+// Link takes the connection of an account down, or brings it back up.
 func (g *Gateway) Link(accid string, online bool) {
 	g.switching.Lock()
 	defer g.switching.Unlock()
@@ -237,21 +245,22 @@ func (g *Gateway) isDownLocked(accid string) bool {
 	return down
 }
 
-// untilUp waits until the connection of that account is up.
+// untilUp waits until the connection of the account is up. It fails with the
+// stopReason of ctx.
 func (r *gatewayRun) untilUp(ctx context.Context, accid string) error {
 	for {
 		r.gateway.mu.Lock()
 		back, down := r.gateway.down[accid]
 		r.gateway.mu.Unlock()
 		if !down {
-			return r.stopped(ctx)
+			return r.stopReason(ctx)
 		}
 		select {
 		case <-back:
 		case <-ctx.Done():
-			return r.stopped(ctx)
+			return r.stopReason(ctx)
 		case <-r.closing:
-			return r.stopped(ctx)
+			return r.stopReason(ctx)
 		}
 	}
 }
@@ -261,8 +270,9 @@ var (
 	errDeadline = errors.New("the login took longer than timeoutMs")
 )
 
-// stopped is why a login whose request has this ctx is to be given up, or nil.
-func (r *gatewayRun) stopped(ctx context.Context) error {
+// stopReason returns why a login must be given up, or nil. ctx is the context of
+// its request.
+func (r *gatewayRun) stopReason(ctx context.Context) error {
 	switch {
 	case r.ctx.Err() != nil:
 		return errKilled

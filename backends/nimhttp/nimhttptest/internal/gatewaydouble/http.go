@@ -20,7 +20,7 @@ import (
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
-// A gatewayCall is a request to the gateway, on its way to a reply.
+// A gatewayCall is a request to the gateway while it is being answered.
 type gatewayCall struct {
 	*http.Request
 	run    *gatewayRun
@@ -28,13 +28,13 @@ type gatewayCall struct {
 	name   string      // of the slot
 	query  fields
 	body   fields
-	undo   func() // set by a call that must not stand where its reply is lost
+	undo   func() // undoes the call if its reply is lost
 }
 
 type methods map[string]func(*gatewayCall) (any, error)
 
 var (
-	// The keys are what follows the slot in the path.
+	// The keys are the part of the path after the slot.
 	slotPaths = map[string]methods{
 		"":        {http.MethodGet: (*gatewayCall).read, http.MethodPut: (*gatewayCall).init, http.MethodDelete: (*gatewayCall).release},
 		"/login":  {http.MethodPost: (*gatewayCall).logIn},
@@ -49,8 +49,8 @@ var (
 	hostName = regexp.MustCompile(`^(?:\[([^\]]+)\]|([^:\[\]]+))(?::\d+)?$`)
 )
 
-// serve answers a request in the run that it meets. A login whose reply does
-// not reach the client is undone.
+// serve answers a request in the current run. If the reply to a login does not
+// reach the client, serve undoes the login.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	run := g.current()
 	ctx, cancel := context.WithCancel(r.Context())
@@ -66,10 +66,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		out, undo = run.respond(w, r)
 		return out
 	})
-	sent = ctx.Err() == nil // the end of the reply leaves after this
+	sent = ctx.Err() == nil // the last bytes of the reply leave after serve returns
 }
 
-// respond does what r asks for. It also returns how to undo that.
+// respond carries r out. It returns the reply, and a func that undoes the call.
 func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (Reply, func()) {
 	c := &gatewayCall{Request: r, run: g, undo: func() {}, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}}
 	out := Reply{Status: http.StatusOK, Header: c.header}
@@ -78,7 +78,7 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (Reply, fun
 	var p *problem
 	switch {
 	case g.ctx.Err() != nil:
-		panic(http.ErrAbortHandler) // a process that was killed says nothing more
+		panic(http.ErrAbortHandler) // a killed process sends no reply
 	case errors.As(err, &p):
 		if p.now == nil {
 			p.now = g.find(c.name).snapshot()
@@ -89,15 +89,15 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (Reply, fun
 	}
 	out.Body, err = json.Marshal(answer)
 	if err != nil {
-		panic(err) // of our own types
+		panic(err) // cannot happen: our own types can be marshaled
 	}
 	return out, c.undo
 }
 
-// answer judges the request in the order of the contract. It fails with
-// a *problem, or where the run was killed.
+// answer checks the request in the order that the contract sets, and carries it
+// out. Its error is a *problem, or errKilled.
 func (c *gatewayCall) answer(sent payload) (any, error) {
-	path, search, _ := strings.Cut(c.RequestURI, "?") // as they were sent: a slot may be named ".."
+	path, search, _ := strings.Cut(c.RequestURI, "?") // unnormalized: a slot may be named ".."
 	if !isLocal(c.Host) {
 		return nil, newProblem(foreignHost, "ask for 127.0.0.1, [::1] or localhost")
 	}
@@ -131,14 +131,15 @@ func (c *gatewayCall) pick(from methods) (any, error) {
 	return do(c)
 }
 
-// isLocal reports whether a Host is a name of this machine. A page of another
-// site can have its own name lead here (DNS rebinding).
+// isLocal reports whether a Host header names this machine. Another site may
+// point its own name at 127.0.0.1 (DNS rebinding).
 func isLocal(host string) bool {
 	parts := hostName.FindStringSubmatch(host)
 	return parts != nil && loopback.Is(parts[1]+parts[2])
 }
 
-// isAuthorized compares digests, which have one length whatever was sent.
+// isAuthorized compares digests, because ConstantTimeCompare returns early if the
+// lengths differ.
 func (c *gatewayCall) isAuthorized() bool {
 	given := bearer.FindStringSubmatch(c.Header.Get("Authorization"))
 	if given == nil {
@@ -148,7 +149,7 @@ func (c *gatewayCall) isAuthorized() bool {
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// What the calls do. Each takes its fields, and then asks.
+// The calls. Each reads its fields and then asks the slot.
 
 func (c *gatewayCall) health() (any, error) {
 	nonce := c.query.matching("nonce", nonce)
@@ -164,7 +165,8 @@ func (c *gatewayCall) health() (any, error) {
 	}{c.run.boot, "nimhttptest", gatewayversion.Version, c.run.countSlots(), c.run.gateway.prove(nonce)}, nil
 }
 
-// prove proves that the gateway knows the secret; "": no proof was asked for.
+// prove returns a proof that the gateway knows the secret, or "" if the request
+// had no nonce.
 func (g *Gateway) prove(nonce string) string {
 	if nonce == "" {
 		return ""
@@ -207,15 +209,15 @@ func (c *gatewayCall) logIn() (any, error) {
 
 func (c *gatewayCall) logOut() (any, error) {
 	owner := c.body.optionalText("owner", 128)
-	return c.queue(noSuchSlot, func(s *slot) (snapshot, error) { return s.unlessAnothers(owner, s.logOut) })
+	return c.queue(noSuchSlot, func(s *slot) (snapshot, error) { return s.unlessOtherOwner(owner, s.logOut) })
 }
 
 func (c *gatewayCall) release() (any, error) {
 	owner := c.query.optionalText("owner", 128)
-	return c.queue(noSuchSlot, func(s *slot) (snapshot, error) { return s.unlessAnothers(owner, s.release) })
+	return c.queue(noSuchSlot, func(s *slot) (snapshot, error) { return s.unlessOtherOwner(owner, s.release) })
 }
 
-// queue is ask, in the turn of the slot.
+// queue is like ask, but waits for the slot's earlier calls first.
 func (c *gatewayCall) queue(missing kind, f func(*slot) (snapshot, error)) (any, error) {
 	return c.ask(missing, func(s *slot) (snapshot, error) {
 		if err := s.takeTurn(); err != nil {
@@ -225,14 +227,15 @@ func (c *gatewayCall) queue(missing kind, f func(*slot) (snapshot, error)) (any,
 		now, err := f(s)
 		var p *problem
 		if errors.As(err, &p) {
-			p.now = s.snapshot() // before the next in turn changes it
+			p.now = s.snapshot() // before the next call changes it
 		}
 		return now, err
 	})
 }
 
-// ask lets f see the slot, if the request is as it should be. A slot that is not
-// there is that problem; "": it is made.
+// ask checks the fields of the request and calls f with the slot. If there is no
+// such slot, ask fails with the problem missing, or makes the slot if missing is
+// "".
 func (c *gatewayCall) ask(missing kind, f func(*slot) (snapshot, error)) (any, error) {
 	if err := errors.Join(c.query.err(), c.body.err()); err != nil {
 		return nil, err

@@ -18,11 +18,11 @@ import (
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
-// fields are what a request says. They are taken out one by one: what is left
-// is unknown.
+// fields are the parameters of a request. Each call takes out the ones that it
+// knows; the rest are unknown.
 type fields struct {
 	given   map[string]any
-	problem *problem // the first
+	problem *problem // the first one found
 }
 
 func (f *fields) fail(format string, args ...any) {
@@ -31,10 +31,11 @@ func (f *fields) fail(format string, args ...any) {
 	}
 }
 
-// err is what is wrong with them, once all that are known have been taken.
+// err returns the first problem. Fields that nobody has taken are unknown, and so
+// a problem.
 func (f *fields) err() error {
 	for _, name := range slices.Sorted(maps.Keys(f.given)) {
-		f.fail("there is no %.64q here", name)
+		f.fail("%.64q is not a field of this call", name)
 	}
 	if f.problem == nil {
 		return nil
@@ -57,7 +58,7 @@ func (f *fields) text(name string, longest int) string {
 	return text
 }
 
-// optionalText is empty where there is none.
+// optionalText returns "" if the field is absent.
 func (f *fields) optionalText(name string, longest int) string {
 	if _, there := f.given[name]; !there {
 		return ""
@@ -74,7 +75,7 @@ func (f *fields) flag(name string) bool {
 	return flag
 }
 
-const maxInteger = 1<<53 - 1 // that JSON is sure to carry
+const maxInteger = 1<<53 - 1 // the largest that every JSON library keeps exact
 
 func (f *fields) integer(name string, least, most, otherwise int64) int64 {
 	value, there := f.take(name)
@@ -89,7 +90,7 @@ func (f *fields) integer(name string, least, most, otherwise int64) int64 {
 	return int64(number)
 }
 
-// number is an integer of a query, where all values are text.
+// number is like integer, for a query, whose values are all text.
 func (f *fields) number(name string, least, most, otherwise int64) int64 {
 	if text, _ := f.given[name].(string); decimal.MatchString(text) {
 		f.given[name], _ = strconv.ParseFloat(text, 64)
@@ -97,12 +98,12 @@ func (f *fields) number(name string, least, most, otherwise int64) int64 {
 	return f.integer(name, least, most, otherwise)
 }
 
-// matching is empty where there is none.
+// matching returns "" if the field is absent.
 func (f *fields) matching(name string, want *regexp.Regexp) string {
 	value, there := f.take(name)
 	text, _ := value.(string)
 	if there && !want.MatchString(text) {
-		f.fail("%s is not %s", name, want)
+		f.fail("%s does not match %s", name, want)
 	}
 	return text
 }
@@ -113,30 +114,30 @@ func (f *fields) milliseconds(name string, least, most, otherwise time.Duration)
 
 var decimal = regexp.MustCompile(`^\d{1,16}$`)
 
-// parseQuery reads what follows the path.
+// parseQuery parses the query of a URL.
 func parseQuery(search string) fields {
 	f := fields{given: map[string]any{}}
 	query, err := url.ParseQuery(search)
 	if err != nil {
-		f.fail("the query cannot be read")
+		f.fail("the query cannot be parsed")
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			f.fail("a parameter is there twice")
+			f.fail("a parameter is repeated")
 		}
 		f.given[name] = values[0]
 	}
 	return f
 }
 
-// A payload is what was sent as a body, or its beginning.
+// A payload is the body of a request.
 type payload struct {
-	bytes []byte
-	size  int64
+	bytes []byte // at most maxBody
+	size  int64  // of the whole body
 }
 
-// receive reads the body before anything is judged by it. A client that is still
-// writing would not see the answer, so what is somewhat too large is read, too.
+// receive reads the body. It also reads a body that is somewhat too large, because
+// a client that is still writing would not see the answer.
 func receive(w http.ResponseWriter, r *http.Request) payload {
 	const readOn = 4 << 20
 	begin, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
@@ -145,11 +146,11 @@ func receive(w http.ResponseWriter, r *http.Request) payload {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
 	control := http.NewResponseController(w)
-	control.SetReadDeadline(time.Time{}) // from here on the client waits, and may well for long
+	control.SetReadDeadline(time.Time{}) // the client may now wait for long
 	return payload{begin, int64(len(begin)) + rest}
 }
 
-// parseBody reads a JSON object: an empty one where nothing was sent.
+// parseBody parses a JSON object. Without a body it returns an empty one.
 func parseBody(sent payload, contentType string) fields {
 	f := fields{given: map[string]any{}}
 	media, _, _ := strings.Cut(contentType, ";")
@@ -160,13 +161,13 @@ func parseBody(sent payload, contentType string) fields {
 	case !strings.EqualFold(strings.TrimSpace(media), "application/json"):
 		f.problem = newProblem(wrongMediaType, "send application/json")
 	case !utf8.Valid(sent.bytes) || json.Unmarshal(sent.bytes, &f.given) != nil || f.given == nil:
-		f.fail("the body is not a JSON object") // it may hold a token, so it is not repeated
+		f.fail("the body is not a JSON object") // not quoted: it may contain a token
 	}
 	return f
 }
 
-// checkServers returns what is wrong with the addresses. The contract has a token
-// reach no server that was not meant; this gateway reaches none at all.
+// checkServers returns what is wrong with the addresses, or "". The contract keeps
+// a token from reaching the wrong server; this gateway calls no server at all.
 func checkServers(to setup) string {
 	if (to.lbsURL == "") != (to.linkAddr == "") {
 		return "lbsUrl and linkAddr come together or not at all"

@@ -7,9 +7,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// This file shows the tests of package nimhttptest what is inside.
+// This file lets the tests of package nimhttptest look inside.
 
-// Readers is how many reads wait.
+// Readers returns the number of reads that are waiting.
 func (g *Gateway) Readers() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -20,7 +20,7 @@ func (g *Gateway) Readers() int {
 	return n
 }
 
-// Devices are those that the gateway has in the world.
+// Devices returns the gateway's devices in the world.
 func (g *Gateway) Devices() []*mockim.Device {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -33,15 +33,15 @@ func (g *Gateway) Devices() []*mockim.Device {
 	return all
 }
 
-// Asking is how many calls of a slot are being answered or queue.
+// Asking returns the number of calls of a slot that are running or queued.
 func (g *Gateway) Asking(name string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.run.slots[name].asking
 }
 
-// Hold lets a slot hold a login that the world has ended already, and returns
-// the SDK's code in the reply; 0: it succeeded.
+// Hold gives a slot a login that the world has already ended with cause. It
+// returns the SDK's code in the reply, or 0 if the call succeeded.
 func (g *Gateway) Hold(name string, a engine.IMAccount, cause error) (code int) {
 	slot := g.current().find(name)
 	_, _, err := slot.hold(&imLogin{account: a, owner: "o"}, &imLink{slot: slot, device: g.world.Device(), cause: cause})

@@ -11,21 +11,21 @@ import (
 
 // An imLogin is a session of a slot.
 type imLogin struct {
-	account engine.IMAccount // with its token: the SDK comes back by itself
+	account engine.IMAccount // with the token, because the SDK reconnects by itself
 	owner   string
 	session int64
-	link    *imLink // nil: it is down
+	link    *imLink // nil while the connection is down
 }
 
 // An imLink is the connection under a login: one device of the world.
 type imLink struct {
 	slot   *slot
 	device *mockim.Device
-	cause  error // guarded by gateway.mu; of its end
+	cause  error // why it ended; guarded by gateway.mu
 }
 
-// connect makes a login. While the connection of its account is down it waits,
-// up to the end of ctx.
+// connect makes a login. While the account's connection is down it waits, at
+// most until ctx ends.
 func (s *slot) connect(ctx context.Context, r loginRequest) (snapshot, error) {
 	g := s.run.gateway
 	g.mu.Lock()
@@ -40,7 +40,7 @@ func (s *slot) connect(ctx context.Context, r loginRequest) (snapshot, error) {
 		if err != nil {
 			return snapshot{}, loginFailed(nimcodes.Of(err), shorten(err.Error()))
 		}
-		if err := s.run.stopped(ctx); err != nil {
+		if err := s.run.stopReason(ctx); err != nil {
 			link.cut()
 			return snapshot{}, err
 		}
@@ -51,7 +51,8 @@ func (s *slot) connect(ctx context.Context, r loginRequest) (snapshot, error) {
 	}
 }
 
-// hold makes l the login that holds, unless the connection has gone down.
+// hold makes l the slot's login. It does nothing, and decided is false, if the
+// connection has gone down meanwhile.
 func (s *slot) hold(l *imLogin, link *imLink) (now snapshot, decided bool, err error) {
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
@@ -68,8 +69,8 @@ func (s *slot) hold(l *imLogin, link *imLink) (now snapshot, decided bool, err e
 	return s.published, true, nil
 }
 
-// upLocked puts the link under the login that holds, unless it has ended
-// already.
+// upLocked connects the slot's login with link. If the link has already ended, it
+// is handled as lost.
 func (s *slot) upLocked(link *imLink) {
 	s.login.link = link
 	if link.cause != nil {
@@ -79,8 +80,8 @@ func (s *slot) upLocked(link *imLink) {
 	s.publishLocked("logged_in", "up")
 }
 
-// lostLocked is what the SDK does where its link ends: it comes back by itself,
-// unless that is pointless.
+// lostLocked handles the end of the link like the SDK: it reconnects by itself,
+// unless the cause rules that out.
 func (s *slot) lostLocked(cause error) {
 	if e := endOf(s.login.session, cause); e != nil {
 		s.endLocked(e)
@@ -106,14 +107,14 @@ func (s *slot) hangUp() {
 	link.cut()
 }
 
-// reconnect takes the link up again, where it is down. It waits for the calls
-// before.
+// reconnect brings the link back up if it is down. It waits for the slot's
+// earlier calls.
 func (s *slot) reconnect() {
 	if s.takeTurn() != nil {
 		return
 	}
 	defer s.endTurn()
-	l := s.broken()
+	l := s.loginToReconnect()
 	if l == nil {
 		return
 	}
@@ -132,8 +133,9 @@ func (s *slot) reconnect() {
 	}
 }
 
-// broken returns the login that waits for its link, if it has no longer to.
-func (s *slot) broken() *imLogin {
+// loginToReconnect returns the slot's login if its link is down and its
+// connection is up again, or nil.
+func (s *slot) loginToReconnect() *imLogin {
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
 	if l := s.login; l != nil && l.link == nil && !s.run.gateway.isDownLocked(l.account.Accid) {
@@ -142,11 +144,11 @@ func (s *slot) broken() *imLogin {
 	return nil
 }
 
-// dial logs a new device in. One that the world has logged out again at once is
-// no failure: the link says so.
+// dial logs a new device in. It does not fail if the world logs the device out
+// again at once: then the link has a cause.
 func (s *slot) dial(a engine.IMAccount) (*imLink, error) {
 	k := &imLink{slot: s, device: s.run.gateway.world.Device()}
-	ctx := context.Background() // it takes no time
+	ctx := context.Background() // the world answers at once
 	if err := k.device.InitIM(ctx, a.AppKey); err != nil {
 		return nil, err
 	}
@@ -159,7 +161,7 @@ func (s *slot) dial(a engine.IMAccount) (*imLink, error) {
 	return k, nil
 }
 
-// lost is called by the world, which holds its locks.
+// lost is called by the world, under the world's lock.
 func (k *imLink) lost(cause error) {
 	s := k.slot
 	s.run.gateway.mu.Lock()
@@ -170,7 +172,8 @@ func (k *imLink) lost(cause error) {
 	}
 }
 
-// cut ends the connection, as a network does: the world logs the device out.
+// cut ends the connection. The world logs the device out, as an IM server does
+// when a connection breaks.
 func (k *imLink) cut() {
-	_ = k.device.LogoutIM(context.Background()) // it cannot fail: nothing was told to
+	_ = k.device.LogoutIM(context.Background()) // cannot fail: no fault was set on this device
 }

@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// A problem is what went wrong, as RFC 9457 has it.
+// A problem is an error reply in the form of RFC 9457.
 type problem struct {
 	kind   kind
 	detail string
-	code   *int      // the SDK's, of a login that was decided against
-	now    *snapshot // of the slot; nil: it is not initialised, or nobody has looked yet
+	code   *int      // the SDK's code; only of failedLogin
+	now    *snapshot // of the slot; nil if it is not initialised, or not filled in yet
 }
 
 func (p *problem) Error() string { return p.detail }
@@ -60,7 +60,7 @@ func loginFailed(code int, why string) *problem {
 	return &problem{kind: failedLogin, detail: why, code: &code}
 }
 
-// problemBody is a problem in its reply.
+// problemBody is the JSON of a problem.
 type problemBody struct {
 	Type     string    `json:"type"`
 	Title    string    `json:"title"`
@@ -71,6 +71,6 @@ type problemBody struct {
 }
 
 func (p *problem) body() problemBody {
-	is := kinds[p.kind]
-	return problemBody{"urn:imreuse:gateway:" + string(p.kind), is.title, is.status, p.detail, p.code, p.now}
+	k := kinds[p.kind]
+	return problemBody{"urn:imreuse:gateway:" + string(p.kind), k.title, k.status, p.detail, p.code, p.now}
 }

@@ -5,32 +5,33 @@ import (
 	"time"
 )
 
-// A slot holds the login of one account. The calls of it queue, all but reads.
+// A slot holds the login of one account. Its calls wait for each other, except
+// reads.
 type slot struct {
 	run  *gatewayRun
 	name string
-	turn chan struct{} // holds one while a call is at work
+	turn chan struct{} // full while a call is running
 
 	// Guarded by run.gateway.mu.
-	asking    int         // calls that are being answered
-	lease     *time.Timer // runs while nobody asks; nil: it does not
-	leases    int         // that have begun
+	asking    int         // calls that are running or waiting
+	lease     *time.Timer // nil unless a lease is running
+	leases    int         // leases started so far
 	leaseTime time.Duration
-	setup     *setup // nil: the slot is not initialised
+	setup     *setup // nil until the slot is initialised
 	login     *imLogin
 	ended     *ended
 	published snapshot
-	readers   map[chan snapshot]struct{} // closed where the slot is released
+	readers   map[chan snapshot]struct{} // closed when the slot is released
 }
 
-// setup is what a slot is initialised with. The IM of this gateway is the
-// world, so only the AppKey has a use.
+// setup is the configuration of a slot. This gateway's IM is the world, so only
+// the AppKey is used.
 type setup struct {
 	appKey, lbsURL, linkAddr string
 	linkPlain                bool
 }
 
-// takeTurn waits for the calls before. It fails where the run was killed.
+// takeTurn waits for the slot's earlier calls. It fails if the run was killed.
 func (s *slot) takeTurn() error {
 	select {
 	case s.turn <- struct{}{}:
@@ -46,8 +47,8 @@ func (s *slot) takeTurn() error {
 
 func (s *slot) endTurn() { <-s.turn }
 
-// The calls of a slot, which have its turn, all but read. They fail with
-// a *problem.
+// The calls of a slot. The caller has taken the turn, except for read. Their
+// errors are *problem.
 
 func (s *slot) init(to setup, lease time.Duration) (snapshot, error) {
 	s.run.gateway.mu.Lock()
@@ -63,10 +64,11 @@ func (s *slot) init(to setup, lease time.Duration) (snapshot, error) {
 	return s.published, nil
 }
 
-// A loginRequest is who is to be logged in, and by whom.
+// A loginRequest names the account to log in, and the owner of the login.
 type loginRequest struct{ accid, token, owner string }
 
-// logIn also reports whether it has made the login that holds.
+// logIn logs r in. made reports whether it made a new login, rather than finding
+// the account logged in.
 func (s *slot) logIn(ctx context.Context, r loginRequest) (now snapshot, made bool, err error) {
 	held, now, err := s.mayLogIn(ctx, r.accid)
 	if err != nil {
@@ -87,14 +89,15 @@ func (s *slot) logIn(ctx context.Context, r loginRequest) (now snapshot, made bo
 	return now, err == nil, err
 }
 
-// mayLogIn returns the login that holds, where it is of that account.
+// mayLogIn checks that accid may log in. It returns the slot's login, which is of
+// that account, or nil.
 func (s *slot) mayLogIn(ctx context.Context, accid string) (*imLogin, snapshot, error) {
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
 	if s.setup == nil {
 		return nil, snapshot{}, newProblem(notInitialised, "PUT the slot first")
 	}
-	if err := s.run.stopped(ctx); err != nil {
+	if err := s.run.stopReason(ctx); err != nil {
 		return nil, snapshot{}, err
 	}
 	if l := s.login; l != nil && l.account.Accid != accid {
@@ -103,14 +106,14 @@ func (s *slot) mayLogIn(ctx context.Context, accid string) (*imLogin, snapshot, 
 	return s.login, s.published, nil
 }
 
-// unlessAnothers calls f, unless another owner's login holds; "": of anyone. The
-// turn of the slot keeps others from logging in between.
-func (s *slot) unlessAnothers(owner string, f func() (snapshot, error)) (snapshot, error) {
+// unlessOtherOwner calls f, unless the slot's login has another owner; an empty
+// owner matches any. The caller has the turn, so no login can slip in before f.
+func (s *slot) unlessOtherOwner(owner string, f func() (snapshot, error)) (snapshot, error) {
 	s.run.gateway.mu.Lock()
-	anothers := owner != "" && s.login != nil && s.login.owner != owner
+	isOthers := owner != "" && s.login != nil && s.login.owner != owner
 	now := s.published
 	s.run.gateway.mu.Unlock()
-	if anothers {
+	if isOthers {
 		return now, nil
 	}
 	return f()
@@ -133,13 +136,13 @@ func (s *slot) logOut() (snapshot, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if l != nil && s.login == l { // or it was kicked meanwhile, which is told
+	if l != nil && s.login == l { // otherwise it was kicked meanwhile, and that is published
 		s.endLocked(&ended{Session: l.session})
 	}
 	return s.published, nil
 }
 
-// release returns the slot as it was at last.
+// release logs the slot out and removes it. It returns the last snapshot.
 func (s *slot) release() (snapshot, error) {
 	last, err := s.logOut()
 	if err != nil {
@@ -157,8 +160,9 @@ func (s *slot) release() (snapshot, error) {
 	return last, nil
 }
 
-// read returns the first snapshot after a number, or what there is at the end of
-// the wait. A number that the run has not reached is from another run.
+// read returns the first snapshot with a Seq greater than after, or the present
+// one when wait is over. If the run has not reached after, the number is from
+// another run, and read returns at once.
 func (s *slot) read(ctx context.Context, after int64, wait time.Duration) (snapshot, error) {
 	if news := s.subscribe(after); news != nil {
 		defer s.unsubscribe(news)
@@ -174,8 +178,8 @@ func (s *slot) read(ctx context.Context, after int64, wait time.Duration) (snaps
 	return s.published, nil
 }
 
-// subscribe returns where the next snapshot comes, or nil where there is nothing
-// to wait for.
+// subscribe returns a channel for the next snapshot, or nil if read need not
+// wait.
 func (s *slot) subscribe(after int64) chan snapshot {
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
@@ -193,7 +197,8 @@ func (s *slot) unsubscribe(news chan snapshot) {
 	delete(s.readers, news)
 }
 
-// await is not ok where nothing came, or the slot was released.
+// await waits for a snapshot. ok is false if none came in time, or the slot was
+// released.
 func await(ctx context.Context, news <-chan snapshot, wait time.Duration) (now snapshot, ok bool) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -205,10 +210,10 @@ func await(ctx context.Context, news <-chan snapshot, wait time.Duration) (now s
 	return now, ok
 }
 
-// The lease runs while nobody asks.
+// A lease runs while the slot has no call.
 
 func (s *slot) startLeaseLocked() {
-	if s.setup == nil || s.leaseTime == 0 || s.run.over {
+	if s.setup == nil || s.leaseTime == 0 || s.run.stopped {
 		return
 	}
 	s.run.work.Add(1)
@@ -227,21 +232,21 @@ func (s *slot) stopLeaseLocked() {
 	s.lease = nil
 }
 
-// expire releases the slot, unless somebody has asked since that lease began.
+// expire releases the slot, unless a call has come since the lease started.
 func (s *slot) expire(lease int) {
 	if s.takeTurn() != nil {
 		return
 	}
 	defer s.endTurn()
 	s.run.gateway.mu.Lock()
-	over := s.leases == lease && s.asking == 0 && s.setup != nil
+	due := s.leases == lease && s.asking == 0 && s.setup != nil
 	s.run.gateway.mu.Unlock()
-	if over {
+	if due {
 		s.release()
 	}
 }
 
-// undo logs out a session whose client does not know of it.
+// undo logs out a session that its client never learned about.
 func (s *slot) undo(session int64) {
 	if s.takeTurn() != nil {
 		return
@@ -255,8 +260,7 @@ func (s *slot) undo(session int64) {
 	}
 }
 
-// snapshot is the slot as it is now; nil: there is none, or it is not
-// initialised.
+// snapshot returns the present snapshot, or nil if s is nil or not initialised.
 func (s *slot) snapshot() *snapshot {
 	if s == nil {
 		return nil
@@ -270,10 +274,11 @@ func (s *slot) snapshot() *snapshot {
 	return &now
 }
 
-// A slot is there while it is initialised or somebody asks about it.
+// A slot exists while it is initialised or has a call.
 
-// enter returns the slot of that name, for a call. One that is not there is that
-// problem; "": it is made.
+// enter returns the slot with that name for one call, which must leave it. If
+// there is none, enter fails with the problem missing, or makes the slot if
+// missing is "".
 func (r *gatewayRun) enter(name string, missing kind) (*slot, error) {
 	r.gateway.mu.Lock()
 	defer r.gateway.mu.Unlock()
@@ -293,7 +298,7 @@ func (r *gatewayRun) enter(name string, missing kind) (*slot, error) {
 	return s, nil
 }
 
-// find returns the slot of that name; nil: there is none.
+// find returns the slot with that name, or nil.
 func (r *gatewayRun) find(name string) *slot {
 	r.gateway.mu.Lock()
 	defer r.gateway.mu.Unlock()
@@ -315,7 +320,7 @@ func (r *gatewayRun) forgetLocked(s *slot) {
 	}
 }
 
-// countSlots counts those that are initialised.
+// countSlots counts the initialised slots.
 func (r *gatewayRun) countSlots() int {
 	r.gateway.mu.Lock()
 	defer r.gateway.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
-// A snapshot is a slot as others see it.
+// A snapshot is the published state of a slot.
 type snapshot struct {
 	Boot    string `json:"boot"`
 	Seq     int64  `json:"seq"`
@@ -21,8 +21,8 @@ type snapshot struct {
 	Ended   *ended `json:"ended"`
 }
 
-// ended is the last session of a slot that has ended. Without a kick or an
-// error it was logged out.
+// ended describes the slot's last session that ended. Without a kick or an
+// error, it was logged out.
 type ended struct {
 	Session int64     `json:"session"`
 	Kick    *kick     `json:"kick,omitempty"`
@@ -41,8 +41,9 @@ type sdkError struct {
 	Message string `json:"message"`
 }
 
-// endOf is how a session ends that the world has ended with cause. The world
-// may do so without that: then the SDK comes back by itself, and ended is nil.
+// endOf describes the end of a session that the world ended with cause. It
+// returns nil if the cause is only a broken connection: then the SDK reconnects
+// by itself.
 func endOf(session int64, cause error) *ended {
 	if errors.Is(cause, engine.ErrKicked) {
 		k := &engine.KickError{Reason: engine.KickedByServer}
@@ -55,7 +56,7 @@ func endOf(session int64, cause error) *ended {
 	return nil
 }
 
-// shorten leaves a text as long as the contract allows.
+// shorten cuts a text to the length that the contract allows.
 func shorten(text string) string {
 	const longest = 500
 	if utf8.RuneCountInString(text) <= longest {
@@ -64,8 +65,8 @@ func shorten(text string) string {
 	return string([]rune(text)[:longest])
 }
 
-// publishLocked lets others see the slot as it is. Where they have, it is
-// nothing. The words are the SDK's own.
+// publishLocked publishes the slot's state, if it has changed. login and link are
+// the SDK's own words.
 func (s *slot) publishLocked(login, link string) {
 	now := snapshot{Boot: s.run.boot, Seq: s.published.Seq, AppKey: s.setup.appKey, Login: login, Link: link, Ended: s.ended}
 	if l := s.login; l != nil {
@@ -83,7 +84,7 @@ func (s *slot) publishLocked(login, link string) {
 	}
 }
 
-// endLocked ends the session that holds.
+// endLocked ends the slot's session.
 func (s *slot) endLocked(e *ended) {
 	s.login, s.ended = nil, e
 	s.publishLocked("logged_out", "down")
