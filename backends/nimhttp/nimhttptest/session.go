@@ -18,8 +18,8 @@ const maxSessions = 1000
 
 type sessionKey struct{ user, deviceID string }
 
-// A session is the kit login of one user on one device. It has its own device in
-// the world, so that the world can end it.
+// A session is the kit login of one user on one device. It has its own device
+// in the world, so that the world can end it.
 type session struct {
 	device *mockim.Device
 	opened uint64
@@ -32,8 +32,8 @@ func keyOf(a claim, deviceID string) sessionKey {
 }
 
 // verify checks a against the world and the expired tokens. It returns the IM
-// account that a is bound to, with the IM token that the kit server has on file.
-// Its error is a *refusal.
+// account that a is bound to, with the IM token that the kit server has on
+// file. Its error is a *refusal.
 func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) {
 	known, err := s.accountOf(a)
 	if err != nil {
@@ -54,8 +54,8 @@ func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) 
 }
 
 // hasExpired reports whether the token of a has expired. The world has already
-// accepted the token, so if it is not among the expired ones, the account has got
-// a new one since, and the list of old ones is dropped.
+// accepted the token, so if it is not among the expired ones, the account has
+// got a new one since, and the list of old ones is dropped.
 func (s *Server) hasExpired(a claim) bool {
 	user := strings.ToLower(a.UserUUID)
 	s.mu.Lock()
@@ -115,7 +115,8 @@ func (s *Server) place(key sessionKey, fresh *session) (gone []*session) {
 	return gone
 }
 
-// lose records that the world ended lost, and remembers its token if it expired.
+// lose records that the world ended lost, and remembers its token if it
+// expired.
 func (s *Server) lose(user string, lost *session, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,8 +35,8 @@ type Gateway struct {
 	switching sync.Mutex
 
 	// mu protects the following fields, and the fields of runs and slots. It is
-	// never held during a call of the world, because the world holds its own lock
-	// when it reports to a slot.
+	// never held during a call of the world, because the world holds its own
+	// lock when it reports to a slot.
 	mu   sync.Mutex
 	run  *gatewayRun
 	down map[string]chan struct{} // accounts whose connection is down; closed when it comes back
@@ -270,8 +270,8 @@ var (
 	errDeadline = errors.New("the login took longer than timeoutMs")
 )
 
-// stopReason returns why a login must be given up, or nil. ctx is the context of
-// its request.
+// stopReason returns why a login must be given up, or nil. ctx is the context
+// of its request.
 func (r *gatewayRun) stopReason(ctx context.Context) error {
 	switch {
 	case r.ctx.Err() != nil:

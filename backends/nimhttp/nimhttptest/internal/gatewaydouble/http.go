@@ -138,8 +138,8 @@ func isLocal(host string) bool {
 	return parts != nil && loopback.Is(parts[1]+parts[2])
 }
 
-// isAuthorized compares digests, because ConstantTimeCompare returns early if the
-// lengths differ.
+// isAuthorized compares digests, because ConstantTimeCompare returns early if
+// the lengths differ.
 func (c *gatewayCall) isAuthorized() bool {
 	given := bearer.FindStringSubmatch(c.Header.Get("Authorization"))
 	if given == nil {
@@ -233,9 +233,9 @@ func (c *gatewayCall) queue(missing kind, f func(*slot) (snapshot, error)) (any,
 	})
 }
 
-// ask checks the fields of the request and calls f with the slot. If there is no
-// such slot, ask fails with the problem missing, or makes the slot if missing is
-// "".
+// ask checks the fields of the request and calls f with the slot. If there is
+// no such slot, ask fails with the problem missing, or makes the slot if
+// missing is "".
 func (c *gatewayCall) ask(missing kind, f func(*slot) (snapshot, error)) (any, error) {
 	if err := errors.Join(c.query.err(), c.body.err()); err != nil {
 		return nil, err

@@ -31,8 +31,8 @@ func (f *fields) fail(format string, args ...any) {
 	}
 }
 
-// err returns the first problem. Fields that nobody has taken are unknown, and so
-// a problem.
+// err returns the first problem. Fields that nobody has taken are unknown, and
+// so a problem.
 func (f *fields) err() error {
 	for _, name := range slices.Sorted(maps.Keys(f.given)) {
 		f.fail("%.64q is not a field of this call", name)
@@ -136,8 +136,8 @@ type payload struct {
 	size  int64  // of the whole body
 }
 
-// receive reads the body. It also reads a body that is somewhat too large, because
-// a client that is still writing would not see the answer.
+// receive reads the body. It also reads a body that is somewhat too large,
+// because a client that is still writing would not see the answer.
 func receive(w http.ResponseWriter, r *http.Request) payload {
 	const readOn = 4 << 20
 	begin, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
@@ -166,8 +166,9 @@ func parseBody(sent payload, contentType string) fields {
 	return f
 }
 
-// checkServers returns what is wrong with the addresses, or "". The contract keeps
-// a token from reaching the wrong server; this gateway calls no server at all.
+// checkServers returns what is wrong with the addresses, or "". The contract
+// keeps a token from reaching the wrong server; this gateway calls no server at
+// all.
 func checkServers(to setup) string {
 	if (to.lbsURL == "") != (to.linkAddr == "") {
 		return "lbsUrl and linkAddr come together or not at all"

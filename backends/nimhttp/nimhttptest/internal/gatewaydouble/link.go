@@ -69,8 +69,8 @@ func (s *slot) hold(l *imLogin, link *imLink) (now snapshot, decided bool, err e
 	return s.published, true, nil
 }
 
-// upLocked connects the slot's login with link. If the link has already ended, it
-// is handled as lost.
+// upLocked connects the slot's login with link. If the link has already ended,
+// it is handled as lost.
 func (s *slot) upLocked(link *imLink) {
 	s.login.link = link
 	if link.cause != nil {

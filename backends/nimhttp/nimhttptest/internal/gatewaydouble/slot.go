@@ -67,8 +67,8 @@ func (s *slot) init(to setup, lease time.Duration) (snapshot, error) {
 // A loginRequest names the account to log in, and the owner of the login.
 type loginRequest struct{ accid, token, owner string }
 
-// logIn logs r in. made reports whether it made a new login, rather than finding
-// the account logged in.
+// logIn logs r in. made reports whether it made a new login, rather than
+// finding the account logged in.
 func (s *slot) logIn(ctx context.Context, r loginRequest) (now snapshot, made bool, err error) {
 	held, now, err := s.mayLogIn(ctx, r.accid)
 	if err != nil {
@@ -89,8 +89,8 @@ func (s *slot) logIn(ctx context.Context, r loginRequest) (now snapshot, made bo
 	return now, err == nil, err
 }
 
-// mayLogIn checks that accid may log in. It returns the slot's login, which is of
-// that account, or nil.
+// mayLogIn checks that accid may log in. It returns the slot's login, which is
+// of that account, or nil.
 func (s *slot) mayLogIn(ctx context.Context, accid string) (*imLogin, snapshot, error) {
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()

@@ -65,8 +65,8 @@ func shorten(text string) string {
 	return string([]rune(text)[:longest])
 }
 
-// publishLocked publishes the slot's state, if it has changed. login and link are
-// the SDK's own words.
+// publishLocked publishes the slot's state, if it has changed. login and link
+// are the SDK's own words.
 func (s *slot) publishLocked(login, link string) {
 	now := snapshot{Boot: s.run.boot, Seq: s.published.Seq, AppKey: s.setup.appKey, Login: login, Link: link, Ended: s.ended}
 	if l := s.login; l != nil {
