@@ -11,15 +11,31 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// An AccountRequest is an account as it is wanted. One request may serve for the
-// IM account and for the kit account that is bound to it: what a call has no
-// use for, it ignores. It prints without the tokens.
+// An AccountRequest describes the account that you want. The same request can
+// make an IM account and the kit account that is bound to it: each call ignores
+// the fields that it does not need. An AccountRequest prints without its
+// tokens.
 type AccountRequest struct {
-	Accid     string // of the IM account, in either case: it is folded to lower case; "": the server makes the IM account
-	IMToken   string // at most 64 bytes for an IM account that a kit account is bound to, else 128; "" for a new IM account: the server makes it
-	UserUUID  string // of the kit account, which the servers bind to the IM account of the same id; "": the Accid
-	UserToken string // of the kit account, at most 64 bytes; "": the server makes it. That of a meeting account is always made by the server
-	Name      string // at most 64 characters; "": none
+	// Accid is the id of the IM account. It is folded to lower case. If it is
+	// empty when a kit account is made, the server makes the IM account too.
+	Accid string
+
+	// IMToken is the token of the IM account: at most 128 bytes, or 64 if a kit
+	// account is bound to it. If it is empty for a new IM account, the server
+	// makes one.
+	IMToken string
+
+	// UserUUID is the id of the kit account. The servers bind a kit account to
+	// the IM account with the same id, so it defaults to Accid and must not
+	// differ from it.
+	UserUUID string
+
+	// UserToken is the token of the kit account, at most 64 bytes. If it is
+	// empty, the server makes one; for a meeting account the server always
+	// does.
+	UserToken string
+
+	Name string // the display name, at most 64 characters; optional
 }
 
 // Format implements fmt.Formatter. It prints the ids.
@@ -27,18 +43,19 @@ func (r AccountRequest) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "provision.AccountRequest{Accid:%q UserUUID:%q}", r.Accid, r.UserUUID)
 }
 
-// MarshalText returns the id of the account, so that JSON and text logs have
-// nothing else.
+// MarshalText returns only the id of the account, so that JSON and text logs do
+// not contain the tokens.
 func (r AccountRequest) MarshalText() ([]byte, error) { return []byte(r.id()), nil }
 
-// id is what the server will call the account.
+// id returns the id under which the server keeps the account.
 func (r AccountRequest) id() string { return cmp.Or(r.UserUUID, r.Accid) }
 
 func (r AccountRequest) secrets() []string { return []string{r.IMToken, r.UserToken} }
 
-// CreateIMAccount makes the IM account r.Accid. If it is there already, that is
-// a success only where the server shows that its token is r.IMToken, which the
-// vendor's does not; else it is an *ExistsError.
+// CreateIMAccount makes the IM account r.Accid. If the account already exists,
+// the call succeeds only if the server shows that its token is r.IMToken; the
+// vendor's server does not show tokens. Otherwise the error is an
+// [ExistsError].
 func (c *Client) CreateIMAccount(ctx context.Context, r AccountRequest) (engine.IMAccount, error) {
 	secrets := r.secrets()
 	r.UserUUID, r.UserToken = "", ""
@@ -66,9 +83,12 @@ func (c *Client) CreateIMAccount(ctx context.Context, r AccountRequest) (engine.
 }
 
 // CreateRoomAccount makes an account of NERoom that is bound to the IM account
-// r.Accid, whose token is r.IMToken. With no r.Accid, the server makes the IM
-// account too. If the kit account is there already, that is a success only
-// where the server shows that it is as r wants it; else it is an *ExistsError.
+// r.Accid. r.IMToken must be that IM account's token. If r.Accid is empty, the
+// server makes the IM account too, with the id r.UserUUID.
+//
+// If the kit account already exists, the call succeeds only if the server shows
+// its tokens and they match the ones that r sets. Otherwise the error is an
+// [ExistsError].
 func (c *Client) CreateRoomAccount(ctx context.Context, r AccountRequest) (engine.KitAccount, error) {
 	r, err := r.checkBound()
 	if err != nil {
@@ -84,8 +104,9 @@ func (c *Client) CreateRoomAccount(ctx context.Context, r AccountRequest) (engin
 	return finish("CreateRoomAccount", r, made, err)
 }
 
-// CreateMeetingAccount makes an account of the meeting kit, as CreateRoomAccount
-// does one of NERoom. The server makes its token.
+// CreateMeetingAccount is like [Client.CreateRoomAccount], but makes an account
+// of the meeting kit. The server always makes its token; r.UserToken is
+// ignored.
 func (c *Client) CreateMeetingAccount(ctx context.Context, r AccountRequest) (engine.KitAccount, error) {
 	secrets := r.secrets()
 	r.UserToken = ""
@@ -104,9 +125,10 @@ func (c *Client) CreateMeetingAccount(ctx context.Context, r AccountRequest) (en
 	return finish("CreateMeetingAccount", r, made, err)
 }
 
-// UpdateAccount changes the kit account r.UserUUID, of NERoom or of meetings,
-// whose server keeps a copy of the IM token: tell it after that token changed.
-// Of IMToken, UserToken and Name, what is empty stays as it is.
+// UpdateAccount changes the kit account r.UserUUID, of NERoom or of the meeting
+// kit. The kit server keeps a copy of the IM token, so call UpdateAccount each
+// time the IM token has changed. An empty IMToken, UserToken or Name is left
+// unchanged.
 func (c *Client) UpdateAccount(ctx context.Context, r AccountRequest) error {
 	r, err := r.check(maxBoundToken, boundReason)
 	switch {
@@ -114,7 +136,7 @@ func (c *Client) UpdateAccount(ctx context.Context, r AccountRequest) error {
 	case r.UserUUID == "":
 		err = call.Argument("UserUUID is empty")
 	case r.IMToken+r.UserToken+r.Name == "":
-		err = call.Argument("IMToken, UserToken and Name are all empty: there is nothing to change")
+		err = call.Argument("IMToken, UserToken and Name are all empty: set what is to change")
 	default:
 		err = c.update(ctx, r)
 	}

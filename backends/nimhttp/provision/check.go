@@ -8,7 +8,8 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// The longest values, as the vendor documents them (http-api.md 2.3, 2.4).
+// The vendor's limits (docs/vendor/http.md#im-accounts,
+// #kit-accounts-of-neroom).
 const (
 	maxName       = 64 // characters
 	maxUserToken  = 64
@@ -16,10 +17,11 @@ const (
 	maxBoundToken = 64
 )
 
-const boundReason = "IM allows 128, but the kit's servers keep no more of it for a bound account"
+const boundReason = "IM allows 128, but the kit servers keep only this many for a bound account"
 
-// check folds the ids, and refuses what the servers would not take. In what it
-// returns, UserUUID is set if either id is.
+// check folds the ids, and refuses values that the servers would refuse. If r
+// has either id, the request that it returns has a UserUUID. reason explains
+// maxIMToken in the error; it may be "".
 func (r AccountRequest) check(maxIMToken int, reason string) (AccountRequest, error) {
 	var err error
 	if r.Accid, err = foldID("Accid", r.Accid); err != nil {
@@ -29,7 +31,7 @@ func (r AccountRequest) check(maxIMToken int, reason string) (AccountRequest, er
 		return r, err
 	}
 	if r.Accid != "" && r.UserUUID != "" && r.Accid != r.UserUUID {
-		return r, call.Argument("UserUUID %q is not the Accid %q: the servers bind a kit account to the IM account of the same id, so leave UserUUID empty",
+		return r, call.Argument("UserUUID %q differs from Accid %q: the servers bind a kit account to the IM account with the same id, so leave UserUUID empty",
 			r.UserUUID, r.Accid)
 	}
 	r.UserUUID = r.id()
@@ -45,7 +47,7 @@ func (r AccountRequest) check(maxIMToken int, reason string) (AccountRequest, er
 	return r, checkName(r.Name)
 }
 
-// checkBound is check for a new kit account.
+// checkBound is like check, for a new kit account.
 func (r AccountRequest) checkBound() (AccountRequest, error) {
 	r, err := r.check(maxBoundToken, boundReason)
 	switch {
@@ -54,9 +56,9 @@ func (r AccountRequest) checkBound() (AccountRequest, error) {
 	case r.UserUUID == "":
 		return r, call.Argument("Accid and UserUUID are both empty")
 	case r.Accid != "" && r.IMToken == "":
-		return r, call.Argument("IMToken is empty: binding the IM account takes its token; with no Accid, the server makes the IM account")
+		return r, call.Argument("IMToken is empty: set the token of the IM account that is to be bound, or leave Accid empty too and the server makes the IM account")
 	case r.Accid == "" && r.IMToken != "":
-		return r, call.Argument("Accid is empty: IMToken has to be that of an IM account which is there")
+		return r, call.Argument("Accid is empty, but IMToken is set: set the Accid that the token belongs to")
 	}
 	return r, nil
 }
@@ -69,12 +71,12 @@ func foldID(field, id string) (string, error) {
 		return "", call.Argument("%s %s", field, flaw)
 	}
 	if id == "." || id == ".." {
-		return "", call.Argument("%s %q is a path of its own", field, id)
+		return "", call.Argument("%s %q cannot be part of a URL path", field, id)
 	}
 	return strings.ToLower(id), nil
 }
 
-// checkToken refuses what the kits could not send as a header.
+// checkToken refuses a token that the kits could not send in a header.
 func checkToken(field, token string, longest int) error {
 	if token == "" {
 		return nil
@@ -85,7 +87,7 @@ func checkToken(field, token string, longest int) error {
 func checkName(name string) error {
 	switch {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return call.Argument("Name has a control character or is not UTF-8")
+		return call.Argument("Name has a control character or is not valid UTF-8")
 	case utf8.RuneCountInString(name) > maxName:
 		return call.Argument("Name is longer than %d characters", maxName)
 	}

@@ -24,7 +24,7 @@ func TestNew(t *testing.T) {
 	tests := []struct {
 		name    string
 		options provision.Options
-		field   string // that the error names; "": there is none
+		field   string // named in the error; "" for no error
 	}{
 		{"secret", good, ""},
 		{"signer", provision.Options{AppKey: "app1", Sign: sign}, ""},
@@ -33,8 +33,8 @@ func TestNew(t *testing.T) {
 		{"nothing", provision.Options{}, "AppKey"},
 		{"no AppKey", provision.Options{AppSecret: "s"}, "AppKey"},
 		{"AppKey with a line break", provision.Options{AppKey: "app1\n", AppSecret: "s"}, "AppKey"},
-		{"nobody signs", provision.Options{AppKey: "app1"}, "AppSecret"},
-		{"both sign", provision.Options{AppKey: "app1", AppSecret: "s", Sign: sign}, "Sign"},
+		{"neither secret nor signer", provision.Options{AppKey: "app1"}, "AppSecret"},
+		{"secret and signer", provision.Options{AppKey: "app1", AppSecret: "s", Sign: sign}, "Sign"},
 		{"secret with a line break", provision.Options{AppKey: "app1", AppSecret: "hush\n"}, "AppSecret"},
 		{"plain IM", with(func(o *provision.Options) { o.IMURL = "http://im.example.com" }), "IMURL"},
 		{"plain kit", with(func(o *provision.Options) { o.KitURL = "http://10.0.0.1" }), "KitURL"},
@@ -52,13 +52,13 @@ func TestNew(t *testing.T) {
 				return
 			}
 			if c != nil || !errors.Is(err, engine.ErrArgument) || !strings.Contains(err.Error(), test.field) || strings.Contains(err.Error(), "hush") {
-				t.Errorf("got %v, %v, want ErrArgument that names %s", c, err, test.field)
+				t.Errorf("got %v, %v, want an ErrArgument that names %s", c, err, test.field)
 			}
 		})
 	}
 }
 
-// What the servers would not take is not sent.
+// A request that the servers would refuse is not sent.
 func TestBadRequests(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	all, kits := []string{"IM", "room", "meeting"}, []string{"room", "meeting"}
@@ -66,7 +66,7 @@ func TestBadRequests(t *testing.T) {
 		name    string
 		calls   []string
 		request provision.AccountRequest
-		field   string // that the error names
+		field   string // in the error
 	}{
 		{"nothing", append(all, "update"), provision.AccountRequest{}, "is empty|both empty|UserUUID"},
 		{"space in the accid", append(all, "update"), provision.AccountRequest{Accid: "user 01", IMToken: imToken}, "Accid"},
@@ -78,7 +78,7 @@ func TestBadRequests(t *testing.T) {
 		{"userUuid of 33", append(kits, "update"), provision.AccountRequest{UserUUID: long(33), Name: "n"}, "UserUUID"},
 		{"userUuid that is a path", append(kits, "update"), provision.AccountRequest{UserUUID: ".", Name: "n"}, "UserUUID"},
 		{"question mark in the userUuid", append(kits, "update"), provision.AccountRequest{UserUUID: "a?b", Name: "n"}, "UserUUID"},
-		{"two ids", append(kits, "update"), provision.AccountRequest{Accid: "user01", UserUUID: "user02", IMToken: imToken}, "the servers bind a kit account to the IM account of the same id"},
+		{"two ids", append(kits, "update"), provision.AccountRequest{Accid: "user01", UserUUID: "user02", IMToken: imToken}, "the servers bind a kit account to the IM account with the same id"},
 		{"IM token of 129", all, provision.AccountRequest{Accid: "user01", IMToken: long(129)}, "IMToken"},
 		{"bound IM token of 65", append(kits, "update"), provision.AccountRequest{Accid: "user01", IMToken: long(65)}, "IMToken is longer than 64 bytes: IM allows 128"},
 		{"line break in the IM token", append(all, "update"), provision.AccountRequest{Accid: "user01", IMToken: imToken + "\n"}, "IMToken"},
@@ -86,11 +86,11 @@ func TestBadRequests(t *testing.T) {
 		{"space after the userToken", []string{"room", "update"}, provision.AccountRequest{UserUUID: "user01", UserToken: userToken + " "}, "UserToken"},
 		{"name of 65", append(all, "update"), provision.AccountRequest{Accid: "user01", IMToken: imToken, Name: strings.Repeat("名", 65)}, "Name"},
 		{"tab in the name", append(all, "update"), provision.AccountRequest{Accid: "user01", IMToken: imToken, Name: "a\tb"}, "Name"},
-		{"name that is no text", append(all, "update"), provision.AccountRequest{Accid: "user01", IMToken: imToken, Name: "a\xff"}, "Name"},
+		{"name that is not UTF-8", append(all, "update"), provision.AccountRequest{Accid: "user01", IMToken: imToken, Name: "a\xff"}, "Name"},
 		{"IM account without an accid", []string{"IM"}, provision.AccountRequest{UserUUID: "user01", IMToken: imToken}, "Accid"},
 		{"accid without its token", kits, provision.AccountRequest{Accid: "user01"}, "IMToken"},
 		{"token without its accid", kits, provision.AccountRequest{UserUUID: "user01", IMToken: imToken}, "Accid"},
-		{"update of nothing", []string{"update"}, provision.AccountRequest{UserUUID: "user01"}, "nothing to change"},
+		{"update of nothing", []string{"update"}, provision.AccountRequest{UserUUID: "user01"}, "IMToken, UserToken and Name are all empty"},
 	}
 	for _, test := range tests {
 		for _, name := range test.calls {
@@ -110,7 +110,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// The longest that the servers take.
+// The longest values that the servers accept.
 func TestLimits(t *testing.T) {
 	id := strings.Repeat("A", 28) + "_@.-"
 	name := strings.Repeat("名", 64)

@@ -11,17 +11,18 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The same number is another thing on another server (http-api.md 5).
+// The same number means different things on different servers
+// (docs/vendor/http.md#error-codes).
 func TestCodes(t *testing.T) {
 	tests := []struct {
 		call   string
 		code   int
-		want   engine.Code // 0: none
+		want   engine.Code // 0 for none
 		domain string
-		text   string // that the error has
+		text   string // in the error
 	}{
 		{"IM", 301, 0, "im", ""},
-		{"IM", 403, 0, "im", "credentials or clock"},
+		{"IM", 403, 0, "im", "the signature was refused"},
 		{"IM", 404, 0, "im", "/nimserver"},
 		{"IM", 414, 0, "im", ""},
 		{"IM", 422, engine.ErrAccountBanned, "im", ""},
@@ -32,16 +33,16 @@ func TestCodes(t *testing.T) {
 		{"IM", 103451, 0, "im", ""},
 		{"IM", 0, 0, "im", ""},
 		{"room", 400, 0, "room", ""},
-		{"room", 401, 0, "room", "credentials or clock"},
+		{"room", 401, 0, "room", "the signature was refused"},
 		{"room", 403, 0, "room", ""},
 		{"room", 200, 0, "room", ""},
 		{"room", 449, 0, "room", ""},
-		{"room", 701, engine.ErrNoIMAccount, "room", "make the IM account first"},
-		{"room", 704, engine.ErrTokenRejected, "room", "not the current one"},
+		{"room", 701, engine.ErrNoIMAccount, "room", "the IM account does not exist: make it first"},
+		{"room", 704, engine.ErrTokenRejected, "room", "IMToken is not the current token"},
 		{"room", 600420, engine.ErrNotEnabled, "room", ""},
-		{"meeting", 401, 0, "meeting", "credentials or clock"},
-		{"meeting", 701, engine.ErrNoIMAccount, "meeting", "make the IM account first"},
-		{"meeting", 704, engine.ErrTokenRejected, "meeting", "not the current one"},
+		{"meeting", 401, 0, "meeting", "the signature was refused"},
+		{"meeting", 701, engine.ErrNoIMAccount, "meeting", "the IM account does not exist: make it first"},
+		{"meeting", 704, engine.ErrTokenRejected, "meeting", "IMToken is not the current token"},
 		{"meeting", 600420, engine.ErrNotEnabled, "meeting", ""},
 		{"update", 404, 0, "room", ""},
 		{"update", 600420, engine.ErrNotEnabled, "room", ""},
@@ -60,7 +61,7 @@ func TestCodes(t *testing.T) {
 				t.Errorf("got code %d, want %d", got, test.want)
 			}
 			if !strings.Contains(err.Error(), test.text) || !strings.Contains(refused.Msg, "*** and User01") {
-				t.Errorf("got %q, want %q in it", err, test.text)
+				t.Errorf("got %q, want it to contain %q", err, test.text)
 			}
 			if len(w.requests) != 1 {
 				t.Errorf("got %d requests, want 1", len(w.requests))
@@ -71,7 +72,8 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// After 700 and 702, whose cause is IM, it is looked whether the account is there.
+// After 700 and 702, failures of IM behind the server, the Client asks whether
+// the account exists.
 func TestIMFailedBehindTheServer(t *testing.T) {
 	for _, call := range []string{"room", "meeting"} {
 		for _, code := range []string{`{"code":700,"msg":"failed"}`, `{"code":702,"msg":"failed"}`} {
@@ -92,7 +94,7 @@ func TestSuccesses(t *testing.T) {
 	tests := []struct {
 		name, call, reply string
 		works             bool
-		exists            bool // an ExistsError
+		exists            bool // the error is an ExistsError
 	}{
 		{"IM", "IM", `{"code":200,"data":{"account_id":"user01","token":"im-token-1"}}`, true, false},
 		{"IM, token not repeated", "IM", `{"code":200,"data":{"account_id":"user01"}}`, true, false},
@@ -130,7 +132,7 @@ func TestSuccesses(t *testing.T) {
 	}
 }
 
-// What the meeting server finds is not documented: a list, wherever it is.
+// The reply of batch-get-user is not known, so a list anywhere in it counts.
 func TestShapesOfFinds(t *testing.T) {
 	tests := []struct {
 		name, data string
@@ -162,7 +164,7 @@ func TestShapesOfFinds(t *testing.T) {
 	}
 }
 
-// Its AppSecret and its tokens are meant for nobody else.
+// A redirect must not carry a signature or a token to another server.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	for _, call := range creates {
 		w := newWorld()

@@ -12,7 +12,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// An account that is there is a success only if it is known to be the wanted one.
+// An account that exists is a success only if it is known to be the wanted one.
 func TestThereAlready(t *testing.T) {
 	both := fields{"id": "user01", "token": userToken, "imToken": imToken}
 	with := func(field, value string) fields {
@@ -27,7 +27,7 @@ func TestThereAlready(t *testing.T) {
 		found           fields
 		hidden          []string
 		request         provision.AccountRequest
-		token           string // of success
+		token           string // on success
 		differs, unseen []string
 	}{
 		{"IM, the same", "IM", fields{"id": "user01", "token": imToken}, nil, wanted, imToken, nil, nil},
@@ -72,7 +72,7 @@ func TestThereAlready(t *testing.T) {
 			}
 			var refused *nimhttp.ServerError
 			if !errors.As(err, &refused) {
-				t.Errorf("got %v, want the ServerError in it", err)
+				t.Errorf("got %v, want a ServerError in the chain", err)
 			}
 			wantNoSecrets(t, err)
 			wantNoSecrets(t, exists)
@@ -80,7 +80,8 @@ func TestThereAlready(t *testing.T) {
 	}
 }
 
-// Both sides are in the error: here the server binds to ids other than its own.
+// The error names both accounts. This server binds a kit account to an IM
+// account with another id.
 func TestBothSides(t *testing.T) {
 	for _, body := range []string{
 		`{"code":0,"data":{"user_uuid":"user01","user_token":"k","im_token":"im-token-1","im_accid":"User02","user_name":"Bob"}}`,
@@ -96,13 +97,14 @@ func TestBothSides(t *testing.T) {
 		}
 		for _, part := range []string{`accid "user01"`, `accid "user02"`, `"Zoë"`, `"Bob"`, "Accid"} {
 			if !strings.Contains(err.Error(), part) {
-				t.Errorf("got %q, want it to have %s", err, part)
+				t.Errorf("got %q, want it to contain %s", err, part)
 			}
 		}
 	}
 }
 
-// The codes that mean so, and what only looks like it.
+// The codes that mean that the account exists, and codes that only look like
+// it.
 func TestThereAlreadyCodes(t *testing.T) {
 	tests := []struct {
 		name, call, reply string
@@ -123,27 +125,28 @@ func TestThereAlreadyCodes(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld()
-			w.faults["POST"] = []fault{{works: true, body: test.reply}} // whoever made it
+			w.faults["POST"] = []fault{{works: true, body: test.reply}} // the account exists, whoever made it
 			_, _, err := createNamed(test.call)(t.Context(), w.client(t), wanted)
 			if (err == nil) != test.asked || (w.count("GET") == 1) != test.asked {
-				t.Errorf("got %v after %d queries, want the account to be looked at: %t", err, w.count("GET"), test.asked)
+				t.Errorf("got %v after %d queries, want a query: %t", err, w.count("GET"), test.asked)
 			}
 		})
 	}
 }
 
-// 703 is about the IM account: the kit account is not there.
+// 703 means that the IM account exists; the kit account does not.
 func TestOnlyIMAccountIsThere(t *testing.T) {
 	w := newWorld()
 	w.faults["POST"] = []fault{{body: `{"code":703,"msg":"exists"}`}}
 	_, err := w.client(t).CreateRoomAccount(t.Context(), provision.AccountRequest{UserUUID: "user01"})
 	var refused *nimhttp.ServerError
-	if !errors.As(err, &refused) || refused.Code != 703 || errors.As(err, new(*provision.ExistsError)) || !strings.Contains(err.Error(), "give its Accid and IMToken") {
-		t.Errorf("got %v, want the refusal, and how to bind", err)
+	if !errors.As(err, &refused) || refused.Code != 703 || errors.As(err, new(*provision.ExistsError)) || !strings.Contains(err.Error(), "set its Accid and IMToken to bind it") {
+		t.Errorf("got %v, want the refusal and a hint how to bind", err)
 	}
 }
 
-// An account that is there after an unknown outcome may be of another making.
+// An account that exists after an unknown outcome may have been made by someone
+// else.
 func TestUnknownButAnother(t *testing.T) {
 	w := newWorld()
 	w.accounts["room user01"] = fields{"id": "user01", "token": userToken, "imToken": "im-token-2"}
@@ -155,7 +158,7 @@ func TestUnknownButAnother(t *testing.T) {
 	}
 }
 
-// IM shows no tokens: an account that is there after an unknown outcome is ours,
+// IM shows no tokens. An account that exists after an unknown outcome is ours
 // if we know the token.
 func TestUnknownAndNotShown(t *testing.T) {
 	for _, unclear := range []fault{{works: true, cut: true}, {works: true, body: `{"code":200,"data":{}}`}} {
@@ -165,7 +168,7 @@ func TestUnknownAndNotShown(t *testing.T) {
 			w.faults["POST"] = []fault{unclear}
 			a, err := w.client(t).CreateIMAccount(t.Context(), provision.AccountRequest{Accid: "user01", IMToken: token})
 			if a.Token != token || errors.As(err, new(*provision.ExistsError)) != (token == "") {
-				t.Errorf("with token %q: got %v, want an error only where it is not known", token, err)
+				t.Errorf("with token %q: got %v, want an error only if the token is not known", token, err)
 			}
 		}
 	}

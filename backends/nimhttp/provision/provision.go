@@ -1,21 +1,25 @@
-// Package provision makes accounts through the vendor's server API: IM accounts,
-// and kit accounts that are bound to them. It needs the AppSecret, or somebody
-// who signs, so it belongs on a server; a host that only logs in never links it.
+// Package provision makes accounts through the vendor's server API: IM
+// accounts, and kit accounts that are bound to them. It needs the AppSecret, or
+// a func that signs requests, so it belongs on an app server. An app that only
+// logs in never links it.
 //
 //	c, err := provision.New(provision.Options{AppKey: "app1", AppSecret: secret})
 //	r := provision.AccountRequest{Accid: "user01", IMToken: imToken}
-//	im, err := c.CreateIMAccount(ctx, r)    // unless it is there already
-//	kit, err := c.CreateRoomAccount(ctx, r) // bound to it
+//	im, err := c.CreateIMAccount(ctx, r)    // the IM account
+//	kit, err := c.CreateRoomAccount(ctx, r) // a kit account that is bound to it
 //
-// A call may fail without anybody knowing whether the server did what it was
-// asked to: a reply that is late, cut, or that cannot be read, HTTP 5xx. Then
-// the server is asked for the account, and nothing is ever made twice. So after
-// engine.ErrUnavailable, or where the caller gave up, make the same call again:
-// an account that is there as it is wanted is a success, and one that is there
-// otherwise is an [ExistsError].
+// Sometimes a call fails and it is unknown whether the server carried it out:
+// the reply is late, cut off or unreadable, or has an HTTP status of 5xx. The
+// Client then asks the server for the account. It never repeats a create that
+// the server may have received, so no account is made twice.
 //
-// What a server answered is in the chain of the error as a nimhttp.ServerError.
-// No error has a token in it.
+// After engine.ErrUnavailable, or if you gave up waiting, make the same call
+// again. If the account now exists as you want it, the call succeeds. If it
+// differs, or the server does not show enough to tell, the error is an
+// [ExistsError].
+//
+// A refusal by a server is in the error's chain as a nimhttp.ServerError. No
+// error contains a token.
 package provision
 
 import (
@@ -37,34 +41,38 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// The vendor's public hosts, of mainland China (http-api.md 2.1).
+// The vendor's public hosts for mainland China (docs/vendor/http.md#hosts).
 const (
 	defaultIMURL      = "https://open.yunxinapi.com"
 	defaultKitURL     = "https://roomkit.netease.im"
 	defaultMeetingURL = "https://meeting.yunxinroom.com"
 )
 
-// Options are what a Client needs to know. AppKey is required, and exactly one
-// of AppSecret and Sign. They print without the secret.
+// Options configure a Client. AppKey is required, and exactly one of AppSecret
+// and Sign. Options print without the secret.
 type Options struct {
 	AppKey    string
-	AppSecret string
+	AppSecret string // signs the requests
 
-	// Sign sets the header CheckSum of a request to the server API, from those
-	// that it finds there, Nonce and CurTime, or from others that it sets. Each
-	// attempt is signed anew. Its error ends the call.
+	// Sign signs a request in place of AppSecret: it sets the header CheckSum.
+	// The headers Nonce and CurTime are already set; Sign may replace them.
+	// Sign is called for each attempt, and an error from it ends the call.
 	Sign func(r *http.Request) error
 
-	// Where the servers are; default: the vendor's public hosts. Once one of
-	// them is set, none of the others is taken for granted: a call whose server
-	// is not named fails with engine.ErrArgument, and no token leaves a private
-	// deployment for the public cloud.
-	IMURL      string // of a private deployment with the path prefix, mostly /nimserver
-	KitURL     string // of NERoom
-	MeetingURL string // default: KitURL, where that is set
+	// The base URLs of the servers. If all are empty, the Client uses the
+	// vendor's public hosts. If one is set, there are no defaults for the
+	// others, so that no token leaves a private deployment for the public
+	// cloud: a call to a server without a URL fails with engine.ErrArgument.
+	IMURL      string // IM; in a private deployment it includes the path prefix, usually /nimserver
+	KitURL     string // NERoom
+	MeetingURL string // the meeting server; default: KitURL, if that is set
 
-	HTTPClient *http.Client     // default: one with timeouts and TLS 1.2 or better, kept alive. Redirects are never followed
-	Now        func() time.Time // what to sign with; default time.Now
+	// HTTPClient sends the requests. The default has timeouts, keeps
+	// connections alive and requires TLS 1.2 or later. The Client never follows
+	// redirects, with any HTTPClient.
+	HTTPClient *http.Client
+
+	Now func() time.Time // the clock for signatures; default: time.Now
 }
 
 func (o Options) text() string { return fmt.Sprintf("provision.Options{AppKey:%q}", o.AppKey) }
@@ -76,13 +84,13 @@ func (o Options) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, o.text()
 // nothing else.
 func (o Options) MarshalText() ([]byte, error) { return []byte(o.text()), nil }
 
-// A Client makes accounts. It is safe for concurrent use, if Options.Sign and
-// Options.Now are.
+// A Client makes and changes accounts. It is safe for concurrent use if
+// Options.Sign and Options.Now are.
 type Client struct {
 	appKey            string
 	now               func() time.Time
 	sign              func(*http.Request) error
-	secret            func() string // the AppSecret, or ""; fmt does not look into functions
+	secret            func() string // returns the AppSecret or ""; a func, so that fmt cannot print it
 	im, room, meeting *server
 }
 
@@ -91,8 +99,8 @@ func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "provision.Client{AppKey:%q}", c.appKey)
 }
 
-// New makes a Client. It sends nothing. It fails with engine.ErrArgument, naming
-// the option.
+// New makes a Client. It sends nothing. If an option is missing or invalid, it
+// fails with an engine.ErrArgument that names the option.
 func New(o Options) (*Client, error) {
 	c, err := newClient(o)
 	if err != nil {
@@ -111,20 +119,20 @@ func newClient(o Options) (*Client, error) {
 	}
 	switch {
 	case o.AppSecret == "" && o.Sign == nil:
-		return nil, call.Argument("AppSecret is empty and Sign is nil: one of them has to sign")
+		return nil, call.Argument("AppSecret is empty and Sign is nil: set one of them")
 	case o.AppSecret != "" && o.Sign != nil:
-		return nil, call.Argument("AppSecret and Sign are both set: only one of them can sign")
+		return nil, call.Argument("AppSecret and Sign are both set: set only one of them")
 	case o.Sign == nil:
 		if err := call.CheckHeader("AppSecret", o.AppSecret, call.MaxField); err != nil {
 			return nil, err
 		}
 		c.sign = signer(o.AppSecret)
 	}
-	return c, c.connect(o)
+	return c, c.setServers(o)
 }
 
-// connect finds out where the servers are.
-func (c *Client) connect(o Options) error {
+// setServers sets the servers that o names, or the public ones.
+func (c *Client) setServers(o Options) error {
 	client, _ := call.HTTPClient(o.HTTPClient)
 	private := cmp.Or(o.IMURL, o.KitURL, o.MeetingURL) != ""
 	for _, s := range []struct {
@@ -144,15 +152,16 @@ func (c *Client) connect(o Options) error {
 		if err != nil {
 			return err
 		}
-		base.Path, base.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath makes a relative path of an empty one
+		// Without a path in the base, JoinPath would return a relative path.
+		base.Path, base.RawPath = base.Path+"/", base.EscapedPath()+"/"
 		*s.to = &server{base: base, caller: &call.Caller{Domain: s.domain, Client: client, Log: slog.New(slog.DiscardHandler)}}
 	}
 	return nil
 }
 
-// A server is one of the vendor's.
+// A server is one of the vendor's servers.
 type server struct {
-	missing string // the option that should have said where it is; "": base does
+	missing string // the option that should have its URL, if that is empty; else ""
 	base    *url.URL
 	caller  *call.Caller
 }
@@ -162,16 +171,16 @@ type request struct {
 	method     string
 	path       []string
 	query      url.Values
-	body       any      // nil: none
-	secrets    []string // that errors must not repeat
-	repeatable bool     // the server may see it more than once
+	body       any      // nil for no body
+	secrets    []string // must not appear in errors
+	repeatable bool     // may safely reach the server more than once
 }
 
-// send signs r, sends it and decodes the reply into data. The trace id, by
-// which the servers know a request again, is the same in all of its attempts.
+// send signs r, sends it and decodes the reply into data. All attempts have the
+// same trace id, by which the servers recognise a repeated request.
 func (c *Client) send(ctx context.Context, s *server, r request, data any) (call.Outcome, error) {
 	if s.missing != "" {
-		return call.Outcome{}, call.Argument("%s is empty, and another server's URL is not: name this one too", s.missing)
+		return call.Outcome{}, call.Argument("%s is empty, but another server's URL is set: set this one too", s.missing)
 	}
 	header := http.Header{}
 	header.Set("Accept", "application/json")
@@ -180,7 +189,7 @@ func (c *Client) send(ctx context.Context, s *server, r request, data any) (call
 	var body []byte
 	if r.body != nil {
 		header.Set("Content-Type", "application/json;charset=UTF-8")
-		body, _ = json.Marshal(r.body) // of strings only
+		body, _ = json.Marshal(r.body) // cannot fail: the bodies have only strings
 	}
 	target := s.base.JoinPath(r.path...)
 	target.RawQuery = r.query.Encode()
@@ -194,7 +203,8 @@ func (c *Client) send(ctx context.Context, s *server, r request, data any) (call
 // newID makes a UUID without its dashes, as the vendor's SDKs do.
 func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
-// refusal returns what a server answered, if err is that, and its number.
+// refusal returns the server's refusal in err's chain, and its code. If the
+// reply had no code, that is the HTTP status. Without a refusal it returns nil.
 func refusal(err error) (*call.ServerError, int) {
 	var s *call.ServerError
 	if !errors.As(err, &s) {

@@ -11,27 +11,28 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// An Identity is what names an account, without its tokens.
+// An Identity names an account. It has no tokens.
 type Identity struct{ Accid, UserUUID, Name string }
 
-// An ExistsError says that an account is there already, and that it is not the
-// wanted one, or is not known to be. It unwraps to what the server answered.
+// An ExistsError reports that an account with that id already exists, and that
+// it differs from the wanted one, or that the server does not show enough to
+// tell. It unwraps to Err.
 type ExistsError struct {
 	Wanted, Found Identity
-	Differs       []string // the fields of AccountRequest in which they differ
-	Unseen        []string // those that the server does not show
-	Err           error    // the server's refusal to make it; nil where it gave none
+	Differs       []string // the fields of AccountRequest that differ
+	Unseen        []string // the fields that the server does not show
+	Err           error    // the server's refusal to make the account; nil if there was none
 }
 
-// Error says what differs, and never a token.
+// Error names the fields that differ, and the ids and names. It has no token.
 func (e *ExistsError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the account is there already: wanted %v, found %v", e.Wanted, e.Found)
+	fmt.Fprintf(&b, "the account already exists: wanted %v, found %v", e.Wanted, e.Found)
 	if len(e.Differs) > 0 {
-		fmt.Fprintf(&b, ", another %s", strings.Join(e.Differs, " and "))
+		fmt.Fprintf(&b, "; different: %s", strings.Join(e.Differs, " and "))
 	}
 	if len(e.Unseen) > 0 {
-		fmt.Fprintf(&b, ", its %s is not shown", strings.Join(e.Unseen, " and "))
+		fmt.Fprintf(&b, "; not shown: %s", strings.Join(e.Unseen, " and "))
 	}
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
@@ -41,7 +42,7 @@ func (e *ExistsError) Error() string {
 
 func (e *ExistsError) Unwrap() error { return e.Err }
 
-// String has the ids that are known.
+// String returns the ids and the name, without the empty ones.
 func (i Identity) String() string {
 	var known []string
 	for _, f := range []struct{ name, value string }{{"accid", i.Accid}, {"userUuid", i.UserUUID}, {"name", i.Name}} {
@@ -52,54 +53,57 @@ func (i Identity) String() string {
 	return strings.Join(known, " ")
 }
 
-// A creation is an account to be made, and how to ask whether it is there.
+// A creation is an account to make, with the request that makes it and the
+// query that asks whether it exists.
 type creation struct {
 	server        *server
 	create, query request
 	wanted        account
 }
 
-// create makes an account, at most one, and returns it as it is.
+// create makes an account, or finds the one that exists, and returns it.
 func (c *Client) create(ctx context.Context, n creation) (account, error) {
 	var made account
 	outcome, err := c.send(ctx, n.server, n.create, &made)
 	if err == nil {
 		if made.id() == n.wanted.id() && cmp.Or(made.token, n.wanted.token) != "" {
-			n.wanted.token = cmp.Or(made.token, n.wanted.token) // its own token is the server's to say
+			n.wanted.token = cmp.Or(made.token, n.wanted.token) // the server may choose the token
 			return n.accept(made, true, nil)
 		}
 		outcome.Unknown, err = true, n.server.caller.Malformed("a success without the account and its token")
 	}
-	refused := thereAlready(err)
+	refused := existsAlready(err)
 	if refused == nil && !outcome.Unknown {
 		return account{}, err
 	}
-	found, err := c.look(ctx, n.server, n.query, n.wanted.id(), err)
+	found, err := c.lookUp(ctx, n.server, n.query, n.wanted.id(), err)
 	if err != nil {
 		return account{}, err
 	}
 	return n.accept(found, outcome.Unknown, refused)
 }
 
-// look asks for an account after err. A caller who gave up is not kept waiting.
-func (c *Client) look(ctx context.Context, s *server, query request, id string, err error) (account, error) {
+// lookUp asks the server for an account after a call failed with err. If the
+// caller gave up, it returns at once.
+func (c *Client) lookUp(ctx context.Context, s *server, query request, id string, err error) (account, error) {
 	if gaveUp := ctx.Err(); gaveUp != nil && errors.Is(err, gaveUp) {
-		return account{}, fmt.Errorf("%w; it may have been done", err)
+		return account{}, fmt.Errorf("%w; the server may have carried it out", err)
 	}
 	var all accounts
 	if _, asked := c.send(ctx, s, query, &all); asked != nil {
-		return account{}, fmt.Errorf("%w; then, asked for the account: %w", err, asked)
+		return account{}, fmt.Errorf("%w; looking the account up then failed too: %w", err, asked)
 	}
 	for _, a := range all {
 		if a.id() == id {
 			return a, nil
 		}
 	}
-	return account{}, fmt.Errorf("%w; then, asked for the account: it is not there", err)
+	return account{}, fmt.Errorf("%w; the account does not exist", err)
 }
 
-// accept returns found if it is the wanted account, with its token. One that may
-// be of our own making is that unless something speaks against it.
+// accept returns found, with its token, if it is the wanted account. If this
+// call may have made it (ours), fields that the server does not show count as
+// equal.
 func (n creation) accept(found account, ours bool, refused error) (account, error) {
 	if flaw := found.flaw(); flaw != "" {
 		return account{}, n.server.caller.Malformed("an account whose %s", flaw)
@@ -121,7 +125,7 @@ func (n creation) accept(found account, ours bool, refused error) (account, erro
 	return found, nil
 }
 
-// flaw says which id that the server shows could not be one, and why, or "".
+// flaw names an id in the reply that no id can be, and why; or it returns "".
 func (a account) flaw() string {
 	for _, id := range []struct{ name, value string }{{"accid", a.accid}, {"userUuid", a.userUUID}} {
 		if flaw := call.AccidFlaw(id.value); id.value != "" && flaw != "" {
@@ -131,8 +135,8 @@ func (a account) flaw() string {
 	return ""
 }
 
-// compare names what is another in found, and what found does not show. The
-// name is no part of it.
+// compare names the fields in which found differs from a, and the fields that
+// found does not show. It ignores the name.
 func (a account) compare(found account) (differs, unseen []string) {
 	if a.accid != "" && found.accid != "" && found.accid != a.accid {
 		differs = append(differs, "Accid")
@@ -160,16 +164,18 @@ func (a account) tokenField() string {
 	return "UserToken"
 }
 
-// without is i as a server shows it, without the secrets that were sent to it.
+// without removes secrets from an Identity that a server sent, in case the
+// server echoed them.
 func (i Identity) without(secrets []string) Identity {
 	return Identity{call.Clean(i.Accid, secrets...), call.Clean(i.UserUUID, secrets...), call.Clean(i.Name, secrets...)}
 }
 
 func (a account) identity() Identity { return Identity{a.accid, a.userUUID, a.name} }
 
-// thereAlready returns the server's refusal of an account that it has, or nil.
-// 703 says it of the IM account of the same id.
-func thereAlready(err error) error {
+// existsAlready returns err if the server refused to make the account because
+// it exists, or nil. Code 703 means that the IM account with the same id
+// exists.
+func existsAlready(err error) error {
 	s, number := refusal(err)
 	switch {
 	case s == nil:
@@ -181,21 +187,22 @@ func thereAlready(err error) error {
 	return nil
 }
 
-// update changes a kit account. It may be done twice; where it is not known to
-// have been done, the server is asked.
+// update changes a kit account. The server may carry it out twice without harm.
+// If it is unknown whether it did, update compares the account that the server
+// shows.
 func (c *Client) update(ctx context.Context, r AccountRequest) error {
 	outcome, err := c.send(ctx, c.room, request{method: http.MethodPatch, path: roomPath(r.UserUUID), secrets: r.secrets(), repeatable: true,
 		body: roomBody{UserToken: r.UserToken, Name: r.Name, IMToken: r.IMToken}}, nil)
 	if !outcome.Unknown {
 		return err
 	}
-	found, lookErr := c.look(ctx, c.room, roomQuery(r), r.UserUUID, err)
+	found, lookErr := c.lookUp(ctx, c.room, roomQuery(r), r.UserUUID, err)
 	if lookErr != nil {
 		return lookErr
 	}
 	differs, unseen := r.kitAccount().compare(found)
 	if len(differs)+len(unseen) > 0 || r.Name != "" && r.Name != found.name {
-		return fmt.Errorf("%w; then, asked for the account: it is not as it should be", err)
+		return fmt.Errorf("%w; the server does not show the changed account", err)
 	}
 	return nil
 }

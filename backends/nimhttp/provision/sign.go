@@ -12,9 +12,11 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// CheckSum is the signature of a request to the server API: the header CheckSum
-// that belongs to that Nonce, and to at, in whole seconds, as CurTime. The
-// servers take it for five minutes, some for one (http-api.md 1).
+// CheckSum returns the signature of a request to the server API: the value of
+// the header CheckSum. nonce is the header Nonce; the header CurTime must be at
+// as Unix time in whole seconds. The servers accept the signature for five
+// minutes before and after that time, some perhaps for only one
+// (docs/vendor/http.md#signing).
 func CheckSum(secret, nonce string, at time.Time) string {
 	return checkSum(secret, nonce, curTime(at))
 }
@@ -26,14 +28,14 @@ func checkSum(secret, nonce, curTime string) string {
 
 func curTime(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-// stamp signs one attempt.
+// stamp sets the headers that sign one attempt.
 func (c *Client) stamp(r *http.Request) error {
 	r.Header.Set("Nonce", newID())
 	r.Header.Set("CurTime", curTime(c.now()))
 	return c.sign(r)
 }
 
-// signer signs with the secret itself.
+// signer returns a func that signs with the AppSecret.
 func signer(secret string) func(*http.Request) error {
 	return func(r *http.Request) error {
 		r.Header.Set("CheckSum", checkSum(secret, r.Header.Get("Nonce"), r.Header.Get("CurTime")))
@@ -41,15 +43,15 @@ func signer(secret string) func(*http.Request) error {
 	}
 }
 
-// explain adds to a refusal what there is to do about it. date is the server's
-// clock, or zero.
+// explain adds a hint to a refusal. date is the time on the server's clock, or
+// zero.
 func (c *Client) explain(err error, date time.Time) error {
 	s, number := refusal(err)
 	if s == nil {
 		return err
 	}
 	if badSignature(s, number) {
-		return fmt.Errorf("credentials or clock: %s: %w", c.skew(date), err)
+		return fmt.Errorf("the signature was refused: %s: %w", c.skew(date), err)
 	}
 	if hint := hints[s.Domain][number]; hint != "" {
 		return fmt.Errorf("%s: %w", hint, err)
@@ -57,7 +59,8 @@ func (c *Client) explain(err error, date time.Time) error {
 	return err
 }
 
-// badSignature goes by http-api.md 1.3.
+// badSignature reports whether the server refused the signature
+// (docs/vendor/http.md#signing).
 func badSignature(s *call.ServerError, number int) bool {
 	if s.Domain != call.DomainIM {
 		return number == http.StatusUnauthorized
@@ -67,35 +70,36 @@ func badSignature(s *call.ServerError, number int) bool {
 		number == 414 && (strings.Contains(msg, "checksum") || strings.Contains(msg, "curtime"))
 }
 
-// tolerance is the difference of clocks that every server bears (http-api.md 1.2).
+// tolerance is the difference between clocks that every server accepts
+// (docs/vendor/http.md#signing).
 const tolerance = time.Minute
 
-// skew says whether the clock is to blame.
+// skew tells whether the clock explains a refused signature.
 func (c *Client) skew(date time.Time) string {
 	if date.IsZero() {
 		return "check the AppKey, the AppSecret and the clock"
 	}
 	switch ahead := date.Sub(c.now()).Round(time.Second); {
 	case ahead > tolerance:
-		return fmt.Sprintf("the server's clock is %v ahead of ours", ahead)
+		return fmt.Sprintf("the server's clock is %v ahead of this one", ahead)
 	case ahead < -tolerance:
-		return fmt.Sprintf("the server's clock is %v behind ours", -ahead)
+		return fmt.Sprintf("the server's clock is %v behind this one", -ahead)
 	}
-	return "the server's clock agrees with ours, so check the AppKey and the AppSecret"
+	return "the clocks agree, so check the AppKey and the AppSecret"
 }
 
-// hints are of refusals that say too little by themselves.
+// hints explain refusals that say too little by themselves.
 var hints = map[string]map[int]string{
 	call.DomainIM: {
-		404:    "check IMURL, that of a private deployment ends in /nimserver",
-		101303: "check the AppKey and IMURL, the app may live in another data centre",
+		404:    "check IMURL: in a private deployment it usually ends in /nimserver",
+		101303: "check the AppKey and IMURL: the app may be in another data centre",
 	},
 	call.DomainRoom:    accountHints,
 	call.DomainMeeting: accountHints,
 }
 
 var accountHints = map[int]string{
-	701: "make the IM account first",
-	703: "to bind the IM account that is there, give its Accid and IMToken",
-	704: "the IMToken is not the current one of the IM account",
+	701: "the IM account does not exist: make it first",
+	703: "the IM account already exists: set its Accid and IMToken to bind it",
+	704: "IMToken is not the current token of the IM account",
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/provision"
 )
 
-// http-api.md 1.6. The first one is printed by the vendor too.
+// The vectors of docs/vendor/http.md#signing. The vendor prints the first one.
 func TestCheckSum(t *testing.T) {
 	tests := []struct {
 		name, secret, nonce string
@@ -36,7 +36,8 @@ func TestCheckSum(t *testing.T) {
 
 var hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// Each attempt is signed anew, and the trace id is that of the whole call.
+// Each attempt has a new signature; the trace id stays the same for a whole
+// call.
 func TestSignature(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -70,7 +71,7 @@ func TestSignature(t *testing.T) {
 	})
 }
 
-// A query after an unknown outcome is another request, with another trace id.
+// A query after an unknown outcome is a new request, with its own trace id.
 func TestTraceOfQuery(t *testing.T) {
 	w := newWorld()
 	w.faults["POST"] = []fault{{works: true, cut: true}}
@@ -90,7 +91,7 @@ func TestSignHook(t *testing.T) {
 		n := 0
 		c := newClient(t, provision.Options{HTTPClient: &http.Client{Transport: w}, Sign: func(r *http.Request) error {
 			n++
-			body, err := io.ReadAll(r.Body) // a signer may look
+			body, err := io.ReadAll(r.Body) // Sign may read it
 			if !strings.Contains(string(body), "user01") || r.Header.Get("Nonce") == "" || r.Header.Get("CurTime") == "" || r.URL.Path != "/im/v2/accounts" {
 				t.Errorf("got %s with %q, headers %v", r.URL, body, r.Header)
 			}
@@ -114,20 +115,20 @@ func TestSignHook(t *testing.T) {
 	})
 }
 
-// What the signer says is the caller's to see, and nothing is sent.
+// If Sign fails, the caller gets its error, and nothing is sent.
 func TestSignHookFails(t *testing.T) {
 	w, n := newWorld(), 0
 	locked := errors.New("the vault is locked")
 	c := newClient(t, provision.Options{HTTPClient: &http.Client{Transport: w}, Sign: func(*http.Request) error { n++; return locked }})
 	if _, err := c.CreateRoomAccount(t.Context(), wanted); !errors.Is(err, locked) {
-		t.Errorf("got %v, want what Sign failed with", err)
+		t.Errorf("got %v, want Sign's error", err)
 	}
 	if n != 1 || len(w.requests) != 0 {
 		t.Errorf("got %d calls of Sign and %d requests, want 1 and 0", n, len(w.requests))
 	}
 }
 
-// The error of a refused signature says whether the clock is to blame.
+// The error of a refused signature tells whether the clock explains it.
 func TestRefusedSignature(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	date := func(at time.Time) http.Header { return http.Header{"Date": {at.Format(http.TimeFormat)}} }
@@ -135,16 +136,16 @@ func TestRefusedSignature(t *testing.T) {
 		name   string
 		create string
 		fault  fault
-		clock  string // that the error has
+		clock  string // in the error
 	}{
-		{"IM, ours is slow", "IM", fault{body: `{"code":403,"msg":"auth"}`, header: date(now.Add(7 * time.Minute))}, "7m0s ahead"},
-		{"IM, ours is fast", "IM", fault{body: `{"code":403}`, header: date(now.Add(-6 * time.Hour))}, "6h0m0s behind"},
+		{"IM, our clock is slow", "IM", fault{body: `{"code":403,"msg":"auth"}`, header: date(now.Add(7 * time.Minute))}, "7m0s ahead"},
+		{"IM, our clock is fast", "IM", fault{body: `{"code":403}`, header: date(now.Add(-6 * time.Hour))}, "6h0m0s behind"},
 		{"IM 414", "IM", fault{body: `{"code":414,"msg":"Bad CheckSum"}`, header: date(now.Add(2 * time.Minute))}, "2m0s ahead"},
-		{"IM 414 of the time", "IM", fault{body: `{"code":414,"msg":"curTime must be 10 digits"}`, header: date(now)}, "agrees"},
-		{"IM, HTTP", "IM", fault{status: 403, body: "<html>", header: http.Header{"Content-Type": {"text/html"}}}, "check"},
+		{"IM 414 for the time", "IM", fault{body: `{"code":414,"msg":"curTime must be 10 digits"}`, header: date(now)}, "the clocks agree"},
+		{"IM, HTTP", "IM", fault{status: 403, body: "<html>", header: http.Header{"Content-Type": {"text/html"}}}, "check the AppKey, the AppSecret and the clock"},
 		{"room", "room", fault{body: `{"code":401,"msg":"Unauthorized"}`, header: date(now.Add(time.Hour))}, "1h0m0s ahead"},
 		{"room, HTTP", "room", fault{status: 401, body: "no", header: date(now.Add(-time.Hour))}, "1h0m0s behind"},
-		{"meeting", "meeting", fault{body: `{"code":401}`, header: date(now.Add(30 * time.Second))}, "agrees"},
+		{"meeting", "meeting", fault{body: `{"code":401}`, header: date(now.Add(30 * time.Second))}, "the clocks agree"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -156,8 +157,8 @@ func TestRefusedSignature(t *testing.T) {
 			if !errors.As(err, &refused) {
 				t.Fatalf("got %v, want a ServerError", err)
 			}
-			if text := err.Error(); !strings.Contains(text, "credentials or clock") || !strings.Contains(text, test.clock) {
-				t.Errorf("got %q, want the credentials or the clock to be blamed, %q", text, test.clock)
+			if text := err.Error(); !strings.Contains(text, "the signature was refused") || !strings.Contains(text, test.clock) {
+				t.Errorf("got %q, want a refused signature, %q", text, test.clock)
 			}
 			if len(w.requests) != 1 {
 				t.Errorf("got %d requests, want 1", len(w.requests))
@@ -167,7 +168,7 @@ func TestRefusedSignature(t *testing.T) {
 	}
 	w := newWorld()
 	w.faults["POST"] = []fault{{body: `{"code":414,"msg":"account_id is too long"}`}}
-	if _, err := w.client(t).CreateIMAccount(t.Context(), wanted); err == nil || strings.Contains(err.Error(), "credentials") {
-		t.Errorf("got %v, want nothing of credentials in the refusal of a parameter", err)
+	if _, err := w.client(t).CreateIMAccount(t.Context(), wanted); err == nil || strings.Contains(err.Error(), "signature") {
+		t.Errorf("got %v, want a refusal that does not blame the signature", err)
 	}
 }

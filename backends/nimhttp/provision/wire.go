@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The bodies of requests (http-api.md 2.3 to 2.5). What is empty is not sent,
-// and stays as it is in an update.
+// The bodies of requests (docs/vendor/http.md#im-accounts and the two sections
+// after it). Empty fields are not sent; an update leaves them unchanged.
 
 type imBody struct {
 	AccountID string  `json:"account_id"`
@@ -21,7 +21,7 @@ type imUser struct {
 }
 
 type roomBody struct {
-	UserUUID  string `json:"user_uuid,omitempty"` // in the path of an update
+	UserUUID  string `json:"user_uuid,omitempty"` // only in a create; an update has it in the path
 	UserToken string `json:"user_token,omitempty"`
 	Name      string `json:"user_name,omitempty"`
 	IMToken   string `json:"im_token,omitempty"`
@@ -46,19 +46,19 @@ func escaped(path string, id []string) []string {
 
 func meetingPath(name string) []string { return []string{"scene/meeting/api/v2", name} }
 
-// An account is what a server shows of one, or what it should; what it does not
-// show is empty.
+// An account is an account as a server shows it, or as it is wanted. Fields
+// that the server does not show are empty.
 type account struct {
-	accid    string // a kit account's only where the server lets it differ from the userUUID
+	accid    string // of a kit account only if the server shows it
 	userUUID string // empty for an IM account
-	token    string // of the account itself
-	imToken  string // of the IM account that a kit account is bound to
+	token    string // the account's own token
+	imToken  string // for a kit account: the token of its IM account
 	name     string
 }
 
 func (a account) id() string { return cmp.Or(a.userUUID, a.accid) }
 
-// UnmarshalJSON knows the spellings of all three servers.
+// UnmarshalJSON reads the field names of all three servers.
 func (a *account) UnmarshalJSON(text []byte) error {
 	var f struct {
 		AccountID  string `json:"account_id"`
@@ -66,7 +66,7 @@ func (a *account) UnmarshalJSON(text []byte) error {
 		IMAccid2   string `json:"imAccid"`
 		UserUUID   string `json:"user_uuid"`
 		UserUUID2  string `json:"userUuid"`
-		Token      string `json:"token"` // of an IM account
+		Token      string `json:"token"` // only of an IM account
 		UserToken  string `json:"user_token"`
 		UserToken2 string `json:"userToken"`
 		IMToken    string `json:"im_token"`
@@ -88,11 +88,12 @@ func (a *account) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// accounts is what a query finds: one, a list, or an object with lists in it.
-// What the meeting server sends is not documented (http-api.md 2.5).
+// accounts is the reply to a query: an account, a list, or an object that has
+// lists. The reply of the meeting server is not known
+// (docs/vendor/http.md#kit-accounts-of-nemeeting).
 type accounts []account
 
-// UnmarshalJSON takes whatever has accounts in it.
+// UnmarshalJSON takes all accounts from the reply, in any of these forms.
 func (all *accounts) UnmarshalJSON(text []byte) error {
 	if json.Unmarshal(text, (*[]account)(all)) == nil {
 		return nil
