@@ -11,7 +11,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// createNamed returns the call of that name; "update" returns nothing but its error.
+// createNamed returns the call with that name. "update" returns only an error.
 func createNamed(name string) func(context.Context, *provision.Client, provision.AccountRequest) (string, string, error) {
 	for _, call := range creates {
 		if call.name == name {
@@ -23,7 +23,7 @@ func createNamed(name string) func(context.Context, *provision.Client, provision
 	}
 }
 
-// What goes over the wire, byte by byte.
+// The requests, byte by byte.
 func TestRequests(t *testing.T) {
 	bare := provision.AccountRequest{UserUUID: "User02"}
 	tests := []struct {
@@ -68,7 +68,7 @@ func TestRequests(t *testing.T) {
 func TestAppKeyOfIMAccount(t *testing.T) {
 	got, err := newWorld().client(t).CreateIMAccount(t.Context(), wanted)
 	if want := (engine.IMAccount{AppKey: "app1", Accid: "user01", Token: imToken}); err != nil || got != want {
-		t.Errorf("got %v of AppKey %q, %v, want %v of app1", got, got.AppKey, err, want)
+		t.Errorf("got %v with AppKey %q, %v, want %v with app1", got, got.AppKey, err, want)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestUpdateRequest(t *testing.T) {
 	}
 }
 
-// Each call goes to its own server, beneath the path that it was given.
+// Each call goes to its own server, below the path of the server's URL.
 func TestServers(t *testing.T) {
 	prefixed := map[string]*world{"/nimserver": newWorld(), "/kit": newWorld(), "/meet%20ing": newWorld()}
 	urls := map[string]string{}
@@ -130,7 +130,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// Whoever has servers of their own does not mean the vendor's.
+// If any server is set, the vendor's public hosts are not used.
 func TestDefaultServers(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -156,7 +156,7 @@ func TestDefaultServers(t *testing.T) {
 			for i, call := range creates {
 				host = ""
 				_, _, err := call.create(t.Context(), c, wanted)
-				if test.want[i] == "" { // nobody said where it is, and the vendor's is not meant
+				if test.want[i] == "" { // not set: the call must not go to the vendor's host
 					if !errors.Is(err, engine.ErrArgument) || host != "" {
 						t.Errorf("%s: got %v and %q, want ErrArgument and nothing sent", call.name, err, host)
 					}

@@ -10,8 +10,8 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/provision"
 )
 
-// Whatever a server sends: no panic, no success without the account, no token
-// in an error, and never a second create after one that may have worked.
+// Whatever a server sends, there is no panic, no success without the account,
+// no token in an error, and no second create after one that may have worked.
 func FuzzReplies(f *testing.F) {
 	for _, seed := range []struct {
 		status        int
@@ -60,7 +60,7 @@ func FuzzReplies(f *testing.F) {
 				}
 				for _, err := range []error{err, c.UpdateAccount(t.Context(), wanted)} {
 					if err != nil && (strings.Contains(err.Error(), imToken) || strings.Contains(err.Error(), userToken)) {
-						t.Errorf("%s: a token is in %q", call.name, err)
+						t.Errorf("%s: the error contains a token: %q", call.name, err)
 					}
 				}
 			}

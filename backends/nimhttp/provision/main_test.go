@@ -26,14 +26,14 @@ const (
 	userToken = "user-token-1"
 )
 
-// wanted serves for all calls.
+// wanted works with every call.
 var wanted = provision.AccountRequest{Accid: "User01", IMToken: imToken, UserToken: userToken, Name: "Zoë"}
 
-// The calls that make an account, and what each makes of wanted. The token is
-// the server's own where the call has none.
+// The calls that make an account, and the account that each makes from wanted.
+// The server makes the token if the call sends none.
 var creates = []struct {
 	name   string
-	kind   string // of account, in the world
+	kind   string // of account in the world
 	path   string
 	token  string
 	create func(context.Context, *provision.Client, provision.AccountRequest) (id, token string, err error)
@@ -58,16 +58,16 @@ func createMeeting(ctx context.Context, c *provision.Client, r provision.Account
 
 func kit(a engine.KitAccount, err error) (string, string, error) { return a.UserUUID, a.Token, err }
 
-// A world is the vendor's three servers in one: an http.RoundTripper, so that it
-// needs no clock and no network, and an http.Handler. What goes wrong is told to
-// it beforehand.
+// A world is the vendor's three servers in one. It is an http.RoundTripper,
+// which needs no clock and no network, and an http.Handler. A test sets its
+// faults beforehand.
 type world struct {
 	mu       sync.Mutex
 	accounts map[string]fields // by kind and id, such as "room user01"
-	made     int               // accounts, since the world began
+	made     int               // accounts made so far
 	requests []sent
 	faults   map[string][]fault // by method, in order
-	hidden   []string           // fields that queries do not show
+	hidden   []string           // fields that queries do not return
 }
 
 type fields = map[string]string
@@ -78,13 +78,13 @@ type sent struct {
 	body         string
 }
 
-// A fault is what becomes of one request.
+// A fault changes how one request is answered.
 type fault struct {
-	works  bool        // it has its effect all the same
-	cut    bool        // there is no reply
-	late   bool        // not before the client went
+	works  bool        // the request takes effect nevertheless
+	cut    bool        // no reply
+	late   bool        // no reply until the client has gone
 	status int         // of the reply
-	body   string      // of the reply; "": the server's own, if the request worked
+	body   string      // of the reply; "" for the server's own, if works
 	header http.Header // of the reply
 }
 
@@ -109,7 +109,7 @@ func newClient(t testing.TB, o provision.Options) *provision.Client {
 	return c
 }
 
-// RoundTrip implements http.RoundTripper. It has no httptrace.
+// RoundTrip implements http.RoundTripper. It does not call httptrace hooks.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	out := httptest.NewRecorder()
 	f := w.serve(out, r)
@@ -166,10 +166,10 @@ func (w *world) serve(out http.ResponseWriter, r *http.Request) fault {
 	return f
 }
 
-// do is what the request does. Each server has its own words for the same.
+// do carries a request out. Each server has its own names for the same fields.
 func (w *world) do(r *http.Request, body []byte) string {
 	kind, ok := "", 0
-	names := map[string]string{} // what a field is called on the wire
+	names := map[string]string{} // of the fields on the wire
 	exists, missing := 409, 404
 	switch {
 	case strings.Contains(r.URL.Path, "/im/v2/accounts"):
@@ -232,7 +232,7 @@ func (w *world) do(r *http.Request, body []byte) string {
 	return string(text)
 }
 
-// count is how many requests of that method there were.
+// count returns the number of requests with that method.
 func (w *world) count(method string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -245,14 +245,14 @@ func (w *world) count(method string) int {
 	return n
 }
 
-// wantNoSecrets looks for a secret wherever an error may be printed.
+// wantNoSecrets prints v in every way that a log may, and looks for a secret.
 func wantNoSecrets(t *testing.T, v any) {
 	t.Helper()
 	asJSON, _ := json.Marshal(v)
 	for _, text := range []string{fmt.Sprintf("%v", v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), fmt.Sprintf("%q", v), string(asJSON)} {
 		for _, s := range []string{secret, imToken, userToken, "im-token-2", "user-token-2"} {
 			if strings.Contains(text, s) {
-				t.Errorf("%q is in %q", s, text)
+				t.Errorf("%q appears in %q", s, text)
 			}
 		}
 	}

@@ -17,8 +17,9 @@ import (
 
 var html = http.Header{"Content-Type": {"text/html"}}
 
-// Whatever goes wrong with a create, there is at most one. If it worked, the
-// account is found; else the call fails, and is not made again by itself.
+// Whatever goes wrong with a create, at most one account is made. If the create
+// worked, the account is found. Otherwise the call fails, without a second
+// create.
 func TestFaultsOfCreate(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -44,7 +45,7 @@ func TestFaultsOfCreate(t *testing.T) {
 		{"code 431 before", []fault{{body: `{"code":431,"msg":"repeated"}`}}, 1, 1, false},
 		{"empty object after", []fault{{works: true, body: `{}`}}, 1, 1, true},
 		{"empty object before", []fault{{body: `{}`}}, 1, 1, false},
-		{"no JSON after", []fault{{works: true, body: `ok`}}, 1, 1, true},
+		{"not JSON after", []fault{{works: true, body: `ok`}}, 1, 1, true},
 		{"cut JSON after", []fault{{works: true, body: `{"code":0,"data":{"user_uuid":"us`}}, 1, 1, true},
 		{"a proxy's page before", []fault{{body: "<html>Please log in</html>", header: html}}, 1, 1, false},
 		{"rate limit", []fault{{body: `{"code":416}`}}, 2, 0, true},
@@ -80,7 +81,7 @@ func TestFaultsOfCreate(t *testing.T) {
 	}
 }
 
-// IM asks for another try where an account is being changed elsewhere.
+// IM asks for another try if the account is being changed elsewhere.
 func TestIMAsksToRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, code := range []string{`{"code":449}`, `{"code":102449,"msg":"retry"}`} {
@@ -93,7 +94,8 @@ func TestIMAsksToRetry(t *testing.T) {
 	})
 }
 
-// And with a query, after a create that worked and was cut. IM shows no tokens.
+// Faults of the query after a create that worked and was cut. IM shows no
+// tokens.
 func TestFaultsOfQuery(t *testing.T) {
 	busy := fault{status: 503, body: "busy", header: html}
 	tests := []struct {
@@ -142,7 +144,7 @@ func TestFaultsOfQuery(t *testing.T) {
 	}
 }
 
-// A dial that fails has written nothing: it is tried again, and nobody is asked.
+// A dial that fails has written nothing, so it is tried again without a query.
 func TestConnectErrors(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -163,7 +165,7 @@ func TestConnectErrors(t *testing.T) {
 	}
 }
 
-// The same over sockets, where connections are kept and then cut.
+// The same over sockets, with kept-alive connections that are cut.
 func TestCutConnections(t *testing.T) {
 	for _, call := range creates {
 		for _, works := range []bool{false, true} {
@@ -186,7 +188,7 @@ func TestCutConnections(t *testing.T) {
 	}
 }
 
-// The caller's reason is there for errors.Is, and nobody is asked any more.
+// If the caller gives up, errors.Is finds the reason, and there is no query.
 func TestCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reason := errors.New("the user closed the window")
@@ -207,7 +209,8 @@ func TestCallerGivesUp(t *testing.T) {
 	})
 }
 
-// A rate limit is waited for as long as the caller waits, and not in vain.
+// The Client waits out a rate limit, unless the caller gives up or would give
+// up before its end.
 func TestRateLimit(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -215,7 +218,7 @@ func TestRateLimit(t *testing.T) {
 		ctx    time.Duration
 		took   time.Duration
 		works  bool
-		caller bool // gave up
+		caller bool // gives up
 	}{
 		{"IM's own", fault{body: `{"code":416}`}, time.Minute, 10 * time.Second, true, false},
 		{"HTTP's", fault{status: 429, body: "slow", header: html}, time.Minute, 10 * time.Second, true, false},
@@ -241,14 +244,14 @@ func TestRateLimit(t *testing.T) {
 					t.Errorf("got %v after %v, want success: %t, after %v", err, time.Since(began), test.works, test.took)
 				}
 				if !test.works && (!errors.Is(err, engine.ErrUnavailable) || errors.Is(err, context.Canceled) != test.caller) {
-					t.Errorf("got %v, want ErrUnavailable, and the caller's: %t", err, test.caller)
+					t.Errorf("got %v, want ErrUnavailable, and the caller's reason: %t", err, test.caller)
 				}
 			})
 		})
 	}
 }
 
-// A change may be made twice; where that is not enough, the server is asked.
+// An update may be repeated. If the outcome is still unknown, there is a query.
 func TestFaultsOfUpdate(t *testing.T) {
 	busy := fault{status: 503, body: "busy", header: html}
 	tests := []struct {

@@ -16,7 +16,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// An id that no account can have makes the reply malformed, and is not repeated.
+// An id that no account can have makes the reply malformed. The error does not
+// quote the id.
 func TestBadIDsInReplies(t *testing.T) {
 	ids := map[string]string{
 		"33 characters": strings.Repeat("x", 33), "900 kB": strings.Repeat("x", 900_000),
@@ -30,14 +31,14 @@ func TestBadIDsInReplies(t *testing.T) {
 			w.faults["POST"] = []fault{{body: body}}
 			_, _, err := createNamed(call)(t.Context(), w.client(t), wanted)
 			if engine.CodeOf(err) != engine.ErrUnavailable || len(err.Error()) > 300 || strings.Contains(err.Error(), id) {
-				t.Errorf("%s, %s: got %.400v, want ErrUnavailable in short, without the id", name, call, err)
+				t.Errorf("%s, %s: got %.400v, want a short ErrUnavailable without the id", name, call, err)
 			}
 		}
 	}
 }
 
-// What a server shows of an account that is there already is told without the
-// tokens that we sent, and not at any length.
+// If an account exists, the error shows what the server returned, but no token
+// that we sent, and only a limited length.
 func TestShownAccountHasNoToken(t *testing.T) {
 	for _, shown := range []string{imToken, "x" + userToken + "x", `im\u002dtoken-1`, strings.Repeat("x", 900_000)} {
 		w := newWorld()
@@ -53,8 +54,8 @@ func TestShownAccountHasNoToken(t *testing.T) {
 	}
 }
 
-// A server that sends back whatever it was sent, in its content type, its
-// status line, a header line and its words.
+// A server echoes what it received, in its content type, its status line, a
+// header line and its message. No secret gets into an error.
 func TestSecretsSentBack(t *testing.T) {
 	for _, place := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Type: text/%s\r\nContent-Length: 2\r\n\r\nno",
@@ -70,8 +71,8 @@ func TestSecretsSentBack(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				checkSum = r.Header.Get("CheckSum")
-				said := map[string]string{"AppSecret": secret, "CheckSum": checkSum, "body": imToken + userToken}[what]
-				return fmt.Sprintf(place, said)
+				echoed := map[string]string{"AppSecret": secret, "CheckSum": checkSum, "body": imToken + userToken}[what]
+				return fmt.Sprintf(place, echoed)
 			})
 			c := newClient(t, provision.Options{KitURL: url, IMURL: url, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 			for _, call := range creates {
@@ -82,7 +83,7 @@ func TestSecretsSentBack(t *testing.T) {
 				wantNoSecrets(t, err)
 				mu.Lock()
 				if strings.Contains(err.Error(), checkSum) {
-					t.Errorf("%s, %s: the signature is in %q", call.name, what, err)
+					t.Errorf("%s, %s: the signature appears in %q", call.name, what, err)
 				}
 				mu.Unlock()
 			}
@@ -90,7 +91,8 @@ func TestSecretsSentBack(t *testing.T) {
 	}
 }
 
-// serveRaw answers each request with these bytes, on a connection of its own.
+// serveRaw answers each request with the bytes of answer, on its own
+// connection.
 func serveRaw(t *testing.T, answer func(*http.Request) string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
