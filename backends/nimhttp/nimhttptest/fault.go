@@ -9,43 +9,55 @@ import (
 	"time"
 )
 
-// A Fault is what goes wrong with a request. Whatever it does not name goes as
-// it would have: the zero Fault changes nothing. A reply of the vendor's servers
-// still has CORS headers, unless Header says otherwise.
+// A Fault changes how the server answers a request. The zero Fault changes
+// nothing; each field changes one thing. A reply of the vendor's servers keeps
+// its CORS headers unless Header replaces them.
 //
-// With Status or Body the request is not looked at, and has no effect.
+// With Status or Body the request is not carried out, unless Cut is CutAfter.
 //
-// The IM gateway's paths end in the name of the slot, "/login" or "/logout"; its
-// reads have the same path as an init and a release. Its clients ask for
-// "/healthz" on each new connection, and a Fault of any path meets that too. A
-// login there that is cut
-// after it happened is logged out again, for so the contract has it.
+// The paths of the IM gateway end in the name of the slot, "/login" or
+// "/logout". Reading, initialising and releasing a slot have the same path. A
+// client of the gateway asks for "/healthz" on each new connection, and a Fault
+// with an empty Path applies to that too. If a login at the gateway is cut with
+// CutAfter, the gateway logs the account out again, as its contract requires.
 type Fault struct {
-	Path    string        // how the request's path ends, such as "/v1/login"; mind that "login" ends an anonymous login and one at the gateway too; "": any
-	Times   int           // how many such requests; 0: one
-	Delay   time.Duration // before anything else; until the client goes or the server is closed, if that is sooner
-	Cut     Cut           // closes the connection in place of a reply
-	Status  int           // of the reply, 200 to 599; 0 with a Body: 200
-	Header  http.Header   // set on the reply, over its own: Location, Retry-After, Content-Type; a Content-Length beyond the body cuts the connection after it
-	Body    string        // of the reply, as it is
+	// Path is the end of the request's path, such as "/v1/login". An empty Path
+	// matches every request. Note that "login" also matches an anonymous login
+	// and a login at the gateway.
+	Path string
+
+	Times int // the number of requests that the Fault applies to; 0 means 1
+
+	// Delay is the time to wait before anything else. The wait ends early, and
+	// the connection is closed, if the client goes or the server is closed.
+	Delay time.Duration
+
+	Cut    Cut // closes the connection instead of replying
+	Status int // the HTTP status, 200 to 599; 0 means 200 if there is a Body
+
+	// Header is set on the reply and replaces its own values, for example
+	// Location, Retry-After or Content-Type. A Content-Length that is longer
+	// than the body cuts the connection after the body.
+	Header http.Header
+
+	Body    string        // the whole body of the reply
 	Trickle time.Duration // the pause before each byte of the body
 }
 
-// A Cut says whether a request that gets no reply has had its effect. The
-// client sees the same in both cases: it has written its request, and the
-// connection is closed.
+// A Cut closes the connection after a request, without a reply. It also tells
+// whether the request is carried out. A client cannot see the difference.
 type Cut int
 
 const (
 	NoCut     Cut = iota
-	CutBefore     // nothing happened
-	CutAfter      // it happened, whatever Status and Body say
+	CutBefore     // the request is not carried out
+	CutAfter      // the request is carried out, whatever Status and Body are
 )
 
-// Fault lets the next f.Times requests of f.Path go wrong. Each request takes
-// the first Fault that is for it, in the order in which they were given; the
-// preflight requests of browsers take none. It panics where f.Status is no
-// status of a reply, or f.Times is negative.
+// Fault applies f to the next f.Times requests whose path ends in f.Path. If
+// several faults match a request, the one that was added first applies.
+// Preflight requests of browsers are never affected. Fault panics if f.Status
+// or f.Times is out of range.
 func (s *Server) Fault(f Fault) {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		panic(fmt.Sprintf("nimhttptest: Fault.Status %d is not 200 to 599", f.Status))
@@ -77,14 +89,14 @@ func (s *Server) takeFault(path string) *Fault {
 
 func serveFault(w http.ResponseWriter, r *http.Request, f *Fault, respond responder) {
 	control := http.NewResponseController(w)
-	if f.Delay > 0 || f.Trickle > 0 { // which may well be longer than what the server allows
+	if f.Delay > 0 || f.Trickle > 0 { // may take longer than the server's time limits
 		control.SetReadDeadline(time.Time{})
 		control.SetWriteDeadline(time.Time{})
 	}
 	if !pause(r.Context(), f.Delay) || f.Cut == CutBefore {
 		panic(http.ErrAbortHandler)
 	}
-	out := faulty(w, r, f, respond)
+	out := faultyReply(w, r, f, respond)
 	if f.Cut == CutAfter {
 		panic(http.ErrAbortHandler)
 	}
@@ -101,8 +113,8 @@ func serveFault(w http.ResponseWriter, r *http.Request, f *Fault, respond respon
 	}
 }
 
-// faulty is the reply as f has it.
-func faulty(w http.ResponseWriter, r *http.Request, f *Fault, respond responder) reply {
+// faultyReply returns the reply that f asks for.
+func faultyReply(w http.ResponseWriter, r *http.Request, f *Fault, respond responder) reply {
 	var out reply
 	if f.Cut == CutAfter || f.Status == 0 && f.Body == "" {
 		out = respond(w, r)
@@ -118,7 +130,7 @@ func faulty(w http.ResponseWriter, r *http.Request, f *Fault, respond responder)
 	return out
 }
 
-// pause waits, and reports whether it was left to.
+// pause waits for d. It reports false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -1,7 +1,8 @@
-// Package nimhttptest is the vendor's kit server and server API, and an IM
-// gateway, in process and over a mockim world: for tests of hosts that log in over
-// HTTP and of app servers that make accounts, and behind imreuse sandbox for any
-// client in any language.
+// Package nimhttptest provides a double of the vendor's kit server, of its
+// server API, and of an IM gateway. All of them run in this process, and their
+// accounts are those of a mockim world. Use it to test apps that log in over
+// HTTP, and app servers that make accounts. It is also behind imreuse sandbox,
+// which serves clients in any language.
 //
 //	server := nimhttptest.New(t, nimhttptest.Options{})
 //	backend, err := nimhttp.New(nimhttp.Options{
@@ -12,50 +13,44 @@
 //	})
 //	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
 //
-// Paths of the vendor's servers may have any prefix, as private deployments have
-// one. Replies come in their envelopes, and browsers are answered too (CORS).
-// An unknown path is HTTP 404, and a body of more than 64 KiB 413, each with that
-// code in an envelope.
+// The paths of the vendor's servers may have any prefix, because private
+// deployments have one. Replies come in the vendor's envelopes, and browsers
+// may call from any origin (CORS). An unknown path gets HTTP 404 and a body of
+// more than 64 KiB gets 413; the code in the envelope is then the same number.
 //
 // # Kit server
 //
-// It serves kit login, anonymous login, the token check, the environment of a
-// private deployment, and of the meeting layer its configuration and the
-// account's. What it refuses is HTTP 200, or 405 for a wrong method, and one of
-// these codes:
+// The kit server has the kit login, the anonymous login, the token check and
+// the environment of a private deployment. For the meeting kit it also has the
+// configuration and the account information. A refusal has HTTP status 200, or
+// 405 for a wrong method, and one of these codes:
 //
-//	404   the AppKey of the path is not served, or the header has another one
+//	404   the AppKey in the path is not served, or the header has another AppKey
 //	401   the header AppKey, user or token is missing
-//	402   the account is not known, or that is not its token, or the session has been ended
-//	1021  the kit account is bound to no IM account
+//	402   the account is unknown, the token is wrong, or the session was ended
+//	1021  the kit account is not bound to an IM account
 //	1026  the token has expired
 //	701   the kit account is bound to an IM account that does not exist
-//	403   there are no temporary accounts
-//	503   there are Options.MaxGuests temporary accounts, and all are logged in to IM
+//	403   the world has no temporary accounts
+//	503   all Options.MaxGuests temporary accounts are logged in to IM
 //
-// The last one is also the HTTP status. A temporary account that would be one too
-// many replaces the oldest that is not logged in to IM: that one is removed from
-// the world, and its kit session ends.
+// For 503, the HTTP status is 503 too. If there are already MaxGuests temporary
+// accounts, a new one replaces the oldest that is not logged in to IM. The
+// replaced account is removed from the world, and its kit session ends.
 //
-// With the header authType: 1 the token is a dynamic IM token. It must be signed
-// with the AppSecret for the IM account that the kit account is bound to. If the
-// accid is the userUuid, the server expects it spelled as in the header user, and
-// else in lower case. A user without a kit account who has an IM account gets a
-// kit account, as with the vendor's loginByIM; that it is made is our guess. The
-// reply has no imToken, because the client has one. A server without an AppSecret
-// refuses every dynamic token with 402.
+// A dynamic token (header authType: 1) is checked like any other token.
 //
-// A login is a kit session of its user and deviceId in the world. When
-// mockim.Service.EndKit ends it, the token check and every other call of that
-// session are refused until it logs in again: with 1026 where the cause is
-// engine.ErrTokenExpired, and then no login with that token succeeds either;
-// with 402 for any other cause. A token check with another token that is good
-// renews the session.
+// A login opens a kit session in the world, for its user and deviceId. After
+// mockim.Service.EndKit has ended the session, the token check and every other
+// call of the session are refused until the user logs in again. If the cause is
+// engine.ErrTokenExpired, the code is 1026, and a login with that token is
+// refused too. For any other cause the code is 402. A token check with another
+// valid token renews the session.
 //
 // # Server API
 //
-// It makes, changes and shows the accounts of the same world, for the AppKey and
-// AppSecret of Options:
+// The server API makes, changes and shows the accounts of the same world. A
+// request must be signed for the AppKey and AppSecret of Options.
 //
 //	POST, GET ?account_ids=a,b         /im/v2/accounts
 //	GET, PATCH                         /im/v2/accounts/{account_id}
@@ -64,49 +59,54 @@
 //	POST                               /scene/meeting/api/v2/add-user
 //	GET ?userUuids=a,b                 /scene/meeting/api/v2/batch-get-user
 //
-// Success is code 200 for IM, else 0. What it refuses is HTTP 200 and a code:
+// Success has code 200 from IM, and 0 from the other servers. A refusal has
+// HTTP status 200 and one of these codes:
 //
 //	IM      NERoom, meeting
-//	403     401  it is not signed, or not well, or more than five minutes off
+//	403     401  the signature is missing, wrong, or more than five minutes off
 //	101303  401  the AppKey is not served
-//	414     400  a value is missing, too long or malformed, or the body is no JSON
+//	414     400  a value is missing, too long or malformed, or the body is not JSON
 //	414     405  the path does not have this method
-//	414     415  the body is not said to be JSON in UTF-8
-//	102404  404  there is no such account
-//	102405  409  there is one already
-//	        701  the IM account to be bound does not exist
-//	        703  it does exist, and there is no IM token with which to bind it
-//	        704  that is not its IM token
+//	414     415  the Content-Type is not JSON in UTF-8
+//	102404  404  the account does not exist
+//	102405  409  the account already exists
+//	        701  the IM account to bind does not exist
+//	        703  the IM account already exists, and the request has no IM token to bind it
+//	        704  the IM token is wrong
 //
-// A kit account, of NERoom or of the meeting kit, is one and the same, and is
-// bound to the IM account of its id. With no IM token the IM account is made too.
-// The kit server keeps a copy of the IM token that it was told, and a login
-// returns the copy: when the IM account gets another token, PATCH im_token has to
-// say so. Of an account that the test itself has bound, it knows the token.
+// NERoom and the meeting kit share their kit accounts. A kit account is bound
+// to the IM account with the same id. If a create has no IM token, the server
+// makes the IM account too.
 //
-// Of the vendor's other fields, the name and icon of a kit account are kept;
-// those of an IM account are checked and forgotten, and its configuration is the
-// default one. Where the vendor does not document a code or a reply, this is our
-// guess at it: 703, 704 and 409, and all that batch-get-user returns. Trace ids
-// are in the headers of [Server.Requests]; one that comes again is not noticed.
+// The kit server keeps a copy of the IM token from the create, and a login
+// returns that copy. When the IM account gets a new token, a PATCH with
+// im_token must update the copy. For an account that the test itself has bound
+// in the world, the kit server always has the current IM token.
+//
+// The name and icon of a kit account are kept. The user information of an IM
+// account is checked and then dropped; its configuration is always the default
+// one. The codes 703, 704 and 409, and the whole reply of batch-get-user, are
+// our guesses, because the vendor does not document them. Trace ids are in the
+// headers of [Server.Requests]; a repeated trace id has no effect.
 //
 // # IM gateway
 //
-// It has the contract of the real one, which is openapi.yaml of package gateway,
-// and passes the same tests. It needs no Node: its IM is the world, whatever
-// servers a client names to it, which are checked and have no other use. It
-// listens on an address of its own and answers no browser (no CORS).
+// The gateway follows the same contract as the real one, openapi.yaml of
+// package gateway, and passes the same tests. It needs no Node. Its IM is the
+// world: it checks the server addresses that a client names, but does not call
+// them. It listens on its own address and does not serve browsers (no CORS).
 //
-// A login is a device of the world. It is refused with the SDK's
+// A login is a device in the world. The gateway refuses it with one of the
+// SDK's codes:
 //
-//	102302  the account is not known, or that is not its token
+//	102302  the account is unknown, or the token is wrong
 //	101303  the world has another AppKey
 //
-// What the world does to it reaches the client. A kick ends the session, with
-// its reason; so does, as an error, any cause with one of these codes. For any
-// other cause the link goes down, and comes back in the same session: with an
-// IM that is in memory that may be sooner than a client sees it. See
-// [Server.Link] for an outage that lasts.
+// If the world ends the login, the client sees it. A kick ends the session with
+// its reason. A cause that has one of the codes below ends the session with
+// that error. After any other cause the link goes down and comes back in the
+// same session, perhaps before a client notices, because everything is in
+// memory. For an outage that lasts, use [Server.Link].
 //
 //	102302  engine.ErrTokenRejected, engine.ErrTokenExpired
 //	102422  engine.ErrAccountBanned
@@ -132,19 +132,19 @@ import (
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
-// The accounts of the vendor's guides, which a server with no World has: one IM
-// account, and a kit account that is bound to it. Both have the same id, since
-// the vendor's web kit compares the IM account with the userUuid.
+// The accounts of the vendor's guides: one IM account, and a kit account that
+// is bound to it. A server without Options.World has them. Both have the same
+// id, because the vendor's web kit compares the IM account with the userUuid.
 const (
 	AppKey    = "app1"
 	Accid     = "myaccid"
 	IMToken   = "myToken"
 	UserUUID  = "myaccid"
 	UserToken = "myUserToken"
-	AppSecret = "secret1" // what signs calls of the server API
+	AppSecret = "secret1" // signs calls of the server API
 )
 
-// Options are the choices for one server. The zero value is useful.
+// Options configure a server. The zero value is useful.
 type Options struct {
 	World     *mockim.Service // nil: a new one with the accounts of the vendor's guides, as the constants of this package name them
 	AppKey    string          // the only one that kit server and server API serve; "": the constant AppKey where World is nil, else any
@@ -153,32 +153,34 @@ type Options struct {
 	MaxGuests int             // temporary accounts that it keeps; 0 or less: 1000
 	Logger    *slog.Logger    // of each request, without queries, headers and bodies; nil: none is logged
 
-	NoGateway     bool   // no IM gateway listens
-	GatewayAddr   string // where the IM gateway listens, on loopback; "": 127.0.0.1:0
-	GatewaySecret string // of the IM gateway; "": a new one
+	// AppKey is the only AppKey that the kit server and the server API serve.
+	// If it is empty, they serve any AppKey; without World, only the constant
+	// AppKey.
+	AppKey string
 
 	Now func() time.Time // the server's clock, which signatures, dynamic tokens and the header Date go by; nil: time.Now
 }
 
-// A Server is a kit server, a server API and an IM gateway that listen. It is
-// safe for concurrent use.
+// A Server is a running kit server, server API and IM gateway. It is safe for
+// concurrent use.
 type Server struct {
 	world     *mockim.Service
-	appKey    string        // "": any
-	appSecret func() string // "": none; fmt does not look into functions
+	appKey    string        // "" for any
+	appSecret func() string // "" for none; a func, so that fmt cannot print it
 	now       func() time.Time
 	url       string
 	listener  *loopback.Server
-	stop      context.CancelFunc // ends replies that are being delayed
+	stop      context.CancelFunc // cuts delayed replies short
 	close     func() error
-	gateway   *gatewaydouble.Gateway // nil: there is none
+	gateway   *gatewaydouble.Gateway // nil for none
 	guests    guests
 
 	api sync.Mutex // held for all of a call of the server API, and while a dynamic token is looked at, so that no account is made twice; taken before any other
 
-	// What has tokens in it is behind pointers, which fmt does not follow here.
-
-	mu       sync.Mutex          // protects the following fields; held across no call of the world
+	// mu protects the following fields. It is never held during a call of the
+	// world. Values with tokens are behind pointers, which fmt does not follow
+	// here.
+	mu       sync.Mutex
 	profiles map[string]*profile // by user
 	sessions map[sessionKey]*session
 	opened   uint64
@@ -191,12 +193,12 @@ const (
 	maxHeader   = 32 << 10
 	maxBody     = 64 << 10
 	maxRequests = 1000
-	timeout     = 15 * time.Second // to read a request, and to write a reply
+	timeout     = 15 * time.Second // to read a request, and again to write the reply
 )
 
-// Start makes a server and lets it listen. It fails with engine.ErrArgument
-// where Addr is not on loopback, and as net.Listen does, such as for a port that
-// is taken.
+// Start starts a server. It fails with engine.ErrArgument if an address is not
+// on loopback, and with the error of net.Listen if it cannot listen, for
+// example because the port is taken.
 func Start(o Options) (*Server, error) {
 	if o.World == nil {
 		if o.AppKey == "" {
@@ -256,8 +258,8 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// New is Start for a test: the server is closed with t, and t fails where it
-// does not start.
+// New starts a server for a test and closes it when t ends. If the server does
+// not start, t fails.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
 	s, err := Start(o)
@@ -279,14 +281,15 @@ func guideWorld(appKey string) *mockim.Service {
 	return world
 }
 
-// KitURL is the address of the kit server, such as http://127.0.0.1:40000.
+// KitURL returns the base URL of the kit server, such as
+// http://127.0.0.1:40000.
 func (s *Server) KitURL() string { return s.url }
 
-// APIURL is the address of the server API, of IM, NERoom and meetings alike. It
-// is the same as that of the kit server, as some of the vendor's are.
+// APIURL returns the base URL of the server API, for IM, NERoom and the meeting
+// kit. It is the same as KitURL; some of the vendor's servers share a host too.
 func (s *Server) APIURL() string { return s.url }
 
-// GatewayURL is the address of the IM gateway; "" where there is none.
+// GatewayURL returns the base URL of the IM gateway, or "" if there is none.
 func (s *Server) GatewayURL() string {
 	if s.gateway == nil {
 		return ""
@@ -294,8 +297,8 @@ func (s *Server) GatewayURL() string {
 	return s.gateway.URL()
 }
 
-// GatewaySecret is what a client of the IM gateway shows; "" if the server has
-// no gateway.
+// GatewaySecret returns the secret that a client of the IM gateway must send,
+// or "" if there is no gateway.
 func (s *Server) GatewaySecret() string {
 	if s.gateway == nil {
 		return ""
@@ -303,40 +306,42 @@ func (s *Server) GatewaySecret() string {
 	return s.gateway.Secret()
 }
 
-// Link takes the connection of that account to IM down, in all slots of the
-// gateway, or back up. Its sessions stay; in the world they are logged out
-// meanwhile. Once it is up they log in again by themselves, which the world may
-// refuse: then they end. A login that begins meanwhile waits, up to its deadline.
-// Without a gateway it does nothing.
+// Link takes an account's connection to IM down, or brings it back up, in all
+// slots of the gateway. While it is down, the account's sessions stay, but in
+// the world they are logged out. When it is back, they log in again by
+// themselves; a session ends if the world refuses that. A login that begins
+// while the connection is down waits, at most until its deadline. Without a
+// gateway, Link has no effect.
 func (s *Server) Link(accid string, online bool) {
 	if s.gateway != nil {
 		s.gateway.Link(accid, online)
 	}
 }
 
-// RestartGateway is as if the IM gateway had been killed and started again, on the
-// same address and with the same secret: its slots are gone, their accounts
-// logged out, requests that it was answering are cut, and it has a new boot.
-// Without a gateway, or after Close, it does nothing.
+// RestartGateway behaves as if the IM gateway had been killed and started again
+// with the same address and secret. Its slots are gone, their accounts are
+// logged out, requests in progress are cut off, and it has a new boot id.
+// Without a gateway, or after Close, RestartGateway has no effect.
 func (s *Server) RestartGateway() {
 	if s.gateway != nil {
 		s.gateway.Restart()
 	}
 }
 
-// World is where the accounts are.
+// World returns the world that has the accounts.
 func (s *Server) World() *mockim.Service { return s.world }
 
-// A Request is what reached the server. Its header has the tokens in it: tests
-// want to see them.
+// A Request is a request that reached the server. Header includes the tokens,
+// so that tests can check them.
 type Request struct {
 	Method string
-	Path   string // as it was sent, with any prefix and in its escapes
+	Path   string // as sent: with any prefix, and still escaped
 	Header http.Header
 }
 
-// Requests are those that reached the server, in order, the preflight requests
-// of browsers and those that met a Fault among them. The last thousand are kept.
+// Requests returns the requests that reached the server, in order. It includes
+// the preflight requests of browsers and the requests that met a [Fault]. Only
+// the last thousand are kept.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -347,10 +352,11 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// Close stops the server, lets replies under way finish, but not those that a
-// Fault delays, and ends the kit sessions and the gateway's logins in the world,
-// which lives on. Who waits at the gateway is answered at once. None of the
-// server's goroutines is left when it returns. Again is nothing.
+// Close stops the server. Replies in progress may finish, but a reply that a
+// [Fault] delays is cut off, and a call that waits at the gateway is answered
+// at once. Close ends the kit sessions and the gateway's logins in the world;
+// the world itself stays usable. When Close returns, none of the server's
+// goroutines is left. Calling it again has no effect.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shutDown() error {
