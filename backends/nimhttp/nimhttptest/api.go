@@ -12,8 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// A dialect is how one of the vendor's servers replies: its envelope, and its
-// numbers for what all of them refuse (http-api.md 1.3 and 5).
+// A dialect describes how one of the vendor's servers replies: its envelope,
+// and its codes for the refusals that all servers have
+// (docs/vendor/http.md#error-codes).
 type dialect struct {
 	success    int
 	signature  int
@@ -25,7 +26,7 @@ type dialect struct {
 }
 
 var (
-	kitDialect     = &dialect{wrap: func(e envelope) any { return e }} // it has no numbers in common with the API
+	kitDialect     = &dialect{wrap: func(e envelope) any { return e }} // has its own codes, in kit.go
 	imDialect      = &dialect{200, 403, 101303, 414, 414, 414, func(e envelope) any { return imEnvelope{e.Code, e.Msg, e.Data} }}
 	roomDialect    = &dialect{0, 401, 401, 405, 415, 400, func(e envelope) any { return roomEnvelope(e) }}
 	meetingDialect = &dialect{0, 401, 401, 405, 415, 400, func(e envelope) any { return e }}
@@ -55,7 +56,7 @@ type resource struct {
 type calls map[string]func(s *Server, c apiCall) (data any, err error)
 
 var (
-	// The keys end in a slash where an id follows.
+	// The keys end in a slash if an id follows.
 	resources = map[string]resource{
 		"im/v2/accounts":                      {imDialect, calls{"POST": (*Server).createIM, "GET": (*Server).listIM}},
 		"im/v2/accounts/":                     {imDialect, calls{"GET": (*Server).showIM, "PATCH": (*Server).updateIM}},
@@ -68,8 +69,8 @@ var (
 	resourcePath = regexp.MustCompile(`/(im/v2/accounts|neroom/v3/users|scene/meeting/api/v2/[^/]+)(?:(/)([^/]+))?$`)
 )
 
-// findResource returns what is at that path, which has its escapes, and the id
-// in it, folded. What no server of the API has is the kit server's to refuse.
+// findResource returns the resource at an escaped path, and the folded id in
+// it. If the API has no such path, ok is false, and the kit server answers.
 func findResource(path string) (found resource, id string, ok bool) {
 	parts := resourcePath.FindStringSubmatch(path)
 	if parts == nil {
@@ -83,16 +84,16 @@ func findResource(path string) (found resource, id string, ok bool) {
 	return found, strings.ToLower(id), true
 }
 
-// An apiCall is a request to the server API that is signed as it should be.
+// An apiCall is a request to the server API whose signature is valid.
 type apiCall struct {
 	*dialect
 	appKey string
-	id     string // of the path, folded
+	id     string // the id in the path, folded
 	query  url.Values
 	body   []byte
 }
 
-// answerAPI does what r asks for. It fails with a *refusal.
+// answerAPI carries r out. Its error is a *refusal.
 func (s *Server) answerAPI(r *http.Request, of resource, id string, body []byte) (data any, err error) {
 	appKey, err := s.checkSignature(of.dialect, r.Header)
 	if err != nil {
@@ -116,7 +117,7 @@ func isJSON(contentType string) bool {
 	return err == nil && media == "application/json" && (!has || strings.EqualFold(charset, "utf-8"))
 }
 
-// read decodes the body. Fields that it does not know may be there.
+// read decodes the body. It ignores unknown fields.
 func (c apiCall) read(v any) error {
 	err := json.Unmarshal(c.body, v)
 	var kind *json.UnmarshalTypeError
@@ -132,10 +133,10 @@ func (c apiCall) read(v any) error {
 const (
 	maxID   = 32
 	idRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@.-"
-	maxIDs  = 100 // of a query
+	maxIDs  = 100 // in a query
 )
 
-// fold returns an id as the servers keep it, or refuses it.
+// fold checks an id and returns it in the form that the servers keep.
 func (c apiCall) fold(field, id string) (string, error) {
 	switch {
 	case id == "":
@@ -148,7 +149,7 @@ func (c apiCall) fold(field, id string) (string, error) {
 	return strings.ToLower(id), nil
 }
 
-// ids are those that a query names, folded, each once.
+// ids returns the ids that a query names, folded and without duplicates.
 func (c apiCall) ids(field string) ([]string, error) {
 	var all []string
 	for id := range strings.SplitSeq(c.query.Get(field), ",") {
@@ -165,7 +166,7 @@ func (c apiCall) ids(field string) ([]string, error) {
 	return all, nil
 }
 
-// A text is a field with the number of characters that it may have.
+// A text is a field and its maximum length in characters.
 type text struct {
 	field, value string
 	longest      int

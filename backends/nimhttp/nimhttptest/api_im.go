@@ -6,7 +6,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// IM accounts (http-api.md 2.3).
+// The calls for IM accounts (docs/vendor/http.md#im-accounts).
 
 const (
 	codeNoSuchAccount = 102404
@@ -15,7 +15,7 @@ const (
 
 func refuseUnknownIM() *refusal { return refuseCall(codeNoSuchAccount, "account does not exist") }
 
-// imRequest is what is to be made, and what is to be changed.
+// imRequest is the body of a create or an update.
 type imRequest struct {
 	AccountID string           `json:"account_id"`
 	Token     string           `json:"token"`
@@ -75,7 +75,7 @@ func (s *Server) createIM(c apiCall) (any, error) {
 		return nil, err
 	}
 	if _, exists := s.world.FindIM(accid); exists {
-		return nil, refuseCall(codeAccountExists, "account exists already")
+		return nil, refuseCall(codeAccountExists, "account already exists")
 	}
 	return s.setIM(engine.IMAccount{AppKey: c.appKey, Accid: accid, Token: cmp.Or(r.Token, newID())}, r.User), nil
 }
@@ -106,7 +106,7 @@ func (s *Server) showIM(c apiCall) (any, error) {
 	return imAccount{a.Accid, a.Token, configuration{Enabled: true}, nil}, nil
 }
 
-// listIM shows no tokens, as the vendor's server does not.
+// listIM shows no tokens, like the vendor's server.
 func (s *Server) listIM(c apiCall) (any, error) {
 	ids, err := c.ids("account_ids")
 	if err != nil {

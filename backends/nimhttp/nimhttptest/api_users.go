@@ -6,8 +6,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Kit accounts: of NERoom, and of the meeting kit (http-api.md 2.4, 2.5). They
-// are the same accounts, and each is bound to the IM account of the same id.
+// The calls for kit accounts (docs/vendor/http.md#kit-accounts-of-neroom and
+// the section after it). NERoom and the meeting kit share the accounts, and
+// each is bound to the IM account with the same id.
 
 const (
 	codeNoSuchUser   = 404
@@ -16,7 +17,7 @@ const (
 	codeWrongIMToken = 704
 )
 
-// roomUser is a kit account as NERoom has it, in requests and in replies.
+// roomUser is a kit account in NERoom's requests and replies.
 type roomUser struct {
 	UserUUID  string `json:"user_uuid"`
 	UserToken string `json:"user_token"`
@@ -25,8 +26,8 @@ type roomUser struct {
 	IMToken   string `json:"im_token"`
 }
 
-// meetingUser is the same as the meeting server has it. Its replies have no
-// imToken, and its requests no userToken.
+// meetingUser is a kit account in the meeting server's requests, which have no
+// userToken, and replies, which have no imToken.
 type meetingUser struct {
 	UserUUID  string `json:"userUuid"`
 	UserToken string `json:"userToken"`
@@ -35,14 +36,14 @@ type meetingUser struct {
 	IMToken   string `json:"imToken,omitempty"`
 }
 
-// A profile is what the kit's servers keep of an account that the world does
-// not. Their copy of the IM token does not notice when the token changes.
+// A profile has the fields of a kit account that the world does not keep. Its
+// copy of the IM token does not follow changes of the token.
 type profile struct {
-	accid, imToken string // imToken of accid; "": they ask IM
+	accid, imToken string // imToken is accid's; "" for the current one
 	name, icon     string
 }
 
-// profileOf returns what is kept of a user who is bound to accid.
+// profileOf returns the profile of a user who is bound to accid.
 func (s *Server) profileOf(user, accid string) profile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,13 +51,13 @@ func (s *Server) profileOf(user, accid string) profile {
 	if kept := s.profiles[user]; kept != nil {
 		p = *kept
 	}
-	if p.accid != accid { // the world has bound the user anew
+	if p.accid != accid { // the test has bound the user to another account
 		p.accid, p.imToken = accid, ""
 	}
 	return p
 }
 
-// keepProfile keeps of u what it has.
+// keepProfile stores the fields of u that are not empty.
 func (s *Server) keepProfile(accid string, u roomUser) {
 	p := s.profileOf(u.UserUUID, accid)
 	p.imToken, p.name, p.icon = cmp.Or(u.IMToken, p.imToken), cmp.Or(u.Name, p.name), cmp.Or(u.Icon, p.icon)
@@ -109,11 +110,12 @@ func meetingUserOf(u roomUser) meetingUser {
 	return meetingUser(u)
 }
 
-// createUser binds a new kit account to the IM account of its id, which it makes
-// too where u has no IM token. It returns the account with its tokens.
+// createUser makes a kit account and binds it to the IM account with the same
+// id. If u has no IM token, it makes the IM account too. It returns the account
+// with its tokens.
 func (s *Server) createUser(appKey string, u roomUser) (roomUser, error) {
 	if _, _, exists := s.world.FindKit(u.UserUUID); exists {
-		return u, refuseCall(codeUserExists, "user exists already")
+		return u, refuseCall(codeUserExists, "user already exists")
 	}
 	if u.IMToken != "" {
 		if err := s.checkIMToken(u.UserUUID, u.IMToken); err != nil {
@@ -121,7 +123,7 @@ func (s *Server) createUser(appKey string, u roomUser) (roomUser, error) {
 		}
 	} else {
 		if _, exists := s.world.FindIM(u.UserUUID); exists {
-			return u, refuseCall(codeIMExists, "IM account exists already: to bind it takes its token")
+			return u, refuseCall(codeIMExists, "IM account already exists: send its token to bind it")
 		}
 		u.IMToken = newID()
 		s.world.AddIM(engine.IMAccount{AppKey: appKey, Accid: u.UserUUID, Token: u.IMToken})
@@ -132,19 +134,19 @@ func (s *Server) createUser(appKey string, u roomUser) (roomUser, error) {
 	return u, nil
 }
 
-// checkIMToken refuses a token that is not the one that accid has now.
+// checkIMToken refuses a token that is not accid's current one.
 func (s *Server) checkIMToken(accid, token string) error {
 	im, found := s.world.FindIM(accid)
 	switch {
 	case !found:
 		return refuse(codeUnknownIMAccount)
-	case !same(token, im.Token):
+	case !equal(token, im.Token):
 		return refuseCall(codeWrongIMToken, "IM token is not correct")
 	}
 	return nil
 }
 
-// updateUser changes what the request has; what is empty stays.
+// updateUser changes the fields that the request sets.
 func (s *Server) updateUser(c apiCall) (any, error) {
 	u, err := c.readRoomUser()
 	if err != nil {
@@ -169,7 +171,7 @@ func (s *Server) updateUser(c apiCall) (any, error) {
 
 func refuseUnknownUser() *refusal { return refuseCall(codeNoSuchUser, "user does not exist") }
 
-// findUser returns the account as it is, with its tokens.
+// findUser returns the account with its tokens.
 func (s *Server) findUser(id string) (roomUser, bool) {
 	k, accid, found := s.world.FindKit(id)
 	if !found {
@@ -180,7 +182,7 @@ func (s *Server) findUser(id string) (roomUser, bool) {
 	return roomUser{k.UserUUID, k.Token, p.name, p.icon, cmp.Or(p.imToken, im.Token)}, true
 }
 
-// findUsers returns those that there are.
+// findUsers returns the named accounts that exist.
 func (s *Server) findUsers(c apiCall, field string) ([]roomUser, error) {
 	ids, err := c.ids(field)
 	if err != nil {

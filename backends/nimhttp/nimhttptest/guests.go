@@ -11,17 +11,17 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// guests bounds the temporary accounts. Nobody deletes one, so a server that
-// runs for long would collect them.
+// guests limits the number of temporary accounts. Clients never delete one, so
+// a server that runs for long would collect them.
 type guests struct {
 	most int
 
-	mu  sync.Mutex // held across calls of the world, so that the bound is exact
-	ids []string   // userUUIDs, the oldest first
+	mu  sync.Mutex // held during calls of the world, so that the limit is exact
+	ids []string   // userUUIDs, oldest first
 }
 
-// add makes a guest, and removes an older one if there is one too many. It
-// fails with a *refusal.
+// add makes a guest. If that is one too many, it first removes the oldest guest
+// that is not logged in. Its error is a *refusal.
 func (g *guests) add(ctx context.Context, world *mockim.Service) (engine.KitAccount, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest/internal/gatewaydouble"
 )
 
-// An envelope is what every reply is in, here as the kit server and the meeting
-// server have it. A failure has no data.
+// An envelope wraps every reply. This is the form of the kit server and of the
+// meeting server. A failure has no data.
 type envelope struct {
 	Code      int    `json:"code"`
 	Msg       string `json:"msg"`
@@ -26,14 +26,14 @@ type envelope struct {
 	Data      any    `json:"data,omitempty"`
 }
 
-// A reply is complete before any of it is written.
+// A reply is a complete reply that is not written yet.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// A responder does what a request asks for.
+// A responder carries a request out and returns the reply.
 type responder func(http.ResponseWriter, *http.Request) reply
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, r, s.respond)
 }
 
-// reply is what respond makes of r, unless a Fault is for it.
+// reply writes the reply of respond, unless a Fault applies to r.
 func (s *Server) reply(w http.ResponseWriter, r *http.Request, respond responder) {
 	if fault := s.takeFault(r.URL.EscapedPath()); fault != nil {
 		serveFault(w, r, fault, respond)
@@ -58,7 +58,7 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, respond responder
 	w.Write(out.body)
 }
 
-// answerGateway is reply, of the IM gateway.
+// answerGateway notes and answers a request to the IM gateway.
 func (s *Server) answerGateway(w http.ResponseWriter, r *http.Request, respond gatewaydouble.Responder) {
 	s.note(r)
 	s.reply(w, r, func(w http.ResponseWriter, r *http.Request) reply {
@@ -87,8 +87,8 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// respond does what r asks for. The kit server has no use for its body: the kits
-// put all they say into headers.
+// respond carries r out. The kit server ignores the body, because the kits send
+// everything in headers.
 func (s *Server) respond(w http.ResponseWriter, r *http.Request) reply {
 	began := time.Now()
 	of, id, isAPI := findResource(r.URL.EscapedPath())
@@ -113,12 +113,12 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) reply {
 	out.header.Set("Content-Type", "application/json;charset=UTF-8")
 	out.body, err = json.Marshal(of.wrap(e))
 	if err != nil {
-		panic(err) // of our own types
+		panic(err) // cannot happen: our own types can be marshaled
 	}
 	return out
 }
 
-// newID makes an id as the vendor's are: 32 characters of 0-9 a-f.
+// newID makes an id in the vendor's form: 32 characters of 0-9 a-f.
 func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -12,11 +12,11 @@ import (
 
 const (
 	maxNonce = 128 // characters
-	window   = 300 // seconds, either way
+	window   = 300 // seconds, before and after the server's time
 )
 
-// checkSignature returns the AppKey of a call that is signed as it should be
-// (http-api.md 1). It fails with a *refusal.
+// checkSignature checks the signature of a call (docs/vendor/http.md#signing)
+// and returns its AppKey. Its error is a *refusal.
 func (s *Server) checkSignature(d *dialect, h http.Header) (appKey string, err error) {
 	for _, name := range []string{"AppKey", "Nonce", "CurTime", "CheckSum"} {
 		if h.Get(name) == "" {
@@ -28,7 +28,7 @@ func (s *Server) checkSignature(d *dialect, h http.Header) (appKey string, err e
 	case s.appKey != "" && appKey != s.appKey:
 		return "", refuseCall(d.unknownApp, "AppKey does not exist")
 	case s.appSecret() == "":
-		return "", refuseCall(d.signature, "this server has no AppSecret, so nobody can sign for it")
+		return "", refuseCall(d.signature, "this server has no AppSecret, so it refuses every call")
 	}
 	return appKey, s.checkSum(d, h.Get("Nonce"), h.Get("CurTime"), h.Get("CheckSum"))
 }
@@ -45,16 +45,16 @@ func (s *Server) checkSum(d *dialect, nonce, curTime, sum string) error {
 		return refuseCall(d.signature, "Nonce has more than %d characters", maxNonce)
 	}
 	want := sha1.Sum([]byte(s.appSecret() + nonce + curTime))
-	if !same(sum, hex.EncodeToString(want[:])) {
+	if !equal(sum, hex.EncodeToString(want[:])) {
 		return refuseCall(d.signature, "CheckSum is wrong")
 	}
 	return nil
 }
 
-// same takes the same time wherever they differ.
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+// equal compares in constant time.
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// refuseCall is a business failure with a text of its own.
+// refuseCall returns a failure with HTTP status 200 and its own text.
 func refuseCall(code int, format string, args ...any) *refusal {
 	return &refusal{http.StatusOK, code, fmt.Sprintf(format, args...)}
 }

@@ -245,7 +245,7 @@ func (w *world) count(method string) int {
 	return n
 }
 
-// wantNoSecrets prints v in every way that a log may, and looks for a secret.
+// wantNoSecrets looks for a secret in v as fmt and encoding/json print it.
 func wantNoSecrets(t *testing.T, v any) {
 	t.Helper()
 	asJSON, _ := json.Marshal(v)

@@ -80,8 +80,8 @@ func (o Options) text() string { return fmt.Sprintf("provision.Options{AppKey:%q
 // Format implements fmt.Formatter. It prints the AppKey.
 func (o Options) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, o.text()) }
 
-// MarshalText returns what Format prints, so that JSON and text logs have
-// nothing else.
+// MarshalText returns the same text as Format, so that JSON and text logs do
+// not contain the secret either.
 func (o Options) MarshalText() ([]byte, error) { return []byte(o.text()), nil }
 
 // A Client makes and changes accounts. It is safe for concurrent use if
