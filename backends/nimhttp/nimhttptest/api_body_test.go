@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// What the bodies of requests may be like, whatever they ask for.
+// The rules for bodies, which are the same for all calls.
 
-// creates make an account of that id, or say why not.
+// creates are the calls that make an account.
 var creates = []struct {
-	name, path, id     string // id: the field
+	name, path, id     string // id is the name of the field
 	ok, bad, mediaType int    // codes
 }{
 	{"IM", "/im/v2/accounts", "account_id", 200, 414, 414},
@@ -83,7 +83,7 @@ func TestAPIBadBodies(t *testing.T) {
 	}
 }
 
-// Of 32 characters, in any case, and of all that are allowed.
+// Ids of 32 characters, in upper and lower case, with every allowed character.
 func TestAPIGoodIDs(t *testing.T) {
 	for _, test := range creates {
 		s := newAPI(t)
@@ -94,7 +94,7 @@ func TestAPIGoodIDs(t *testing.T) {
 				t.Errorf("%s %s: got %v", test.name, id, got.Data)
 			}
 			if _, made := s.World().FindIM(id); !made {
-				t.Errorf("%s %s: there is no IM account", test.name, id)
+				t.Errorf("%s %s: the IM account does not exist", test.name, id)
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func TestAPIGoodIDs(t *testing.T) {
 func TestAPILengths(t *testing.T) {
 	s := newAPI(t)
 	tests := []struct {
-		method, path, body string // N: as many characters
+		method, path, body string // N stands for a text of that length
 		longest, ok, bad   int
 	}{
 		{"POST", "/im/v2/accounts", `{"account_id": "ID", "token": "N"}`, 128, 200, 414},

@@ -11,11 +11,11 @@ import (
 const (
 	accounts = "/im/v2/accounts"
 
-	// The configuration that all have.
+	// The configuration of every account.
 	defaults = `{"enabled": true, "p2p_chat_banned": false, "team_chat_banned": false, "chatroom_chat_banned": false, "qchat_chat_banned": false}`
 )
 
-// random is what the servers make: of 32 characters, and another one each time.
+// random matches a token that the server makes: 32 characters, new each time.
 var random = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func TestCreateIM(t *testing.T) {
@@ -64,7 +64,7 @@ func TestCreateIMTwice(t *testing.T) {
 		wantResult(t, id, api(t, s, "POST", accounts, `{"account_id": "`+id+`", "token": "im-9"}`), 102405)
 	}
 	if im, _ := s.World().FindIM("myaccid"); im.Token != "im-1" {
-		t.Errorf("got token %q, want the one that it had", im.Token)
+		t.Errorf("got token %q, want the old one", im.Token)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestUpdateIM(t *testing.T) {
 	s.World().AddIM(engine.IMAccount{AppKey: "app2", Accid: "another", Token: "im-2"})
 	tests := []struct {
 		name, id, body string
-		token          string // then
+		token          string // afterwards
 	}{
 		{"token", "MyAccid", `{"token": "im-9", "need_kick": false}`, "im-9"},
 		{"nothing", "myaccid", `{}`, "im-9"},
@@ -122,7 +122,7 @@ func TestIMRefusals(t *testing.T) {
 		t.Error("an account was made")
 	}
 	if _, made := s.World().FindIM("nobody"); made {
-		t.Error("an update has made an account")
+		t.Error("an update made an account")
 	}
 }
 

@@ -21,7 +21,7 @@ func newAPI(t *testing.T) *nimhttptest.Server {
 	return nimhttptest.New(t, nimhttptest.Options{World: newWorld(), AppKey: "app1", AppSecret: secret})
 }
 
-// A result is a reply of the server API as a client reads it.
+// A result is a reply of the server API, decoded.
 type result struct {
 	status int
 	header http.Header
@@ -31,7 +31,7 @@ type result struct {
 	Data   any
 }
 
-// send makes one request, and returns the reply.
+// send sends one request and returns the reply.
 func send(t *testing.T, s *nimhttptest.Server, method, path string, h http.Header, body string) result {
 	t.Helper()
 	r := newRequest(t, method, s.APIURL()+path, h)
@@ -62,7 +62,7 @@ func asJSON(h http.Header) http.Header {
 	return h
 }
 
-// api makes a call that is signed.
+// api sends a signed call.
 func api(t *testing.T, s *nimhttptest.Server, method, path, body string) result {
 	t.Helper()
 	h := sign(time.Now())
@@ -79,7 +79,7 @@ func wantResult(t *testing.T, what string, got result, want int) {
 	}
 }
 
-// wantData checks a success: what is in it, as JSON.
+// wantData checks that got is a success with that data, as JSON.
 func wantData(t *testing.T, what string, got result, code int, data string) {
 	t.Helper()
 	wantResult(t, what, got, code)
@@ -163,7 +163,8 @@ func TestAPIPaths(t *testing.T) {
 	}
 }
 
-// Ids in a query: folded, each once, those that there are.
+// The ids in a query are folded, and each counts once. The reply has the
+// accounts that exist.
 func TestAPIQueries(t *testing.T) {
 	s := newAPI(t)
 	many, nobodies := "myaccid,", "["
@@ -174,7 +175,7 @@ func TestAPIQueries(t *testing.T) {
 	nobodies = strings.TrimSuffix(nobodies, ",") + "]"
 	tests := []struct {
 		name, ids string
-		im        string // "": refused
+		im        string // "" if the query is refused
 		room      string
 	}{
 		{"one", "myaccid,user1", `["myaccid"] ["user1"]`, `["user1"]`},
@@ -213,7 +214,7 @@ func TestAPIQueries(t *testing.T) {
 	wantResult(t, "no query", api(t, s, "GET", "/im/v2/accounts", ""), 414)
 }
 
-// idsIn has the ids of a list of accounts, as JSON.
+// idsIn returns the ids in a list of accounts, as JSON.
 func idsIn(list any) string {
 	ids := []any{}
 	accounts, isList := list.([]any)
@@ -231,7 +232,7 @@ func idsIn(list any) string {
 	return string(text)
 }
 
-// However many ask at once, one makes the account.
+// If many clients make the same account at once, only one succeeds.
 func TestAPIManyAtOnce(t *testing.T) {
 	s := newAPI(t)
 	client := newClient(t)
@@ -256,13 +257,13 @@ func TestAPIManyAtOnce(t *testing.T) {
 			}
 			clients.Wait()
 			if made[true] != 1 {
-				t.Errorf("%s: %d have made the account, want 1", body, made[true])
+				t.Errorf("%s: %d calls made the account, want 1", body, made[true])
 			}
 		}
 	}
 }
 
-// codeOf reads the code of a reply.
+// codeOf returns the code of a reply.
 func codeOf(res *http.Response, err error) (int, error) {
 	if err != nil {
 		return 0, err
@@ -273,8 +274,8 @@ func codeOf(res *http.Response, err error) (int, error) {
 	return reply.Code, err
 }
 
-// The trace id is the same in what a client repeats, and a create that is
-// repeated is one more create.
+// A client repeats a request with the same trace id. The server does not
+// notice: a repeated create is one more create.
 func TestTraceIDs(t *testing.T) {
 	s := newAPI(t)
 	for _, want := range []int{0, 409} {
@@ -296,7 +297,7 @@ func TestAPIFaults(t *testing.T) {
 	tests := []struct {
 		name   string
 		fault  nimhttptest.Fault
-		status int // 0: no reply
+		status int // 0 for no reply
 		effect bool
 	}{
 		{"cut before", nimhttptest.Fault{Cut: nimhttptest.CutBefore}, 0, false},

@@ -50,8 +50,8 @@ func TestCreateMeetingUser(t *testing.T) {
 	wantCode(t, "login", ask(t, s, "POST", login, as("one", token, "d")), 0)
 }
 
-// What binds an account, and what refuses to. The IM accounts are of the world,
-// and so is the kit account of user1.
+// Creates that bind an account, and creates that are refused. The IM accounts
+// and the kit account user1 exist in the world.
 func TestCreateUserBinding(t *testing.T) {
 	tests := []struct {
 		name, id, imToken string
@@ -79,7 +79,7 @@ func TestCreateUserBinding(t *testing.T) {
 				got := api(t, s, "POST", kind.path, fmt.Sprintf(kind.body, test.id, test.imToken))
 				wantResult(t, "create", got, test.want)
 				if test.want != 0 && got.Data != nil {
-					t.Errorf("got data %v beside the refusal", got.Data)
+					t.Errorf("got data %v with the refusal", got.Data)
 				}
 				k, accid, found := s.World().FindKit(test.id)
 				if test.want == 409 {
@@ -103,7 +103,8 @@ func TestCreateUserBinding(t *testing.T) {
 	}
 }
 
-// With no IM token the server makes the IM account, and says what it is.
+// If the request has no IM token, the server makes the IM account and returns
+// its token.
 func TestCreateUserMakesIM(t *testing.T) {
 	s := newAPI(t)
 	seen := map[any]bool{}
@@ -183,7 +184,7 @@ func TestUpdateUserRefusals(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	if _, _, made := s.World().FindKit("nobody"); made {
-		t.Error("an update has made an account")
+		t.Error("an update made an account")
 	}
 }
 
@@ -195,7 +196,7 @@ func TestShowUserRefusals(t *testing.T) {
 	wantData(t, "bound to nothing", api(t, s, "GET", users+"/unbound", ""), 0, unbound)
 }
 
-// A new userToken takes the place of the old one, also of one that has expired.
+// A new userToken replaces the old one, even an expired one.
 func TestNewUserToken(t *testing.T) {
 	s := newAPI(t)
 	wantCode(t, "login", ask(t, s, "POST", login, user1()), 0)
@@ -207,7 +208,7 @@ func TestNewUserToken(t *testing.T) {
 	wantCode(t, "the new one", ask(t, s, "POST", login, as("user1", "kit-9", "device1")), 0)
 }
 
-// The kit server has a copy of the IM token: it does not notice a new one.
+// The kit server has a copy of the IM token, which does not follow changes.
 func TestCopyOfIMToken(t *testing.T) {
 	s := newAPI(t)
 	wantIM := func(what, user, token, want string) {
@@ -238,7 +239,7 @@ func TestCopyOfIMToken(t *testing.T) {
 		`{"user_uuid": "myaccid", "user_token": "k", "user_name": "Zoë", "icon": "", "im_token": "im-2"}`)
 }
 
-// The accounts of the guides, and those that the kit server makes, are there.
+// The API shows the accounts of the guides and the guests of the kit server.
 func TestAPIKnowsTheWorld(t *testing.T) {
 	s := nimhttptest.New(t, nimhttptest.Options{AppSecret: secret})
 	const guide = `{"user_uuid": "myaccid", "user_token": "myUserToken", "user_name": "", "icon": "", "im_token": "myToken"}`

@@ -9,8 +9,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A host's login over HTTP, with no account at the vendor. In a test, New in
-// place of Start needs neither the error nor the Close.
+// An app logs in over HTTP, without an account at the vendor. In a test, use
+// New instead of Start; it needs no error handling and no Close.
 func Example() {
 	server, err := nimhttptest.Start(nimhttptest.Options{})
 	if err != nil {
@@ -36,7 +36,7 @@ func Example() {
 	// <nil> myaccid
 }
 
-// The server is to fail twice: how often does the client try?
+// The server fails twice. How often does the client try?
 func ExampleServer_Fault() {
 	server, err := nimhttptest.Start(nimhttptest.Options{})
 	if err != nil {

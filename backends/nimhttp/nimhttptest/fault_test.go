@@ -14,7 +14,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// eventually polls until ok, and fails t if that takes too long.
+// eventually polls ok until it is true. It fails t if that takes too long.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -24,12 +24,12 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("it did not happen: %s", what)
+			t.Fatalf("timed out waiting for: %s", what)
 		}
 	}
 }
 
-// pausing reports whether any server delays a reply.
+// pausing reports whether any server is delaying a reply.
 func pausing() bool {
 	stacks := make([]byte, 1<<20)
 	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "nimhttptest.pause(")
@@ -42,7 +42,7 @@ func TestFaultReplies(t *testing.T) {
 		fault       nimhttptest.Fault
 		status      int
 		contentType string
-		body        string // "…": the server's own
+		body        string // "…" for the server's own
 	}{
 		{"none", nimhttptest.Fault{}, 200, "application/json;charset=UTF-8", "…"},
 		{"content type", nimhttptest.Fault{Header: http.Header{"content-type": {"text/html"}}}, 200, "text/html", "…"},
@@ -96,8 +96,8 @@ func TestFaultHugeBody(t *testing.T) {
 	}
 }
 
-// Without Status and Body the request has its effect, with them it has none.
-// The effect of a login is a session, which the world can end.
+// Without Status and Body the request is carried out; with them it is not. A
+// login that was carried out has a session, which the world can end.
 func TestFaultEffects(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -125,7 +125,7 @@ func TestFaultEffects(t *testing.T) {
 			}
 			cut := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 			if cut != test.cut || !cut && err != nil {
-				t.Errorf("got error %v, want a cut: %t", err, test.cut)
+				t.Errorf("got error %v, want the connection cut: %t", err, test.cut)
 			}
 			if got := len(s.Requests()); got != 1 {
 				t.Errorf("got %d requests, want 1", got)
@@ -167,7 +167,7 @@ func TestFaultDelay(t *testing.T) {
 	}
 }
 
-// A client that goes ends what it waited for, and has had no effect.
+// If the client goes during the delay, the request is not carried out.
 func TestFaultDelayClientGoes(t *testing.T) {
 	s := newServer(t)
 	s.Fault(nimhttptest.Fault{Delay: time.Hour})
@@ -189,8 +189,8 @@ func TestFaultDelayClientGoes(t *testing.T) {
 	wantCode(t, "token check", ask(t, s, "POST", checkToken, user1()), 0)
 }
 
-// The header of a slow body comes at once; nothing but Close, or the client,
-// ends the wait for the rest.
+// The header of a slow body comes at once. Only Close or the client ends the
+// wait for the rest.
 func TestFaultTrickle(t *testing.T) {
 	s := newServer(t)
 	s.Fault(nimhttptest.Fault{Body: "{}", Trickle: time.Hour})
@@ -204,7 +204,7 @@ func TestFaultTrickle(t *testing.T) {
 		t.Error(err)
 	}
 	if pausing() {
-		t.Error("the server waits after Close")
+		t.Error("the server still waits after Close")
 	}
 	if body, err := io.ReadAll(res.Body); len(body) != 0 {
 		t.Errorf("got %q and %v, want nothing", body, err)
@@ -217,7 +217,7 @@ func TestBadFault(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%+v: it was taken", f)
+					t.Errorf("%+v: no panic", f)
 				}
 			}()
 			s.Fault(f)

@@ -12,15 +12,15 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 )
 
-// What the gateway is by its contract is tested in backends/nimhttp/contract, on it and on
-// the real one. Here is what only this one has.
+// Package backends/nimhttp/contract tests the contract on this gateway and on
+// the real one. The tests here are for what only this gateway has.
 
-// A gatewayReply is a snapshot, or a problem with one.
+// A gatewayReply is a snapshot, or a problem that may have a snapshot.
 type gatewayReply struct {
 	status   int
 	header   http.Header
 	err      error
-	kind     string // of the problem
+	kind     string // the type of the problem
 	code     int
 	snapshot gatewaySnapshot
 }
@@ -34,11 +34,11 @@ type gatewaySnapshot struct {
 	}
 }
 
-func (s gatewaySnapshot) is(session int, login, link string) bool {
+func (s gatewaySnapshot) hasState(session int, login, link string) bool {
 	return s.Session == session && s.Login == login && s.Link == link
 }
 
-// A gatewayClient asks the gateway of a server about its slots.
+// A gatewayClient calls the gateway of a server.
 type gatewayClient struct {
 	t    *testing.T
 	s    *nimhttptest.Server
@@ -84,7 +84,7 @@ func (c *gatewayClient) get(slot string) gatewaySnapshot {
 	return c.ok("GET", "/v1/im/"+slot, "")
 }
 
-// ok makes a call that has to succeed.
+// ok makes a call that must succeed.
 func (c *gatewayClient) ok(method, path, body string) gatewaySnapshot {
 	c.t.Helper()
 	r := c.request(c.t.Context(), method, path, body)
@@ -94,7 +94,7 @@ func (c *gatewayClient) ok(method, path, body string) gatewaySnapshot {
 	return r.snapshot
 }
 
-// begin makes a call whose reply comes later.
+// begin starts a call and returns a channel for its reply.
 func (c *gatewayClient) begin(ctx context.Context, method, path, body string) <-chan gatewayReply {
 	reply := make(chan gatewayReply, 1)
 	go func() { reply <- c.request(ctx, method, path, body) }()
@@ -107,18 +107,18 @@ func loginBody(token string) string {
 	return fmt.Sprintf(`{"accid": "MyAccid", "token": "%s", "owner": "o"}`, token)
 }
 
-// login is a slot in which myaccid is logged in.
+// login initialises a slot and logs myaccid in.
 func (c *gatewayClient) login(slot string) gatewaySnapshot {
 	c.t.Helper()
 	c.ok("PUT", "/v1/im/"+slot, initBody)
 	now := c.ok("POST", "/v1/im/"+slot+"/login", loginBody("im-1"))
-	if !now.is(now.Session, "logged_in", "up") || now.Session == 0 || now.Accid != "myaccid" {
+	if !now.hasState(now.Session, "logged_in", "up") || now.Session == 0 || now.Accid != "myaccid" {
 		c.t.Fatalf("login: got %+v", now)
 	}
 	return now
 }
 
-// startLogin begins one that waits: the connection is down.
+// startLogin starts a login that waits, because the connection is down.
 func (c *gatewayClient) startLogin(slot string) <-chan gatewayReply {
 	c.t.Helper()
 	c.ok("PUT", "/v1/im/"+slot, initBody)
@@ -127,7 +127,7 @@ func (c *gatewayClient) startLogin(slot string) <-chan gatewayReply {
 	return reply
 }
 
-// startRead begins one that waits.
+// startRead starts a read that waits.
 func (c *gatewayClient) startRead(slot string, after int) <-chan gatewayReply {
 	c.t.Helper()
 	before := c.s.GatewayReaders()
@@ -136,7 +136,7 @@ func (c *gatewayClient) startRead(slot string, after int) <-chan gatewayReply {
 	return reply
 }
 
-// wantDevice wants that the gateway has one device in the world.
+// wantDevice checks that the gateway has exactly one device in the world.
 func (c *gatewayClient) wantDevice() *mockim.Device {
 	c.t.Helper()
 	all := c.s.GatewayDevices()

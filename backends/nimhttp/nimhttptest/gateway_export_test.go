@@ -5,16 +5,17 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// GatewayReaders is how many reads of the gateway wait.
+// GatewayReaders returns the number of reads that are waiting at the gateway.
 func (s *Server) GatewayReaders() int { return s.gateway.Readers() }
 
-// GatewayDevices are those that the gateway has in the world.
+// GatewayDevices returns the gateway's devices in the world.
 func (s *Server) GatewayDevices() []*mockim.Device { return s.gateway.Devices() }
 
-// GatewayAsking is how many calls of a slot are being answered or queue.
+// GatewayAsking returns the number of calls of a slot that are running or
+// queued.
 func (s *Server) GatewayAsking(name string) int { return s.gateway.Asking(name) }
 
-// GatewayHold lets a slot hold a login that the world has ended already.
+// GatewayHold gives a slot a login that the world has already ended with cause.
 func (s *Server) GatewayHold(name string, a engine.IMAccount, cause error) (code int) {
 	return s.gateway.Hold(name, a, cause)
 }

@@ -15,30 +15,30 @@ func TestGatewayLink(t *testing.T) {
 	c.s.Link("another", false)
 	c.s.Link("myaccid", true)
 	if now := c.get("a"); now != held {
-		t.Errorf("got %+v, want %+v: nothing has happened", now, held)
+		t.Errorf("got %+v, want %+v, unchanged", now, held)
 	}
 	reader := c.startRead("a", held.Seq)
 	for range 2 {
 		c.s.Link("MyAccid", false)
-		if now := c.get("a"); !now.is(held.Session, "logging_in", "waiting") || now.Accid != "myaccid" {
+		if now := c.get("a"); !now.hasState(held.Session, "logging_in", "waiting") || now.Accid != "myaccid" {
 			t.Errorf("got %+v, want the session to wait", now)
 		}
 	}
-	if r := <-reader; !r.snapshot.is(held.Session, "logging_in", "waiting") {
+	if r := <-reader; !r.snapshot.hasState(held.Session, "logging_in", "waiting") {
 		t.Errorf("the reader got %+v", r)
 	}
 	c.wantOut(device)
-	c.s.World().Kick("myaccid", engine.KickedByServer) // which nobody hears
+	c.s.World().Kick("myaccid", engine.KickedByServer) // no device is there to hear it
 	for range 2 {
 		c.s.Link("myaccid", true)
-		if now := c.get("a"); !now.is(held.Session, "logged_in", "up") || now.Ended != nil {
+		if now := c.get("a"); !now.hasState(held.Session, "logged_in", "up") || now.Ended != nil {
 			t.Errorf("got %+v, want it back", now)
 		}
 	}
 	c.wantDevice()
 }
 
-// A connection is down whether or not anybody is logged in.
+// A connection can be down even if nobody is logged in.
 func TestGatewayLoginWaits(t *testing.T) {
 	c := newGateway(t)
 	c.s.Link("myaccid", false)
@@ -47,14 +47,14 @@ func TestGatewayLoginWaits(t *testing.T) {
 		t.Errorf("got %d devices in the world, want none", n)
 	}
 	c.s.Link("MYACCID", true)
-	if r := <-reply; r.err != nil || r.status != 200 || !r.snapshot.is(r.snapshot.Session, "logged_in", "up") {
+	if r := <-reply; r.err != nil || r.status != 200 || !r.snapshot.hasState(r.snapshot.Session, "logged_in", "up") {
 		t.Errorf("got %+v, want the login", r)
 	}
 	c.wantDevice()
 }
 
-// The world tells of a kick while it lets a login in: the connection goes down in
-// the middle of it.
+// The world reports a kick in the middle of a login, and the test takes the
+// connection down at that moment.
 func TestGatewayLinkGoesDownDuringLogin(t *testing.T) {
 	c := newGateway(t)
 	kicked := c.s.World().Device()
@@ -76,13 +76,13 @@ func TestGatewayLinkGoesDownDuringLogin(t *testing.T) {
 	c.wantDevice()
 }
 
-// The world ends a login before the slot holds it.
+// The world ends a login before the slot has it.
 func TestGatewayLoginEndsAtOnce(t *testing.T) {
 	account := engine.IMAccount{AppKey: "app1", Accid: "myaccid", Token: "im-1"}
 	tests := []struct {
 		name  string
 		cause error
-		code  int // 0: it holds, and comes back
+		code  int // 0 if the login stays and reconnects
 	}{
 		{"kick", &engine.KickError{Reason: engine.KickedByClient}, 191002},
 		{"banned", engine.ErrAccountBanned, 102422},
@@ -96,18 +96,18 @@ func TestGatewayLoginEndsAtOnce(t *testing.T) {
 				t.Errorf("got code %d, want %d", code, test.code)
 			}
 			if test.code == 0 {
-				eventually(t, "its return", func() bool { return c.get("a").is(1, "logged_in", "up") })
+				eventually(t, "its return", func() bool { return c.get("a").hasState(1, "logged_in", "up") })
 				c.wantDevice()
 				return
 			}
-			if now := c.get("a"); !now.is(0, "logged_out", "down") || now.Ended == nil || now.Ended.Session != 1 || (now.Ended.Kick != nil) != (test.code == 191002) {
+			if now := c.get("a"); !now.hasState(0, "logged_out", "down") || now.Ended == nil || now.Ended.Session != 1 || (now.Ended.Kick != nil) != (test.code == 191002) {
 				t.Errorf("got %+v, want session 1 as the one that ended", now)
 			}
 		})
 	}
 }
 
-// The calls of a slot have their turns as they come.
+// The calls of a slot run in the order in which they came.
 func TestGatewayQueue(t *testing.T) {
 	c := newGateway(t)
 	c.s.Link("myaccid", false)
@@ -137,7 +137,7 @@ func TestGatewayQueue(t *testing.T) {
 	}
 }
 
-// A refusal has the snapshot of its turn, whatever comes next.
+// A refusal has the snapshot at the time of its turn, whatever call follows.
 func TestGatewayRefusalBeforeRelease(t *testing.T) {
 	c := newGateway(t)
 	for range 20 {
@@ -148,7 +148,7 @@ func TestGatewayRefusalBeforeRelease(t *testing.T) {
 		release := c.begin(t.Context(), "DELETE", "/v1/im/a", "")
 		eventually(t, "it queues", func() bool { return c.s.GatewayAsking("a") == 2 })
 		c.s.Link("myaccid", true)
-		if r := <-login; r.code != 102302 || !r.snapshot.is(0, "logged_out", "down") {
+		if r := <-login; r.code != 102302 || !r.snapshot.hasState(0, "logged_out", "down") {
 			t.Fatalf("got %+v, want a refusal with a snapshot", r)
 		}
 		if r := <-release; r.status != 200 {
@@ -167,7 +167,7 @@ func TestGatewayLinkOfManySlots(t *testing.T) {
 	}
 	want := func(login, link string) {
 		for slot, session := range sessions {
-			if now := c.get(slot); !now.is(session, login, link) {
+			if now := c.get(slot); !now.hasState(session, login, link) {
 				t.Errorf("slot %s: got %+v, want %s and %s", slot, now, login, link)
 			}
 		}

@@ -42,7 +42,7 @@ func TestGatewayAddresses(t *testing.T) {
 
 func TestGatewayRestart(t *testing.T) {
 	c := newGateway(t)
-	c.http.Transport = &http.Transport{DisableKeepAlives: true} // it does not send a read again by itself
+	c.http.Transport = &http.Transport{DisableKeepAlives: true} // so that the client does not repeat a read by itself
 	url, secret := c.s.GatewayURL(), c.s.GatewaySecret()
 	held := c.login("a")
 	device := c.wantDevice()
@@ -59,24 +59,24 @@ func TestGatewayRestart(t *testing.T) {
 	if r := <-trying; r.err == nil {
 		t.Errorf("the login got %+v, want to be cut", r)
 	}
-	if r := <-queued; r.err == nil && r.kind != "not-initialised" { // it may have come after the restart
-		t.Errorf("the one in the queue got %+v, want to be cut", r)
+	if r := <-queued; r.err == nil && r.kind != "not-initialised" { // the call may have come after the restart
+		t.Errorf("the queued call got %+v, want it cut", r)
 	}
 	c.wantOut(device)
 	if c.s.GatewayURL() != url || c.s.GatewaySecret() != secret {
-		t.Error("it has another address or secret")
+		t.Error("the address or the secret has changed")
 	}
 	if r := c.request(t.Context(), "GET", "/v1/im/a", ""); r.kind != "no-such-slot" {
 		t.Errorf("got %+v, want no slot", r)
 	}
 	again := c.login("a")
 	if again.Boot == held.Boot || again.Session != 1 || again.Seq > held.Seq || again.Ended != nil {
-		t.Errorf("got %+v after %+v, want another run", again, held)
+		t.Errorf("got %+v after %+v, want a new run", again, held)
 	}
 	c.wantDevice()
 }
 
-// A connection that is down is so for the next run, too.
+// A connection that is down stays down for the next run.
 func TestGatewayRestartDuringOutage(t *testing.T) {
 	c := newGateway(t)
 	c.login("a")
@@ -112,7 +112,7 @@ func TestGatewayClose(t *testing.T) {
 		t.Errorf("the login got %+v, want closing", r)
 	}
 	if r := <-delayed; r.err == nil {
-		t.Errorf("the delayed one got %+v, want nothing", r)
+		t.Errorf("the delayed call got %+v, want no reply", r)
 	}
 	c.wantOut(device)
 	c.s.RestartGateway()
@@ -149,7 +149,7 @@ func TestGatewayFaults(t *testing.T) {
 			t.Errorf("%s %s: got %+v, want %d", test.method, test.path, r, test.status)
 		}
 		if got := r.header.Get("Access-Control-Allow-Origin"); got != "" {
-			t.Errorf("%s %s: it allows %q", test.method, test.path, got)
+			t.Errorf("%s %s: got Allow %q", test.method, test.path, got)
 		}
 	}
 	if now := c.get("a"); now.Session != 1 {
@@ -160,9 +160,9 @@ func TestGatewayFaults(t *testing.T) {
 func TestGatewayCuts(t *testing.T) {
 	tests := []struct {
 		name, path, body string
-		in               bool // before
+		in               bool // logged in before
 		cut              nimhttptest.Cut
-		want             bool // in after it
+		want             bool // logged in afterwards
 	}{
 		{"login before", "/login", loginBody("im-1"), false, nimhttptest.CutBefore, false},
 		{"login after", "/login", loginBody("im-1"), false, nimhttptest.CutAfter, false},
@@ -187,7 +187,7 @@ func TestGatewayCuts(t *testing.T) {
 			if test.want {
 				want = before
 			}
-			c.ok("PUT", "/v1/im/a", initBody) // which comes after what is left to do
+			c.ok("PUT", "/v1/im/a", initBody) // runs after the undo, because calls queue
 			eventually(t, "the session that is left", func() bool { return c.get("a").Session == want })
 			if n := len(c.s.GatewayDevices()); (n == 1) != test.want {
 				t.Errorf("got %d devices in the world", n)
@@ -196,7 +196,7 @@ func TestGatewayCuts(t *testing.T) {
 	}
 }
 
-// A client that goes while its reply is on the way has no login.
+// If the client goes before it has the reply, the login is undone.
 func TestGatewayReplyIsLost(t *testing.T) {
 	c := newGateway(t)
 	leave := c.loginSlowly()
@@ -206,20 +206,20 @@ func TestGatewayReplyIsLost(t *testing.T) {
 	c.wantOut(device)
 }
 
-// It has been logged out already, and somebody else has logged in.
+// The undo comes late: the login has ended already, and the slot has a new one.
 func TestGatewayReplyIsLostLate(t *testing.T) {
 	c := newGateway(t)
 	leave := c.loginSlowly()
 	c.ok("POST", "/v1/im/a/logout", "")
 	held := c.login("a")
 	leave()
-	eventually(t, "the server is at rest", func() bool { return !running("gatewaydouble.(*Gateway).serve(") })
+	eventually(t, "the server is idle", func() bool { return !running("gatewaydouble.(*Gateway).serve(") })
 	if now := c.get("a"); now.Seq != held.Seq || now.Session != 2 {
 		t.Errorf("got %+v, want %+v", now, held)
 	}
 }
 
-// loginSlowly logs slot a in; its client waits for the reply until leave is
+// loginSlowly logs slot a in. The client waits for the reply until leave is
 // called.
 func (c *gatewayClient) loginSlowly() (leave func()) {
 	c.t.Helper()
@@ -237,19 +237,19 @@ func (c *gatewayClient) loginSlowly() (leave func()) {
 	}
 }
 
-// running reports whether any goroutine is in that function.
+// running reports whether any goroutine is running the function.
 func running(function string) bool {
 	stacks := make([]byte, 1<<20)
 	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), function)
 }
 
-// The servers that a client names are part of its configuration.
+// The servers that a client names are part of the slot's configuration.
 func TestGatewayServers(t *testing.T) {
 	c := newGateway(t)
 	const servers = `{"appKey": "app1", "lbsUrl": "http://127.0.0.1:1/lbs", "linkAddr": "127.0.0.1:2", "linkPlain": true}`
 	c.ok("PUT", "/v1/im/a", servers)
 	held := c.ok("POST", "/v1/im/a/login", loginBody("im-1"))
-	if again := c.ok("PUT", "/v1/im/a", servers); again != held || !held.is(1, "logged_in", "up") {
+	if again := c.ok("PUT", "/v1/im/a", servers); again != held || !held.hasState(1, "logged_in", "up") {
 		t.Errorf("got %+v and %+v, want a login, whatever the servers", held, again)
 	}
 	for _, other := range []string{initBody, strings.Replace(servers, "true", "false", 1), strings.Replace(servers, ":1/", ":3/", 1), strings.Replace(servers, ":2", ":3", 1)} {
@@ -259,7 +259,7 @@ func TestGatewayServers(t *testing.T) {
 	}
 }
 
-// A body that ends early has no effect, and takes nothing with it.
+// A request whose body ends early has no effect and leaves no slot behind.
 func TestGatewayBodyEndsEarly(t *testing.T) {
 	c := newGateway(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.s.GatewayURL(), "http://"))
@@ -290,7 +290,8 @@ func TestGatewayRequests(t *testing.T) {
 	}
 }
 
-// Everything at once, for the race detector; afterwards all is as ever.
+// All calls at once, for the race detector. Afterwards the gateway works as
+// before.
 func TestGatewayAtOnce(t *testing.T) {
 	c := newGateway(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -337,7 +338,7 @@ func TestGatewayAtOnce(t *testing.T) {
 	c.wantDevice()
 }
 
-// The health of it needs no secret, and no browser is told anything.
+// The health check needs no secret, but is not for browsers.
 func TestGatewayHealth(t *testing.T) {
 	s := newServer(t)
 	res, body := raw(t, "GET", s.GatewayURL()+"/healthz", http.Header{"Origin": {"http://localhost"}})

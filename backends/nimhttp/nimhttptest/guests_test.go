@@ -12,7 +12,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A guest is a temporary account, as its client knows it.
+// A guest is a temporary account as its client sees it.
 type guest struct {
 	kit engine.KitAccount
 	im  engine.IMAccount
@@ -68,7 +68,8 @@ func TestGuests(t *testing.T) {
 	wantGuest(t, s, "the third", third, true)
 }
 
-// If all guests are in IM there is no new one, and the client says why.
+// If all guests are logged in to IM, there is no new one, and the client's
+// error tells why.
 func TestGuestsFull(t *testing.T) {
 	world := newWorld()
 	s := nimhttptest.New(t, nimhttptest.Options{World: world, AppKey: "app1", MaxGuests: 1})
@@ -100,7 +101,7 @@ func TestGuestsFull(t *testing.T) {
 	}
 }
 
-// Without MaxGuests the bound is what the documentation says.
+// Without MaxGuests, the limit is the one that is documented.
 func TestGuestsDefault(t *testing.T) {
 	s := nimhttptest.New(t, nimhttptest.Options{World: mockim.NewService(mockim.ServiceOptions{AppKey: "app1"}), AppKey: "app1"})
 	client := newClient(t)
@@ -121,7 +122,7 @@ func TestGuestsDefault(t *testing.T) {
 			first = user
 		}
 		if _, _, found := s.World().FindKit(first); found != (i < 1000) {
-			t.Fatalf("after guest %d: the first is there: %t", i, found)
+			t.Fatalf("after guest %d: the first guest exists: %t", i, found)
 		}
 	}
 }

@@ -114,7 +114,8 @@ func TestHeaderNamesInAnyCase(t *testing.T) {
 	wantCode(t, "login", ask(t, s, "POST", login, h), 0)
 }
 
-// The accounts of the guides: the vendor's web kit wants one id for both.
+// The accounts of the guides have one id, because the vendor's web kit requires
+// it.
 func TestGuideAccounts(t *testing.T) {
 	s := nimhttptest.New(t, nimhttptest.Options{})
 	h := as("myaccid", nimhttptest.UserToken, "")
@@ -138,7 +139,7 @@ func TestAnyAppKey(t *testing.T) {
 	world.Bind(engine.KitAccount{UserUUID: "user1", Token: "kit-1"}, "myaccid")
 	s := nimhttptest.New(t, nimhttptest.Options{World: world})
 	if s.World() != world {
-		t.Error("World is another one than was given")
+		t.Error("World is not the one in Options")
 	}
 	for _, key := range []string{"app1", "app2"} {
 		got := ask(t, s, "POST", "/scene/apps/"+key+"/v1/login", with(user1(), "AppKey", key))
@@ -149,7 +150,7 @@ func TestAnyAppKey(t *testing.T) {
 	wantCode(t, "two AppKeys", ask(t, s, "POST", "/scene/apps/app2/v1/login", user1()), 404)
 }
 
-// IM may be of another app than the kit: that is for the client to find out.
+// IM may have another AppKey than the kit. The client must notice that.
 func TestIMKeyOfTheAccount(t *testing.T) {
 	world := newWorld()
 	world.AddIM(engine.IMAccount{AppKey: "app2", Accid: "myaccid", Token: "im-1"})
@@ -195,7 +196,7 @@ func TestEnvironment(t *testing.T) {
 	here := strings.TrimPrefix(s.KitURL(), "http://")
 	for name, value := range im {
 		if text, isText := value.(string); isText && !strings.Contains(text, here) {
-			t.Errorf("%s: got %q, want it to be of this server only", name, text)
+			t.Errorf("%s: got %q, want only this server in it", name, text)
 		}
 	}
 	if got.Data["rtc"] == nil || got.Data["whiteboard"] == nil {
@@ -217,7 +218,7 @@ func TestMeeting(t *testing.T) {
 
 func TestBrowser(t *testing.T) {
 	s := newServer(t)
-	s.Fault(nimhttptest.Fault{Path: login}) // not for the preflight
+	s.Fault(nimhttptest.Fault{Path: login}) // does not apply to the preflight
 	s.Fault(nimhttptest.Fault{Path: login, Status: 503})
 	res, body := raw(t, "OPTIONS", s.KitURL()+login, http.Header{
 		"Origin":                         {"http://localhost:3000"},

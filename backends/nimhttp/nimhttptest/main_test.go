@@ -26,7 +26,7 @@ const (
 	config     = "/scene/meeting/app1/v1/config"
 )
 
-// newWorld has one account of each kind.
+// newWorld makes a world with one account of each kind.
 func newWorld() *mockim.Service {
 	world := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})
 	world.AddIM(engine.IMAccount{Accid: "myAccid", Token: "im-1"})
@@ -41,7 +41,7 @@ func newServer(t *testing.T) *nimhttptest.Server {
 	return nimhttptest.New(t, nimhttptest.Options{World: newWorld(), AppKey: "app1"})
 }
 
-// as is the header of an account on a device.
+// as returns the header of a request by an account on a device.
 func as(user, token, deviceID string) http.Header {
 	h := http.Header{}
 	h.Set("AppKey", "app1")
@@ -63,7 +63,7 @@ func with(h http.Header, name, value string) http.Header {
 	return h
 }
 
-// An answer is a reply as a client reads it.
+// An answer is a reply, decoded.
 type answer struct {
 	status    int
 	header    http.Header
@@ -99,7 +99,7 @@ func newRequest(t *testing.T, method, url string, h http.Header) *http.Request {
 	return r
 }
 
-// raw makes one request, and returns the whole reply.
+// raw sends one request and returns the whole reply.
 func raw(t *testing.T, method, url string, h http.Header) (*http.Response, string) {
 	t.Helper()
 	res, err := newClient(t).Do(newRequest(t, method, url, h))

@@ -26,7 +26,7 @@ func TestAddr(t *testing.T) {
 	} {
 		s, err := nimhttptest.Start(nimhttptest.Options{Addr: addr})
 		if strings.HasPrefix(addr, "[::") && errors.Is(err, syscall.EADDRNOTAVAIL) {
-			t.Logf("%s: %v", addr, err) // a machine without IPv6
+			t.Logf("%s: %v", addr, err) // this machine has no IPv6
 			continue
 		}
 		if err != nil {
@@ -56,7 +56,7 @@ func TestBadAddr(t *testing.T) {
 			s.Close()
 		}
 		if !errors.Is(err, engine.ErrArgument) || !strings.Contains(err.Error(), fmt.Sprintf("%q", addr)) {
-			t.Errorf("%q: got %v, want %v that names it", addr, err, engine.ErrArgument)
+			t.Errorf("%q: got %v, want %v that names the address", addr, err, engine.ErrArgument)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func TestBadPort(t *testing.T) {
 	}
 }
 
-// A fakeTB is a test that fails, as New sees it.
+// A fakeTB is a testing.TB that records whether the test failed.
 type fakeTB struct {
 	testing.TB
 	failed bool
@@ -108,7 +108,7 @@ func TestNewClosesWithTheTest(t *testing.T) {
 	wantNobody(t, s)
 }
 
-// wantNobody checks that nobody listens any more.
+// wantNobody checks that nobody listens at an address.
 func wantNobody(t *testing.T, s *nimhttptest.Server) {
 	t.Helper()
 	if _, err := newClient(t).Get(s.KitURL()); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -141,14 +141,14 @@ func TestClose(t *testing.T) {
 		t.Error("the delayed login got a reply")
 	}
 	if pausing() {
-		t.Error("the server waits after Close")
+		t.Error("the server still waits after Close")
 	}
 	wantNobody(t, s)
-	s.World().EndKit("user1", engine.ErrTokenExpired) // the world lives on, without the server's sessions
+	s.World().EndKit("user1", engine.ErrTokenExpired) // the world still works, without the server's sessions
 }
 
-// A request that never comes to its end, which the server cannot tell from a
-// client that is gone.
+// A request whose end never comes. The server cannot distinguish it from a
+// client that has gone.
 func TestCloseHalfARequest(t *testing.T) {
 	s := newServer(t)
 	s.Fault(nimhttptest.Fault{Delay: time.Hour})

@@ -19,8 +19,8 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
-// What the world's EndKit comes to, for the session that it ends, and for the
-// one that follows.
+// The effect of the world's EndKit on the session that it ends, and on the next
+// one.
 func TestEndKit(t *testing.T) {
 	tests := []struct {
 		name         string
@@ -50,7 +50,7 @@ func TestEndKit(t *testing.T) {
 
 func TestEndKitOfNobody(t *testing.T) {
 	s := newServer(t)
-	s.World().EndKit("user1", engine.ErrTokenExpired) // there is no session
+	s.World().EndKit("user1", engine.ErrTokenExpired) // no session is left
 	wantCode(t, "login", ask(t, s, "POST", login, user1()), 0)
 	s.World().EndKit("user2", engine.ErrTokenExpired)
 	wantCode(t, "token check", ask(t, s, "POST", checkToken, user1()), 0)
@@ -69,8 +69,8 @@ func TestEndKitOnEveryDevice(t *testing.T) {
 	wantCode(t, "another device", ask(t, s, "POST", checkToken, as("user1", "kit-1", "device3")), 0)
 }
 
-// The account gets another token: the session is renewed by it, and the old
-// token is not expired any more, but wrong.
+// The account gets a new token. It renews the session, and the old token is
+// then wrong rather than expired.
 func TestRenewedToken(t *testing.T) {
 	for _, by := range []string{login, checkToken} {
 		s := newServer(t)
@@ -90,10 +90,10 @@ func TestRenewedToken(t *testing.T) {
 	}
 }
 
-// An old token is still in use on another device when the sessions expire: it
-// is the new one that counts.
+// An old token is still in use on another device when the sessions expire. Only
+// the new token counts.
 func TestExpiredWithTwoTokens(t *testing.T) {
-	for range 10 { // the world ends them in any order
+	for range 10 { // because the world ends them in random order
 		s := newServer(t)
 		renewed := as("user1", "kit-9", "device2")
 		wantCode(t, "login", ask(t, s, "POST", login, user1()), 0)
@@ -111,8 +111,8 @@ func TestUserInAnyCase(t *testing.T) {
 	wantCode(t, "token check", ask(t, s, "POST", checkToken, as("User1", "kit-1", "device1")), 402)
 }
 
-// A session that another one has replaced is over in the world too: its token
-// does not expire any more.
+// A session that was replaced has ended in the world too, so its token cannot
+// expire any more.
 func TestReplacedSession(t *testing.T) {
 	s := newServer(t)
 	wantCode(t, "login", ask(t, s, "POST", login, user1()), 0)
@@ -124,7 +124,8 @@ func TestReplacedSession(t *testing.T) {
 	wantCode(t, "token check", ask(t, s, "POST", checkToken, user1()), 0)
 }
 
-// Of very many sessions the oldest are forgotten, so the world cannot end them.
+// If there are too many sessions, the oldest are dropped, so the world can no
+// longer end them.
 func TestSessionsAreBounded(t *testing.T) {
 	s := newServer(t)
 	client := newClient(t)

@@ -15,7 +15,7 @@ import (
 
 const secret = "fedcba987654"
 
-// sign is the header of a call to the server API at that time.
+// sign returns the header of a call to the server API at that time.
 func sign(at time.Time) http.Header {
 	return signWith(secret, "0f8fad5bd9cb469fa16570867728950e", strconv.FormatInt(at.Unix(), 10))
 }
@@ -25,7 +25,7 @@ func signWith(secret, nonce, curTime string) http.Header {
 	return http.Header{"Appkey": {"app1"}, "Nonce": {nonce}, "Curtime": {curTime}, "Checksum": {hex.EncodeToString(sum[:])}}
 }
 
-// at is a clock that stands still.
+// at returns a clock that stands still.
 func at(seconds int64) func() time.Time {
 	return func() time.Time { return time.Unix(seconds, 0) }
 }
@@ -53,7 +53,7 @@ func TestSignatureVectors(t *testing.T) {
 	}
 }
 
-// Every call is checked, before anything else about it is looked at.
+// The signature of every call is checked before anything else.
 var apiPaths = []struct {
 	method, path string
 	im           bool
@@ -80,7 +80,7 @@ func TestBadSignatures(t *testing.T) {
 		name     string
 		header   http.Header
 		im, room int // codes
-		says     string
+		msg      string
 	}{
 		{"nothing", nil, 403, 401, "AppKey is missing"},
 		{"no AppKey", without(good(), "AppKey"), 403, 401, "AppKey is missing"},
@@ -113,8 +113,8 @@ func TestBadSignatures(t *testing.T) {
 					want = test.im
 				}
 				got := send(t, s, to.method, to.path, test.header, "")
-				if wantResult(t, to.method+" "+to.path, got, want); !strings.Contains(got.Msg, test.says) {
-					t.Errorf("%s %s: got %q, want that %s", to.method, to.path, got.Msg, test.says)
+				if wantResult(t, to.method+" "+to.path, got, want); !strings.Contains(got.Msg, test.msg) {
+					t.Errorf("%s %s: got %q, want it to contain %q", to.method, to.path, got.Msg, test.msg)
 				}
 			}
 		})
@@ -134,8 +134,8 @@ func TestGoodSignatures(t *testing.T) {
 	}
 }
 
-// The vendor's Go SDK sends the names as net/http has them, and more headers
-// than these; others send the names as the vendor spells them.
+// The vendor's Go SDK sends header names in Go's canonical form, and additional
+// headers. Other clients spell the names like the vendor's documentation.
 func TestSignatureHeaderNames(t *testing.T) {
 	s := newAPI(t)
 	signed := sign(time.Now())
@@ -148,7 +148,7 @@ func TestSignatureHeaderNames(t *testing.T) {
 	}
 }
 
-// A client can find out whose clock is wrong.
+// A client can read the server's clock, to find out whose clock is wrong.
 func TestServerClock(t *testing.T) {
 	s := nimhttptest.New(t, nimhttptest.Options{World: newWorld(), AppKey: "app1", AppSecret: secret, Now: at(1700000000)})
 	const date = "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -163,8 +163,8 @@ func TestServerClock(t *testing.T) {
 	}
 }
 
-// The AppSecret is that of the guides where the world is, and none where the
-// test has a world of its own.
+// The default AppSecret is the constant, but only if the world is the default
+// too.
 func TestAppSecret(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The vendor's own web kit, unmodified, logs in against imreuse sandbox, is
-// refused by it, checks tokens and joins anonymously. The tests themselves are
-// in vendor/, in JavaScript, and reach nothing but the sandbox.
+// The vendor's unmodified web kit logs in at imreuse sandbox, is refused by it,
+// checks tokens and joins anonymously. The tests are in vendor/, in JavaScript.
+// They connect only to the sandbox.
 func TestVendorKit(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20.12, the vendor's package, and npm ci in backends/nimhttp/nimhttptest/vendor")
@@ -30,7 +30,8 @@ func TestVendorKit(t *testing.T) {
 	runCommand(t, "vendor", []string{"IMREUSE_SANDBOX=" + sandbox}, "node", args...)
 }
 
-// runCommand runs it in a folder, with more in its environment. t fails where it does.
+// runCommand runs a command in a folder, with additional environment variables.
+// If the command fails, t fails.
 func runCommand(t *testing.T, folder string, more []string, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -38,7 +39,7 @@ func runCommand(t *testing.T, folder string, more []string, name string, args ..
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = folder
 	command.Env = append(os.Environ(), more...)
-	command.WaitDelay = 10 * time.Second // its own children may hold its output open
+	command.WaitDelay = 10 * time.Second // its child processes may keep its output open
 	output, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, output)

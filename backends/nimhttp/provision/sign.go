@@ -12,11 +12,11 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// CheckSum returns the signature of a request to the server API: the value of
-// the header CheckSum. nonce is the header Nonce; the header CurTime must be at
-// as Unix time in whole seconds. The servers accept the signature for five
-// minutes before and after that time, some perhaps for only one
-// (docs/vendor/http.md#signing).
+// CheckSum returns the value of the header CheckSum, which signs a request to
+// the server API. nonce is the value of the header Nonce. The header CurTime
+// must have the time at, as Unix time in whole seconds. The servers accept a
+// signature if their clock is within five minutes of CurTime, some perhaps only
+// within one (docs/vendor/http.md#signing).
 func CheckSum(secret, nonce string, at time.Time) string {
 	return checkSum(secret, nonce, curTime(at))
 }
