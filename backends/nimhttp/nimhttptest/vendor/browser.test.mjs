@@ -1,4 +1,5 @@
-// What a browser asks of the sandbox before and after a request of the kit (CORS).
+// The permissions that a browser needs from the sandbox for the kit's requests
+// (CORS).
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -20,13 +21,13 @@ const calls = [
   ['GET', `/scene/apps/${appKey}/v1/skuEnv`, room],
   ['GET', `/scene/meeting/${appKey}/v1/account/info`, meeting],
   ['GET', `/scene/meeting/${appKey}/v1/config`, meeting],
-  ['POST', `/no/such/path`, room], // or a page would not be told that it is 404
+  ['POST', `/no/such/path`, room], // so that a page can see the 404
 ];
 
-/** The names in a header that lists some. */
+/** The names that a header lists. */
 const list = (headers, name) => (headers.get(name) ?? '').toLowerCase().split(/ *, */);
 
-// The standard lets * stand for any header but this one.
+// In the standard, * stands for any header except authorization.
 const allowed = (names, name) => names.includes(name) || (names.includes('*') && name !== 'authorization');
 
 for (const [method, path, names] of calls) {

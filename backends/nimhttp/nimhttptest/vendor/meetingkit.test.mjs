@@ -1,6 +1,6 @@
-// The vendor's public meeting kit, over its RoomKit, against imreuse sandbox. It
-// is called as its Electron app calls it, so it is all there: its own user
-// interface too.
+// The vendor's public meeting kit, with its RoomKit underneath, logs in at imreuse
+// sandbox. The tests call it like its Electron app does, so all of it runs,
+// including its user interface.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -15,7 +15,7 @@ after(() => sandbox.stop());
 const room = `/scene/apps/${appKey}/v1`;
 const meeting = `/scene/meeting/${appKey}/v1`;
 
-/** A page whose meeting kit is initialised with the sandbox's address and what config adds to it. */
+/** Opens a page and initialises its meeting kit with the sandbox's address and config. */
 async function openMeetingKit(t, config) {
   const page = await openPage(sandbox.url);
   t.after(() => page.close());
@@ -39,13 +39,13 @@ test('login, reusing the IM login of the host', async (t) => {
   assert.equal(page.roomKit.authService.isLoggedIn, false);
 });
 
-test('another account on IM is 100005', async (t) => {
+test('IM logged in with another account is 100005', async (t) => {
   const page = await openMeetingKit(t, { im: hostIM(two.user) });
   assert.deepEqual(await login(page, one.user, one.token), { rejected: 100005 });
   assert.equal(page.sent.at(-1), `POST ${room}/login`);
 });
 
-test('IM without a connection is 100004, and can be repaired', async (t) => {
+test('IM without a connection is 100004, and a later login works', async (t) => {
   const im = hostIM(one.user);
   im.connected = false;
   const page = await openMeetingKit(t, { im });
@@ -54,7 +54,7 @@ test('IM without a connection is 100004, and can be repaired', async (t) => {
   assert.equal((await login(page, one.user, one.token)).resolved.code, 0);
 });
 
-test('a wrong token is 402, from the account that is asked for first', async (t) => {
+test('a wrong token is 402, from the account information, which the kit requests first', async (t) => {
   const page = await openMeetingKit(t, { im: hostIM(one.user) });
   const { rejected } = await login(page, one.user, 'wrong');
   assert.equal(rejected.code, 402);
@@ -71,8 +71,9 @@ test('anonymous join while IM is reused does not reach the server', async (t) =>
   assert.deepEqual(page.sent, [`GET ${meeting}/config`]);
 });
 
-// It goes as far as IM: no IM cloud is here, and the meeting comes after it.
-test('anonymous join makes a guest, and logs in as that one', async (t) => {
+// The join gets as far as the IM login. There is no IM cloud here, so it never gets
+// to the meeting.
+test('anonymous join makes a guest and logs in as that guest', async (t) => {
   const imServerConfig = { lbs: `${sandbox.url}/lbs/webconf`, link: new URL(sandbox.url).host, linkSslWeb: false };
   const page = await openMeetingKit(t, { serverConfig: { imServerConfig } });
   const joined = outcome(joinAnonymously(page));

@@ -1,7 +1,9 @@
-// The vendor's package, fetched once, checked, and never unpacked or changed.
+// The vendor's package. It is fetched once and checked, and never unpacked or
+// changed.
 //
-// It is no dependency in package.json, because npm would then want the native
-// room kit that it needs inside Electron, and which is not to be had everywhere.
+// It is not a dependency in package.json, because npm would then install the native
+// room kit that the package needs in Electron, and that kit is not available for
+// every platform.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,7 +28,7 @@ export async function webKit() {
   return stdout;
 }
 
-/** Packs what is not there yet; anything but the version that was examined is an error. */
+/** Fetches the package if it is not there yet. Fails unless it has the known checksum. */
 async function pack() {
   let packed = await readFile(tarball).catch(() => undefined);
   if (!packed) {
@@ -39,7 +41,8 @@ async function pack() {
   }
 }
 
-// Two may do this at once: each has a folder of its own, and the rename is atomic.
+// Two processes may do this at once: each has its own folder, and the rename is
+// atomic.
 async function fetchPackage() {
   await mkdir(cache, { recursive: true });
   const folder = await mkdtemp(path.join(cache, 'pack-'));

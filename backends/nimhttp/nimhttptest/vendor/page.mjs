@@ -1,4 +1,4 @@
-// A page of a host's web app, with the vendor's kit in it, under jsdom.
+// A page of a web app that contains the vendor's kit, under jsdom.
 
 import assert from 'node:assert/strict';
 import { channel } from 'node:diagnostics_channel';
@@ -8,21 +8,22 @@ import { JSDOM, VirtualConsole } from 'jsdom';
 
 import { webKit } from './pack.mjs';
 
-// Another origin than the sandbox's, so that jsdom asks for permission as a
-// browser does (CORS). Nothing is fetched from it.
+// The origin differs from the sandbox's, so that jsdom asks for permission like a
+// browser (CORS). Nothing is fetched from it.
 const origin = 'http://app.test';
 
 const html = '<!DOCTYPE html><body><div id="root"></div><div id="ne-web-meeting"></div></body>';
 
-// Where the kit reports its own use to, and the IM SDK asks which experiments to
-// run. They are not let there. Any other address that they try is a failure.
+// The kit reports its use to the first host, and the IM SDK asks the second which
+// experiments to run. The page blocks both. If anything tries another host, the
+// test fails.
 const telemetry = ['statistic.live.126.net', 'abt-online.netease.im'];
 
-const patience = 20_000; // milliseconds, for what must happen
+const patience = 20_000; // milliseconds to wait for something that must happen
 
 let script;
 
-/** Opens a page that may talk to sandbox, and to nothing else. */
+/** Opens a page that can only reach sandbox. */
 export async function openPage(sandbox) {
   script ??= await webKit();
   const page = new Page(sandbox);
@@ -37,13 +38,13 @@ class Page {
   #answers = new EventEmitter(); // from the kit to the host
   #seen = new EventEmitter();
   #sockets = []; // every address that this process connected to
-  #refused = []; // every address that the kit was not let to
+  #refused = []; // every address that was blocked
   #errors = [];
   #calls = 0;
 
-  /** What left for the sandbox, in order: {method, path, headers}. */
+  /** The requests to the sandbox, in order: {method, path, headers}. */
   requests = [];
-  /** What the browser asked the sandbox's permission for. */
+  /** The browser's preflight requests to the sandbox. */
   preflights = [];
 
   constructor(sandbox) {
@@ -53,7 +54,7 @@ class Page {
   }
 
   load(script) {
-    const console = new VirtualConsole(); // the kit logs a lot: it goes nowhere
+    const console = new VirtualConsole(); // discards the log of the kit, which is long
     console.on('jsdomError', (error) => this.#errors.push(error.detail ?? error));
     this.#dom = new JSDOM(html, {
       url: origin,
@@ -76,9 +77,9 @@ class Page {
   }
 
   /**
-   * Calls the vendor's public meeting kit, over the channel on which its Electron
-   * app does. That one would copy the arguments; here im stays the host's own.
-   * Service '' is the kit itself.
+   * Calls the vendor's public meeting kit over the same channel as its Electron
+   * app. Electron would copy the arguments; here im stays the host's own object.
+   * The service '' is the kit itself.
    */
   async meetingKit(service, method, ...args) {
     const seqId = `call-${++this.#calls}`;
@@ -91,12 +92,12 @@ class Page {
     return result;
   }
 
-  /** What was sent, as "METHOD /path", preflights left out. */
+  /** The requests as "METHOD /path", without preflights. */
   get sent() {
     return this.requests.map(({ method, path }) => `${method} ${path}`);
   }
 
-  /** The first request that matches, which may be still to come. */
+  /** Returns the first request that matches; waits for it if necessary. */
   async request(matches) {
     const found = this.requests.find(matches);
     if (found) {
@@ -109,20 +110,21 @@ class Page {
     }
   }
 
-  /** Closes the page, and fails where anything went elsewhere, or broke. */
+  /** Closes the page. Fails if it tried to reach another host, or had an error. */
   close() {
     this.window.close();
     channel('http.client.request.start').unsubscribe(this.#noteRequest);
     channel('net.client.socket').unsubscribe(this.#noteSocket);
     assert.deepEqual([...new Set(this.#sockets)], [new URL(this.#sandbox).host], 'connected to');
-    assert.deepEqual(this.#refused.filter((url) => !telemetry.includes(new URL(url).hostname)), [], 'wanted to go elsewhere');
+    assert.deepEqual(this.#refused.filter((url) => !telemetry.includes(new URL(url).hostname)), [], 'tried to reach another host');
     assert.deepEqual(this.#errors, [], 'errors of the page');
   }
 
-  // What the kit wants of a browser, or of Electron, and jsdom has not; no login needs any of it.
+  // The parts of a browser and of Electron that the kit uses and jsdom lacks. A
+  // login needs none of them.
   #furnish(window) {
-    window.MediaStreamTrack = class {}; // its RTC part looks at the prototype
-    window.HTMLCanvasElement.prototype.getContext = () => new Proxy({}, { get: () => () => {} }); // its animations draw
+    window.MediaStreamTrack = class {}; // the RTC part reads the prototype
+    window.HTMLCanvasElement.prototype.getContext = () => new Proxy({}, { get: () => () => {} }); // the animations draw
     window.ipcRenderer = {
       on: (...args) => this.#ipc.on(...args),
       send: (...args) => this.#answers.emit(...args),
@@ -130,13 +132,13 @@ class Page {
     this.#fence(window);
   }
 
-  // The two ways out of a jsdom page: it loads no resources, and has no fetch.
+  // Blocks the two ways out of a jsdom page. It loads no resources and has no fetch.
   #fence(window) {
     const check = (url) => {
       const to = new URL(url, origin);
       if (to.host !== new URL(this.#sandbox).host) {
         this.#refused.push(to.href);
-        throw new window.DOMException('no way to ' + to.host, 'NetworkError');
+        throw new window.DOMException('blocked: ' + to.host, 'NetworkError');
       }
     };
     const { XMLHttpRequest, WebSocket } = window;
@@ -153,7 +155,7 @@ class Page {
     };
   }
 
-  // These two see what the process does, whatever the page was let do.
+  // These two see all requests and sockets of the process, not only the page's.
   #noteRequest = ({ request }) => {
     const { method, path } = request;
     if (method === 'OPTIONS') {
@@ -175,7 +177,7 @@ class Page {
   };
 }
 
-/** What the web kit looks at in a host's IM instance. */
+/** The parts of a host's IM instance that the web kit reads. */
 export function hostIM(account) {
   const im = {
     connected: true,
@@ -185,7 +187,7 @@ export function hostIM(account) {
   return im;
 }
 
-/** What a promise comes to, so that a test can compare failures of any shape. */
+/** Returns how a promise settles, so that a test can compare failures of any shape. */
 export async function outcome(promise) {
   try {
     return { resolved: await promise };

@@ -1,4 +1,4 @@
-// The vendor's RoomKit, as NERoom hosts use it, logs in against imreuse sandbox.
+// The vendor's RoomKit, used like in an app with NERoom, logs in at imreuse sandbox.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -12,9 +12,9 @@ after(() => sandbox.stop());
 
 const scene = `/scene/apps/${appKey}/v1`;
 const ok = { code: 0, message: 'success', data: null };
-const loggedOut = 5; // the kit's number of that event
+const loggedOut = 5; // the kit's number for this event
 
-/** A page whose RoomKit is initialised; with im, it reuses that one. */
+/** Opens a page and initialises its RoomKit. If im is given, the kit reuses it. */
 async function openRoomKit(t, { im, config = { serverUrl: sandbox.url }, key = appKey } = {}) {
   const page = await openPage(sandbox.url);
   t.after(() => page.close());
@@ -26,7 +26,7 @@ async function openRoomKit(t, { im, config = { serverUrl: sandbox.url }, key = a
   return { page, auth, events };
 }
 
-/** Fails unless what was refused is the sandbox's whole envelope. */
+/** Fails unless the rejection is the sandbox's complete envelope. */
 function assertRefused({ rejected }, code) {
   const { msg, requestId, ts, cost, ...rest } = rejected;
   assert.deepEqual(rest, { code });
@@ -41,14 +41,14 @@ test('login, reusing the IM login of the host', async (t) => {
   assert.deepEqual(page.sent, [`GET ${scene}/skuEnv`, `POST ${scene}/login`]);
 });
 
-test('login with the server of a serverConfig, which asks for no environment', async (t) => {
+test('login with the server of a serverConfig, without a request for the environment', async (t) => {
   const config = { serverConfig: { roomKitServerConfig: { roomServer: sandbox.url } } };
   const { page, auth } = await openRoomKit(t, { im: hostIM(one.user), config });
   assert.deepEqual({ ...(await auth.login(one.user, one.token)) }, ok);
   assert.deepEqual(page.sent, [`POST ${scene}/login`]);
 });
 
-test('login at a private deployment, whose address has a path', async (t) => {
+test('login at a private deployment with a path in its address', async (t) => {
   const { page, auth } = await openRoomKit(t, { im: hostIM(one.user), config: { serverUrl: `${sandbox.url}/private/room` } });
   assert.deepEqual({ ...(await auth.login(one.user, one.token)) }, ok);
   assert.deepEqual(page.sent, [`GET /private/room${scene}/skuEnv`, `POST /private/room${scene}/login`]);
@@ -67,7 +67,7 @@ for (const method of ['loginByDynamicToken', 'loginByIM']) {
   });
 }
 
-test('another account on IM is 100005, after the server has taken the token', async (t) => {
+test('IM logged in with another account is 100005, after the server accepted the token', async (t) => {
   const { page, auth, events } = await openRoomKit(t, { im: hostIM(two.user) });
   assert.deepEqual(await outcome(auth.login(one.user, one.token)), { rejected: 100005 });
   assert.equal(auth.isLoggedIn, false);
@@ -76,7 +76,7 @@ test('another account on IM is 100005, after the server has taken the token', as
   assert.deepEqual({ ...(await auth.login(two.user, two.token)) }, ok);
 });
 
-test('IM without a connection is 100004, and can be repaired', async (t) => {
+test('IM without a connection is 100004, and a later login works', async (t) => {
   const im = hostIM(one.user);
   im.connected = false;
   const { auth, events } = await openRoomKit(t, { im });
@@ -93,7 +93,7 @@ for (const [name, user, token] of [
   ['the IM token', one.user, one.imToken],
   ['an unknown user', 'nobody', one.token],
 ]) {
-  test(`${name} is 402, and the kit says so in its events`, async (t) => {
+  test(`${name} is 402, and the kit reports it in its events`, async (t) => {
     const { auth, events } = await openRoomKit(t, { im: hostIM(one.user) });
     assertRefused(await outcome(auth.login(user, token)), 402);
     assert.equal(auth.isLoggedIn, false);
@@ -103,14 +103,14 @@ for (const [name, user, token] of [
   });
 }
 
-test('an AppKey that is not served is 404, which is no auth event', async (t) => {
+test('an AppKey that is not served is 404, without an auth event', async (t) => {
   const config = { serverConfig: { roomKitServerConfig: { roomServer: sandbox.url } } };
   const { auth, events } = await openRoomKit(t, { im: hostIM(one.user), key: 'app2', config });
   assertRefused(await outcome(auth.login(one.user, one.token)), 404);
   assert.deepEqual(events, []);
 });
 
-test('a token without a user is 401, which is no auth event', async (t) => {
+test('a token without a user is 401, without an auth event', async (t) => {
   const { auth, events } = await openRoomKit(t, { im: hostIM(one.user) });
   assertRefused(await outcome(auth.login('', one.token)), 401);
   assert.deepEqual(events, []);
@@ -125,7 +125,7 @@ test('renewToken', async (t) => {
   assert.deepEqual(events, []);
 });
 
-test('renewToken is refused, and that ends the login', async (t) => {
+test('a refused renewToken ends the login', async (t) => {
   const { page, auth, events } = await openRoomKit(t, { im: hostIM(one.user) });
   await auth.login(one.user, one.token);
   const { rejected } = await outcome(auth.renewToken('wrong'));
@@ -136,7 +136,7 @@ test('renewToken is refused, and that ends the login', async (t) => {
   assert.deepEqual(events, [loggedOut, 402]);
 });
 
-test('logout asks the server nothing', async (t) => {
+test('logout sends no request', async (t) => {
   const im = hostIM(one.user);
   const { page, auth, events } = await openRoomKit(t, { im });
   await auth.login(one.user, one.token);
@@ -147,8 +147,8 @@ test('logout asks the server nothing', async (t) => {
   assert.equal(page.sent.length, before);
 });
 
-// The auth service has no anonymous login. The kit has the call in its layer of
-// requests, where no public name leads to.
+// The auth service has no anonymous login. The kit has the call in its request
+// layer, which has no public name.
 test('anonymous login in the request layer, and login as that guest', async (t) => {
   const im = hostIM(one.user);
   const { page, auth } = await openRoomKit(t, { im });
@@ -169,9 +169,9 @@ test('anonymous login in the request layer, and login as that guest', async (t) 
   assert.equal(auth.isLoggedIn, true);
 });
 
-// Without the host's IM the kit brings its own, the vendor's bundled IM SDK. No
-// IM cloud is here for it. It looks for one where skuEnv says, and nowhere else,
-// with the account and the AppKey of the login reply.
+// Without the host's IM, the kit uses the IM SDK in its bundle. There is no IM
+// cloud here. The SDK looks for one only at the addresses from skuEnv, with the
+// account and the AppKey of the login reply.
 test('the IM SDK of the kit looks for IM in the sandbox only', async (t) => {
   const { page, auth } = await openRoomKit(t);
   const login = outcome(auth.login(one.user, one.token));
@@ -184,7 +184,7 @@ test('the IM SDK of the kit looks for IM in the sandbox only', async (t) => {
   assert.equal(await Promise.race([login, 'pending']), 'pending');
 });
 
-test('the page asks for permission to send what the kit sends', async (t) => {
+test('the page asks for permission to send the headers of the kit', async (t) => {
   const { page, auth } = await openRoomKit(t, { im: hostIM(one.user) });
   await auth.login(one.user, one.token);
   const { path, headers } = page.preflights.at(-1);

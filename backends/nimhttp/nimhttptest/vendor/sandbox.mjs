@@ -1,4 +1,4 @@
-// imreuse sandbox as a process. IMREUSE_SANDBOX is the path of the command.
+// Runs imreuse sandbox. IMREUSE_SANDBOX is the path of the command.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 export const appKey = 'app1';
 const appSecret = 'secret-of-app1';
 
-/** Two users. Their ids are their accids: the web kit compares the IM account with the userUuid. */
+/** Two users. Their ids are also their accids, because the web kit compares the two. */
 export const one = { user: 'user-one', token: 'kit-token-one', imToken: 'im-token-one' };
 export const two = { user: 'user-two', token: 'kit-token-two', imToken: 'im-token-two' };
 
@@ -29,11 +29,11 @@ const accounts = {
   kit: [one, two].map(({ user, token }) => ({ userUuid: user, userToken: token, accid: user })),
 };
 
-/** Starts one, and returns its address and what stops it. */
+/** Starts a sandbox. Returns its address and a function that stops it. */
 export async function startSandbox() {
   const command = process.env.IMREUSE_SANDBOX;
   if (!command) {
-    throw new Error('IMREUSE_SANDBOX is not set: go build -o imreuse ./cmd/imreuse, and give its path');
+    throw new Error('IMREUSE_SANDBOX is not set: run go build -o imreuse ./cmd/imreuse and set it to the path of imreuse');
   }
   const folder = await mkdtemp(path.join(os.tmpdir(), 'imreuse-sandbox-'));
   const file = path.join(folder, 'accounts.json');
@@ -41,7 +41,7 @@ export async function startSandbox() {
   const child = spawn(path.resolve(command), ['sandbox', '-addr', '127.0.0.1:0', '-accounts', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const exited = once(child, 'exit'); // it rejects where the command cannot be started
+  const exited = once(child, 'exit'); // rejects if the command cannot be started
   const line = once(createInterface(child.stdout), 'line');
   const [first] = await Promise.race([line, exited.then(() => Promise.reject(new Error('imreuse sandbox ended at once')))]);
 
