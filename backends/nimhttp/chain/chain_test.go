@@ -28,22 +28,22 @@ var (
 	unbound  = engine.KitAccount{UserUUID: "user3", Token: "kit-token-3"}
 )
 
-// A chain is all that is beneath an engine: a kit server, a gateway and an IM
-// cloud, over one world of accounts. The gateway is the Go fake, or the real one
-// with the vendor's SDK.
+// A chain is everything below an engine: a kit server, a gateway and an IM
+// cloud, which share one world of accounts. The gateway is the double in Go, or
+// the real one with the vendor's SDK.
 type chain struct {
 	t       *testing.T
 	world   *mockim.Service
 	server  *nimhttptest.Server
-	options nimhttp.Options // of a client, but for its Slot
-	before  int             // logins that had come when the fake was muted
+	options nimhttp.Options // of a client, without the Slot
+	before  int             // logins that had reached the double when it was muted
 
-	// Of the real one.
+	// Only with the real gateway.
 	cloud *nimcloud.Cloud
 	node  *nimhttp.Gateway
 }
 
-// newChain makes a chain over that gateway, or over the fake.
+// newChain makes a chain over that gateway, or over the double if node is nil.
 func newChain(t *testing.T, node *nimhttp.Gateway) *chain {
 	t.Helper()
 	world := mockim.NewService(mockim.ServiceOptions{AppKey: "app1"})
@@ -98,7 +98,7 @@ func startNode(t *testing.T, o nimhttp.GatewayOptions) *nimhttp.Gateway {
 	return g
 }
 
-// backend makes a client of it all, in that slot.
+// backend makes a backend for the kit server and a slot of the gateway.
 func (c *chain) backend(slot string, change ...func(*nimhttp.Options)) *nimhttp.Backend {
 	c.t.Helper()
 	o := c.options
@@ -113,7 +113,7 @@ func (c *chain) backend(slot string, change ...func(*nimhttp.Options)) *nimhttp.
 	return b
 }
 
-// im makes a client of the gateway alone: what another program would be.
+// im makes a client of the gateway alone, as another program would.
 func (c *chain) im(slot string) *nimhttp.IM {
 	c.t.Helper()
 	o := c.options
@@ -136,7 +136,7 @@ func (c *chain) engine(b engine.Backend, mode engine.Mode) *engine.Engine {
 	return e
 }
 
-// link takes the connection of that account's login down, or lets it come back.
+// link takes the account's connection down, or lets it come back.
 func (c *chain) link(accid string, online bool) {
 	switch {
 	case c.node == nil:
@@ -149,8 +149,8 @@ func (c *chain) link(accid string, online bool) {
 	}
 }
 
-// online returns who is logged in to IM, as the cloud sees it, or, of the fake,
-// as a client of these slots sees it.
+// online returns the accounts that are logged in to IM, as the cloud sees them.
+// With the double, it asks these slots instead.
 func (c *chain) online(slots ...string) []string {
 	accids := []string{}
 	if c.node != nil {
@@ -198,7 +198,7 @@ func (c *chain) get(path string, reply any) {
 	}
 }
 
-// wantOnline waits until the cloud sees those in IM, and nobody else.
+// wantOnline waits until exactly those accounts are logged in to IM.
 func (c *chain) wantOnline(slots []string, want ...string) {
 	c.t.Helper()
 	got := []string{}
@@ -207,11 +207,11 @@ func (c *chain) wantOnline(slots []string, want ...string) {
 	}
 }
 
-// chainPatience is for what must come: the SDK's second try to come back is
-// after 5 s.
+// chainPatience is the time to wait for something that must happen. The SDK
+// waits 5 s before its second attempt to reconnect.
 const chainPatience = 20 * time.Second
 
-// await waits for a status, and returns all since it began to watch.
+// await waits for a status, and returns all statuses up to it.
 func await(t *testing.T, e *engine.Engine, what string, done func(engine.Status) bool) []engine.Status {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), chainPatience)
@@ -227,7 +227,7 @@ func await(t *testing.T, e *engine.Engine, what string, done func(engine.Status)
 	return nil
 }
 
-// A history is what an engine published, from the moment that it was made.
+// A history records the statuses of an engine from the start.
 type history struct {
 	t    *testing.T
 	e    *engine.Engine
@@ -251,8 +251,8 @@ func record(t *testing.T, e *engine.Engine) *history {
 	return h
 }
 
-// end closes the engine, and wants its transitions to have been those.
-func (h *history) end(want ...engine.Trigger) {
+// closeAndWant closes the engine and checks all of its transitions.
+func (h *history) closeAndWant(want ...engine.Trigger) {
 	h.t.Helper()
 	if err := h.e.Close(); err != nil {
 		h.t.Errorf("Close: %v", err)
@@ -297,7 +297,7 @@ func noTokens(t *testing.T, text string) {
 	t.Helper()
 	for _, token := range []string{alice.Token, bob.Token, kitAlice.Token, kitBob.Token} {
 		if strings.Contains(text, token) {
-			t.Errorf("a token is in %q", text)
+			t.Errorf("a token appears in %q", text)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func chainKicked(t *testing.T, c *chain) {
 		c.wantOnline([]string{"a"})
 		transitions = append(transitions, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost)
 	}
-	h.end(append(transitions, engine.TriggerClose)...)
+	h.closeAndWant(append(transitions, engine.TriggerClose)...)
 }
 
 func chainLink(t *testing.T, c *chain) {
@@ -47,7 +47,7 @@ func chainLink(t *testing.T, c *chain) {
 		t.Errorf("got %+v, want %+v", now, held)
 	}
 	c.wantOnline([]string{"a"}, "alice")
-	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
+	h.closeAndWant(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
 }
 
 func chainRevoked(t *testing.T, c *chain) {
@@ -64,7 +64,7 @@ func chainRevoked(t *testing.T, c *chain) {
 	c.wantOnline([]string{"a"})
 	must(t, "LoginKit with the new token", e.LoginKit(t.Context(), kitAlice))
 	c.wantOnline([]string{"a"}, "alice")
-	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
+	h.closeAndWant(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
 		engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
 }
 
@@ -80,18 +80,18 @@ func chainLogoutBehind(t *testing.T, c *chain) {
 	wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrIMLoggedOut)
 	must(t, "LoginKit again", e.LoginKit(t.Context(), kitAlice))
 	c.wantOnline([]string{"shared"}, "alice")
-	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
+	h.closeAndWant(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
 		engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
 }
 
-// A login is given up by its caller, by a logout and by Close, while the cloud,
-// or the gateway, has not answered.
+// The caller, a logout and Close each interrupt a login that the cloud or the
+// gateway has not answered.
 func chainInterrupted(t *testing.T, c *chain) {
 	e := c.engine(c.backend("a"), engine.AutoLogin)
 	for _, row := range []struct {
-		name string
-		end  func(cancel context.CancelFunc) error
-		want error
+		name      string
+		interrupt func(cancel context.CancelFunc) error
+		want      error
 	}{
 		{"its caller", func(cancel context.CancelFunc) error { cancel(); return nil }, context.Canceled},
 		{"LogoutKit", func(context.CancelFunc) error { return e.LogoutKit(t.Context()) }, engine.ErrInterrupted},
@@ -102,10 +102,10 @@ func chainInterrupted(t *testing.T, c *chain) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- e.LoginKit(ctx, kitAlice) }()
-		if !gatewaytest.Poll(c.asked) {
-			t.Fatal("no login has come")
+		if !gatewaytest.Poll(c.loginPending) {
+			t.Fatal("no login reached the gateway")
 		}
-		must(t, row.name, row.end(cancel))
+		must(t, row.name, row.interrupt(cancel))
 		wantError(t, "LoginKit, ended by "+row.name, <-done, row.want)
 		cancel()
 		c.mute(false)
@@ -121,7 +121,7 @@ func chainInterrupted(t *testing.T, c *chain) {
 	}
 }
 
-// mute leaves logins unanswered.
+// mute makes the cloud, or the double, leave logins unanswered.
 func (c *chain) mute(muted bool) {
 	switch {
 	case c.node != nil:
@@ -132,8 +132,8 @@ func (c *chain) mute(muted bool) {
 	}
 }
 
-// asked reports whether a login has come to where it is not answered.
-func (c *chain) asked() bool {
+// loginPending reports whether a login is waiting for its answer.
+func (c *chain) loginPending() bool {
 	if c.node == nil {
 		return c.gatewayLogins() > c.before
 	}
@@ -154,10 +154,10 @@ func (c *chain) gatewayLogins() (n int) {
 	return n
 }
 
-// The gateway ends without a word and is started again on the same address.
+// The gateway is killed and started again at the same address.
 func chainRestarted(t *testing.T, c *chain) {
 	if c.node != nil {
-		c.node = startNode(t, nimhttp.GatewayOptions{}) // one that this row may kill
+		c.node = startNode(t, nimhttp.GatewayOptions{}) // a gateway that only this row uses, so that it may be killed
 		c.options.GatewayURL, c.options.GatewaySecret = c.node.URL(), c.node.Secret()
 	}
 	for _, climb := range rungs {
@@ -170,11 +170,11 @@ func chainRestarted(t *testing.T, c *chain) {
 			seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State < engine.IMLoggedIn })
 			wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrUnavailable)
 		}
-		c.works(t, e)
+		c.wantLoginWorks(t, e)
 	}
 }
 
-// rungs climb to each rung.
+// rungs has the calls that climb to each rung.
 var rungs = []func(*testing.T, *engine.Engine){
 	func(*testing.T, *engine.Engine) {},
 	func(t *testing.T, e *engine.Engine) { must(t, "InitIM", e.InitIM(t.Context())) },
@@ -185,8 +185,9 @@ var rungs = []func(*testing.T, *engine.Engine){
 	func(t *testing.T, e *engine.Engine) { must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice)) },
 }
 
-// works wants a fresh login to work, and engine and cloud to agree about it.
-func (c *chain) works(t *testing.T, e *engine.Engine) {
+// wantLoginWorks checks that a new login works, and that the engine and the
+// cloud agree on it.
+func (c *chain) wantLoginWorks(t *testing.T, e *engine.Engine) {
 	t.Helper()
 	c.wantOnline([]string{"a"})
 	must(t, "LoginKit after all", e.LoginKit(t.Context(), kitAlice))
@@ -199,7 +200,7 @@ func (c *chain) works(t *testing.T, e *engine.Engine) {
 func (c *chain) kill(t *testing.T) {
 	t.Helper()
 	if c.node == nil {
-		return // RestartGateway does both
+		return // RestartGateway kills and starts
 	}
 	node, err := os.FindProcess(c.node.Pid())
 	if err != nil {
@@ -209,7 +210,7 @@ func (c *chain) kill(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.node.Wait(); err == nil {
-		t.Error("a gateway that was killed has ended well")
+		t.Error("Close of a killed gateway: got no error")
 	}
 }
 
@@ -223,8 +224,8 @@ func (c *chain) restart(t *testing.T) {
 	c.node = startNode(t, nimhttp.GatewayOptions{Addr: addr, Secret: c.node.Secret()})
 }
 
-// A gateway that is killed stays away for a while: the engine is told at once,
-// and refuses until it is back.
+// The gateway is killed and stays away for a while. The engine learns of it at
+// once, and refuses logins until the gateway is back.
 func TestChainKilled(t *testing.T) {
 	c := newChain(t, startNode(t, nimhttp.GatewayOptions{}))
 	for _, climb := range rungs {
@@ -242,7 +243,7 @@ func TestChainKilled(t *testing.T) {
 		}
 		c.wantOnline(nil)
 		c.restart(t)
-		c.works(t, e)
+		c.wantLoginWorks(t, e)
 		<-h.done
 		lost := 0
 		for _, s := range h.all {
@@ -251,24 +252,24 @@ func TestChainKilled(t *testing.T) {
 			}
 		}
 		if want := map[bool]int{true: 1}[rung >= engine.IMLoggedIn]; lost != want {
-			t.Errorf("from %v: lost %d times, want %d", rung, lost, want)
+			t.Errorf("from %v: got %d losses, want %d", rung, lost, want)
 		}
 	}
 }
 
-// A gateway that is killed in the middle of a login fails it.
+// A login fails if the gateway is killed in the middle of it.
 func TestChainKilledDuringLogin(t *testing.T) {
 	c := newChain(t, startNode(t, nimhttp.GatewayOptions{}))
 	e := c.engine(c.backend("a"), engine.AutoLogin)
 	c.mute(true)
 	done := make(chan error, 1)
 	go func() { done <- e.LoginKit(t.Context(), kitAlice) }()
-	if !gatewaytest.Poll(c.asked) {
-		t.Fatal("no login has come")
+	if !gatewaytest.Poll(c.loginPending) {
+		t.Fatal("no login reached the gateway")
 	}
 	c.kill(t)
 	wantError(t, "LoginKit", <-done, engine.ErrUnavailable)
 	c.mute(false)
 	c.restart(t)
-	c.works(t, e)
+	c.wantLoginWorks(t, e)
 }

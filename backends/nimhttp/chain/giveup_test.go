@@ -14,14 +14,14 @@ import (
 
 const giveUpRounds = 150
 
-// atSomeMoment is a ctx that ends before, in the middle of or after a login.
-func atSomeMoment(t *testing.T) (context.Context, context.CancelFunc) {
+// randomDeadline returns a ctx that ends before, during or after a login.
+func randomDeadline(t *testing.T) (context.Context, context.CancelFunc) {
 	const longest = 30 * time.Millisecond
 	return context.WithTimeout(t.Context(), time.Duration(rand.Int64N(int64(longest))))
 }
 
-// A login that is given up at any moment leaves nothing that troubles the next:
-// no login that hangs, and no link that goes down for nothing.
+// A login that is given up at any moment does not disturb the next one: the
+// next login does not hang, and its link does not go down.
 func TestChainGivenUp(t *testing.T) {
 	forEachGateway(t, func(t *testing.T, c *chain) {
 		im := c.im("given-up")
@@ -32,7 +32,7 @@ func TestChainGivenUp(t *testing.T) {
 			Lost: func(cause error) { t.Errorf("lost: %v", cause) },
 		}
 		for i := range giveUpRounds {
-			ctx, cancel := atSomeMoment(t)
+			ctx, cancel := randomDeadline(t)
 			_ = im.LoginIM(ctx, alice, engine.Notify{})
 			cancel()
 			must(t, "LogoutIM", im.LogoutIM(t.Context()))
@@ -44,14 +44,14 @@ func TestChainGivenUp(t *testing.T) {
 			must(t, "LogoutIM", im.LogoutIM(t.Context()))
 		}
 		if got := drops.Load(); got != 0 {
-			t.Errorf("the link of a good login has changed %d times", got)
+			t.Errorf("the link of a successful login changed %d times", got)
 		}
 		c.wantOnline([]string{"given-up"})
 	})
 }
 
-// Of two clients of one slot, one gives up its logins at any moment. The other
-// does not lose its own by that.
+// Two clients share a slot. One gives up its logins at random moments; the
+// other must not lose its login because of that.
 func TestChainGivenUpBesideAnother(t *testing.T) {
 	forEachGateway(t, func(t *testing.T, c *chain) {
 		first, second := c.im("shared"), c.im("shared")
@@ -66,7 +66,7 @@ func TestChainGivenUpBesideAnother(t *testing.T) {
 					return
 				default:
 				}
-				ctx, cancel := atSomeMoment(t)
+				ctx, cancel := randomDeadline(t)
 				if first.LoginIM(ctx, alice, engine.Notify{}) == nil {
 					wantError(t, "LogoutIM", first.LogoutIM(t.Context()), nil)
 				}
@@ -85,8 +85,8 @@ func TestChainGivenUpBesideAnother(t *testing.T) {
 	})
 }
 
-// forEachGateway runs f over the fake, and over the real gateway where the
-// vendor's software is.
+// forEachGateway runs f over the double, and over the real gateway if the
+// vendor's software is installed.
 func forEachGateway(t *testing.T, f func(*testing.T, *chain)) {
 	t.Run("fake", func(t *testing.T) { f(t, newChain(t, nil)) })
 	t.Run("real", func(t *testing.T) { f(t, newChain(t, startNode(t, nimhttp.GatewayOptions{}))) })

@@ -17,13 +17,13 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// A gateway with its own address and secret is killed and started again under an
-// engine with a login: 20 times with the vendor's SDK, and 3 times with the
-// stand-in, because Node takes almost a second to start. Each time the login is
-// lost, and the next one works.
+// The gateway below an engine that is logged in is killed and started again,
+// with its own address and secret: 20 times with the vendor's SDK, and 3 times
+// with the stand-in, because Node takes almost a second to start. Each time the
+// login is lost, and the next one works.
 func TestGatewayIsKilled(t *testing.T) {
 	g := newKilledGateway(t)
-	node := g.start(t, "127.7.13.20:0") // an address that no other test gatewaytest.Listens on
+	node := g.start(t, "127.7.13.20:0") // no other test listens on this address
 	addr := strings.TrimPrefix(node.URL(), "http://")
 	g.options.AppKey, g.options.Slot = "app1", "killed"
 	g.options.GatewayURL, g.options.GatewaySecret = node.URL(), killedSecret
@@ -47,8 +47,8 @@ func TestGatewayIsKilled(t *testing.T) {
 	must(t, "LogoutIM", e.LogoutIM(t.Context()))
 }
 
-// newKilledGateway is one with the vendor's SDK where that is promised, or else
-// with a stand-in for it. Without Node there is none.
+// newKilledGateway returns a gateway with the vendor's SDK if IMREUSE_VENDOR is
+// 1, and otherwise with a stand-in for the SDK. Without Node it skips the test.
 func newKilledGateway(t *testing.T) killedGateway {
 	if os.Getenv("IMREUSE_VENDOR") == "1" {
 		return withVendor(t)
@@ -83,7 +83,7 @@ func (g killedGateway) start(t *testing.T, addr string) *nimhttp.Gateway {
 	return node
 }
 
-// kill ends the process as the system does, and waits for that.
+// kill kills the process and waits for its end.
 func kill(node *nimhttp.Gateway) error {
 	process, err := os.FindProcess(node.Pid())
 	if err != nil {
@@ -93,12 +93,12 @@ func kill(node *nimhttp.Gateway) error {
 		return err
 	}
 	if err := node.Wait(); err == nil {
-		return fmt.Errorf("it ended by itself")
+		return fmt.Errorf("the gateway ended by itself")
 	}
 	return nil
 }
 
-// withStandIn is the gateway over gateway/testing/fake-nim.mjs.
+// withStandIn returns a gateway with gateway/testing/fake-nim.mjs for the SDK.
 func withStandIn(t *testing.T) killedGateway {
 	t.Helper()
 	node, err := exec.LookPath("node")

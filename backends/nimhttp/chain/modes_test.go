@@ -13,8 +13,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The contract of a backend, over it all: the host is another client of the
-// gateway, in the same slot.
+// The conformance suite of backends, over the whole chain. The host is another
+// client of the gateway, in the same slot.
 func TestChainConformance(t *testing.T) {
 	run := func(t *testing.T, node *nimhttp.Gateway) {
 		backendtest.Run(t, func(t *testing.T) *backendtest.Harness {
@@ -40,7 +40,7 @@ func TestChainConformance(t *testing.T) {
 	t.Run("real", func(t *testing.T) { run(t, startNode(t, nimhttp.GatewayOptions{})) })
 }
 
-// What a host does, and what happens to it, in every mode.
+// Everything that a host does, and that can happen to it, in every mode.
 func TestChain(t *testing.T) {
 	rows := []struct {
 		name string
@@ -90,7 +90,7 @@ func chainAutoLogin(t *testing.T, c *chain) {
 		wantStatus(t, e, engine.IMInitialized, "", false)
 		c.wantOnline([]string{"a"})
 	}
-	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerLogoutKit, engine.TriggerLogoutIM,
+	h.closeAndWant(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerLogoutKit, engine.TriggerLogoutIM,
 		engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerLogoutKit, engine.TriggerLogoutIM, engine.TriggerClose)
 	if got := c.slots(); got != 0 {
 		t.Errorf("after Close: got %d slots, want 0", got)
@@ -174,7 +174,7 @@ func chainWrongToken(t *testing.T, c *chain) {
 	wantError(t, "LoginIM with a wrong token", err, engine.ErrTokenRejected)
 	var sdk *nimhttp.ServerError
 	if !errors.As(err, &sdk) || sdk.Code != 102302 {
-		t.Errorf("got %v, want the SDK's 102302 in it", err)
+		t.Errorf("got %v, want the SDK's 102302 in the chain", err)
 	}
 	wantStatus(t, e, engine.IMInitialized, "", false)
 	c.wantOnline([]string{"a"})
@@ -202,7 +202,7 @@ func chainAdopted(t *testing.T, c *chain) {
 	must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice))
 	wantStatus(t, e, engine.KitLoggedIn, "alice", true)
 	wantError(t, "LoginIM as bob", e.LoginIM(t.Context(), bob), engine.ErrIMInUse)
-	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
+	h.closeAndWant(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
 	c.wantOnline([]string{"shared"}, "alice")
 	again := c.engine(c.backend("shared"), engine.AutoLogin)
 	wantError(t, "LoginKit with reuse off", again.LoginKit(t.Context(), kitAlice), engine.ErrIMInUse)
@@ -212,7 +212,7 @@ func chainAdopted(t *testing.T, c *chain) {
 	c.wantOnline([]string{"shared"})
 }
 
-// The host logs out, and then another account in, behind the engine's back.
+// Behind the engine's back, the host logs out and then logs another account in.
 func chainAdoptedEnds(t *testing.T, c *chain) {
 	host := c.im("shared")
 	must(t, "the host's InitIM", host.InitIM(t.Context(), "app1"))
@@ -227,7 +227,7 @@ func chainAdoptedEnds(t *testing.T, c *chain) {
 	wantError(t, "LoginKit as alice", e.LoginKit(t.Context(), kitAlice), engine.ErrIMAccountMismatch)
 	must(t, "LoginKit as bob", e.LoginKit(t.Context(), kitBob))
 	wantStatus(t, e, engine.KitLoggedIn, "bob", true)
-	h.end(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
+	h.closeAndWant(engine.TriggerInitIM, engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerIMLost,
 		engine.TriggerLoginIM, engine.TriggerLoginKit, engine.TriggerClose)
 	c.wantOnline([]string{"shared"}, "bob")
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A client whose login has ended, and who has not heard of it, logs out: the
-// login that another client of the slot has made since stays, and so it does when
-// the first one is closed.
-func TestChainLogoutIsOfOwnLogin(t *testing.T) {
+// A client logs out after its login has ended, perhaps without knowing of the
+// end. The newer login of another client of the slot stays. It also stays when
+// the first client is closed.
+func TestChainLogoutEndsOnlyOwnLogin(t *testing.T) {
 	forEachGateway(t, func(t *testing.T, c *chain) {
-		for range 10 { // whether it has heard is luck
+		for range 10 { // whether the first client knows of the end is chance
 			first, second := c.im("shared"), c.im("shared")
 			must(t, "the first", errors.Join(first.InitIM(t.Context(), "app1"), first.LoginIM(t.Context(), alice, engine.Notify{})))
 			c.wantOnline([]string{"shared"}, "alice")
@@ -31,7 +31,7 @@ func TestChainLogoutIsOfOwnLogin(t *testing.T) {
 	})
 }
 
-// After AdoptIM, a logout is of whoever is logged in.
+// After AdoptIM, LogoutIM logs out whoever is logged in.
 func TestChainLogoutOfAdopted(t *testing.T) {
 	forEachGateway(t, func(t *testing.T, c *chain) {
 		host, guest := c.im("shared"), c.im("shared")

@@ -13,8 +13,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A login that another process has made in the slot is adopted, and lost when
-// that process logs out.
+// The engine adopts a login that another process made in the slot, and loses it
+// when that process logs out.
 func TestChainAcrossProcesses(t *testing.T) {
 	forEachGateway(t, func(t *testing.T, c *chain) {
 		host := exec.Command(os.Args[0], "-test.run", "^TestHostProcess$", "-test.count", "1")
@@ -28,14 +28,14 @@ func TestChainAcrossProcesses(t *testing.T) {
 		must(t, "Start", host.Start())
 		lines := bufio.NewReader(stdout)
 		if line, err := lines.ReadString('\n'); line != "logged in\n" {
-			t.Fatalf("the other process said %q, %v", line, err)
+			t.Fatalf("the other process printed %q, %v", line, err)
 		}
 		e := c.engine(c.backend("shared"), engine.ReuseIM)
 		must(t, "LoginKit", e.LoginKit(t.Context(), kitAlice))
 		wantStatus(t, e, engine.KitLoggedIn, "alice", true)
 		must(t, "LogoutKit", e.LogoutKit(t.Context()))
 		c.wantOnline([]string{"shared"}, "alice")
-		must(t, "Close", stdin.Close()) // now it logs out and ends
+		must(t, "Close", stdin.Close()) // tells the other process to log out and end
 		seen := await(t, e, "the loss", func(s engine.Status) bool { return s.State == engine.IMInitialized })
 		wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrIMLoggedOut)
 		_, _ = io.Copy(io.Discard, lines)
@@ -44,11 +44,11 @@ func TestChainAcrossProcesses(t *testing.T) {
 	})
 }
 
-// TestHostProcess is the other process.
+// TestHostProcess is the other process of TestChainAcrossProcesses.
 func TestHostProcess(t *testing.T) {
 	url := os.Getenv("IMREUSE_TEST_GATEWAY")
 	if url == "" {
-		t.Skip("it is run by TestChainAcrossProcesses")
+		t.Skip("only TestChainAcrossProcesses runs this")
 	}
 	lbs := os.Getenv("IMREUSE_TEST_LBS")
 	im, err := nimhttp.NewIM(nimhttp.Options{

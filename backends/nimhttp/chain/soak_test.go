@@ -17,14 +17,14 @@ import (
 
 const soakRounds = 200
 
-// Many logins, with kicks and links that drop in between, leave nothing behind:
-// no goroutine, socket, slot or session, here or in the gateway.
+// Many logins, with kicks and dropped links in between, leave nothing behind:
+// no goroutine, socket, slot or session, neither here nor in the gateway.
 func TestChainSoak(t *testing.T) {
 	t.Run("fake", func(t *testing.T) { soak(t, newChain(t, nil)) })
 	t.Run("real", func(t *testing.T) {
 		node := startNode(t, nimhttp.GatewayOptions{})
 		c := newChain(t, node)
-		warm := c.engine(c.backend("warm"), engine.AutoLogin) // what is loaded once
+		warm := c.engine(c.backend("warm"), engine.AutoLogin) // so that things that load only once are loaded
 		soakRound(t, c, warm, 0)
 		must(t, "Close", warm.Close())
 		c.wantOnline(nil)
@@ -75,7 +75,7 @@ func soak(t *testing.T, c *chain) {
 	}
 }
 
-// soakRound logs in, and lets something happen to the login.
+// soakRound logs in, and then something happens to the login.
 func soakRound(t *testing.T, c *chain, e *engine.Engine, i int) {
 	t.Helper()
 	if err := e.LoginKit(t.Context(), kitAlice); err != nil {
@@ -88,7 +88,7 @@ func soakRound(t *testing.T, c *chain, e *engine.Engine, i int) {
 	case i%10 == 3:
 		c.world.Kick("alice", engine.KickReason(1+i/10%4))
 		await(t, e, "the kick", func(s engine.Status) bool { return s.State == engine.IMInitialized })
-	case i%10 == 6: // the logout comes while the SDK is on its way back
+	case i%10 == 6: // the logout comes while the SDK reconnects
 		c.link("alice", false)
 		await(t, e, "the link to go", func(s engine.Status) bool { return !s.Online })
 		c.link("alice", true)
@@ -97,7 +97,7 @@ func soakRound(t *testing.T, c *chain, e *engine.Engine, i int) {
 		await(t, e, "the link to go", func(s engine.Status) bool { return !s.Online })
 		c.link("alice", true)
 		await(t, e, "the link to come back", func(s engine.Status) bool { return s.Online })
-	case i%10 == 8: // given up at any moment of it
+	case i%10 == 8: // given up at a random moment
 		must(t, "LogoutKit", e.LogoutKit(t.Context()))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -117,7 +117,8 @@ func heapInUse() uint64 {
 	return m.HeapAlloc
 }
 
-// openFiles counts what a process has open, where the system tells.
+// openFiles counts the open files and sockets of a process, if the system
+// tells.
 func openFiles(t *testing.T, pid int) int {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "fd"))
@@ -127,7 +128,7 @@ func openFiles(t *testing.T, pid int) int {
 	return len(entries)
 }
 
-// memory is what a process has in RAM, in kB.
+// memory returns the resident memory of a process in kB.
 func memory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))

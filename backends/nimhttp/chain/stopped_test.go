@@ -13,8 +13,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A gateway that is stopped says nothing. Its login is lost after the silence,
-// and what it still holds when it goes on is logged out before the next.
+// A stopped process is silent. After a while of silence its login is lost. When
+// the process continues, the login that it still holds is logged out before the
+// next.
 func TestChainStopped(t *testing.T) {
 	if os.Getenv("IMREUSE_SLOW") != "1" {
 		t.Skip("IMREUSE_SLOW is not 1: each of its losses takes the 15 s of a silence")
@@ -30,7 +31,7 @@ func TestChainStopped(t *testing.T) {
 			wantError(t, "the cause", seen[len(seen)-1].Cause, engine.ErrUnavailable)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		wantError(t, "LoginKit of a gateway that is stopped", e.LoginKit(ctx, kitAlice), context.DeadlineExceeded)
+		wantError(t, "LoginKit while the gateway is stopped", e.LoginKit(ctx, kitAlice), context.DeadlineExceeded)
 		cancel()
 		c.signal(t, syscall.SIGCONT)
 		must(t, "LoginKit after all", e.LoginKit(t.Context(), kitAlice))
