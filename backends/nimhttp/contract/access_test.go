@@ -18,11 +18,11 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 )
 
-// Rows about who is let in, and how a gateway proves what it is.
+// Rows about access, and about how a gateway proves its identity.
 
 const contractNonce = "0123456789_-abcdefABCDEFxyz"
 
-// The proof is of the nonce and the secret, for whoever asks.
+// The proof is computed from the nonce and the secret. Anyone may ask for it.
 func contractProof(t *testing.T, w *contractWorld) {
 	stranger := newGatewayClient(t, w.url, "", w.judge)
 	for _, nonce := range []string{contractNonce, strings.Repeat("n", 22), strings.Repeat("n", 128)} {
@@ -41,7 +41,7 @@ func contractProof(t *testing.T, w *contractWorld) {
 	}
 }
 
-// A page of another site can have its own name lead here.
+// Another site may point its own name at 127.0.0.1 (DNS rebinding).
 func contractHost(t *testing.T, w *contractWorld) {
 	s := w.ready("host")
 	calls := []struct{ method, target, body string }{
@@ -71,8 +71,8 @@ func contractHost(t *testing.T, w *contractWorld) {
 	s.wants("GET after it", s.get(), "200")
 }
 
-// The connections beyond 256 are closed. With IMREUSE_SLOW=1, headers are waited
-// for 10 s.
+// Connections beyond 256 are closed. With IMREUSE_SLOW=1, the row also checks
+// that the gateway waits 10 s for a header.
 func contractConnections(t *testing.T, w *contractWorld) {
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
@@ -103,10 +103,10 @@ func contractConnections(t *testing.T, w *contractWorld) {
 		conn.Close()
 	}
 	if !gatewaytest.Poll(answers) {
-		t.Error("with places free again, none is served")
+		t.Error("after connections were closed, no new one is served")
 	}
 	if os.Getenv("IMREUSE_SLOW") != "1" {
-		return // the rest takes those 10 s
+		return // the rest takes 10 s
 	}
 	if _, err := io.Copy(io.Discard, slow); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("half a header: got %v, want the connection to be closed", err)

@@ -16,14 +16,14 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A client of the gateway that knows nothing of nimhttp's own.
+// A client of the gateway that shares no code with the one in nimhttp.
 
 const (
 	gatewayAppKey   = "app1"
-	gatewayPatience = 10 * time.Second // for a slot to change
+	gatewayPatience = 10 * time.Second // to wait for a change of a slot
 )
 
-// What must never be printed.
+// The secrets, which must never be printed.
 const (
 	tokenOne   = "token-of-one-5d1f"
 	tokenTwo   = "token-of-two-9c3e"
@@ -31,7 +31,7 @@ const (
 	tokenWrong = "token-astray-e04a"
 )
 
-// twoAccounts is what a gateway's clients log in to.
+// twoAccounts makes the world that the clients log in to.
 func twoAccounts(multiDevice bool) *mockim.Service {
 	world := mockim.NewService(mockim.ServiceOptions{AppKey: gatewayAppKey, MultiDevice: multiDevice})
 	world.AddIM(engine.IMAccount{Accid: "user-one", Token: tokenOne})
@@ -39,7 +39,7 @@ func twoAccounts(multiDevice bool) *mockim.Service {
 	return world
 }
 
-// A gatewaySnapshot is a slot as the contract has it.
+// A gatewaySnapshot is the contract's snapshot of a slot.
 type gatewaySnapshot struct {
 	Boot    string
 	Seq     int
@@ -68,11 +68,11 @@ type gatewayKick struct {
 	CustomClientType int
 }
 
-func (s gatewaySnapshot) holds(accid string) bool {
+func (s gatewaySnapshot) isLoggedIn(accid string) bool {
 	return s.Session != 0 && s.Accid == accid && s.Login == "logged_in" && s.Link == "up"
 }
 
-func (s gatewaySnapshot) isOut() bool {
+func (s gatewaySnapshot) isLoggedOut() bool {
 	return s.Session == 0 && s.Accid == "" && s.Owner == "" && s.Login == "logged_out"
 }
 
@@ -81,12 +81,12 @@ func (s gatewaySnapshot) String() string {
 	return string(b)
 }
 
-// A gatewayReply is a snapshot, or a problem with one.
+// A gatewayReply is a snapshot, or a problem that may have a snapshot.
 type gatewayReply struct {
 	status   int
 	header   http.Header
-	kind     string // of the problem, without its prefix
-	code     int    // of the SDK
+	kind     string // the type of the problem, without the prefix
+	code     int    // the SDK's code
 	snapshot gatewaySnapshot
 	health   gatewayHealth
 }
@@ -100,11 +100,11 @@ type gatewayResult struct {
 	err error
 }
 
-// A gatewayClient asks a gateway, and holds what it answers to the contract.
+// A gatewayClient calls a gateway, and checks every reply against the contract.
 type gatewayClient struct {
 	http        *http.Client
 	url, secret string
-	host        string // of the requests; "": that of url
+	host        string // the Host header; "" for the host in url
 	judge       *judge
 }
 
@@ -115,7 +115,8 @@ func newGatewayClient(t *testing.T, url, secret string, j *judge) *gatewayClient
 	return &gatewayClient{http: client, url: url, secret: secret, judge: j}
 }
 
-// send sends a body as it is, with that content type; "": none.
+// send sends the body unchanged, with that content type, or without one if it
+// is "".
 func (c *gatewayClient) send(ctx context.Context, method, target, contentType string, body io.Reader) (gatewayReply, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+target, body)
 	if err != nil {
@@ -161,19 +162,20 @@ func (c *gatewayClient) read(method, target string, response *http.Response) (ga
 	return r, err
 }
 
-// A gatewaySlot is one slot of a gateway.
+// A gatewaySlot is a slot of a gateway.
 type gatewaySlot struct {
 	*gatewayClient
 	t     *testing.T
 	name  string
-	setup map[string]any // what it is initialised with
+	setup map[string]any // the fields of its PUT
 }
 
-// newGatewaySlot is a slot that nobody has initialised. It is released with t.
+// newGatewaySlot returns a slot without initialising it. It is released when t
+// ends.
 func newGatewaySlot(t *testing.T, c *gatewayClient, name string, setup map[string]any) *gatewaySlot {
 	s := &gatewaySlot{c, t, name, setup}
 	t.Cleanup(func() {
-		_, _ = c.send(context.Background(), "DELETE", "/v1/im/"+name, "", nil) // it may be gone, and so may the gateway
+		_, _ = c.send(context.Background(), "DELETE", "/v1/im/"+name, "", nil) // the slot, or the gateway, may be gone
 	})
 	return s
 }
@@ -189,7 +191,7 @@ func (s *gatewaySlot) call(ctx context.Context, method, rest string, body any) (
 	return s.send(ctx, method, "/v1/im/"+s.name+rest, "application/json", bytes.NewReader(b))
 }
 
-// must is a call that gets an answer, whatever it is.
+// must makes a call that must get a reply, whatever the reply is.
 func (s *gatewaySlot) must(method, rest string, body any) gatewayReply {
 	s.t.Helper()
 	r, err := s.call(s.t.Context(), method, rest, body)
@@ -204,13 +206,14 @@ func (s *gatewaySlot) get() gatewayReply {
 	return s.must("GET", "", nil)
 }
 
-// init initialises the slot, with more or other fields than its own.
+// init initialises the slot. Fields in more are added to its setup or replace
+// it.
 func (s *gatewaySlot) init(more ...map[string]any) gatewayReply {
 	s.t.Helper()
 	return s.must("PUT", "", with(s.setup, more...))
 }
 
-// with is a body with other fields.
+// with returns body with the fields in more added or replaced.
 func with(body map[string]any, more ...map[string]any) map[string]any {
 	all := map[string]any{}
 	for _, fields := range append([]map[string]any{body}, more...) {
@@ -230,17 +233,17 @@ func (s *gatewaySlot) login(accid, token string) gatewayReply {
 	return s.must("POST", "/login", loginRequest(accid, token, 20*time.Second))
 }
 
-// loginOK logs in, which has to work.
+// loginOK logs in; the login must succeed.
 func (s *gatewaySlot) loginOK(accid, token string) gatewaySnapshot {
 	s.t.Helper()
 	r := s.login(accid, token)
-	if r.status != 200 || !r.snapshot.holds(accid) || r.snapshot.Owner != "owner-one" {
+	if r.status != 200 || !r.snapshot.isLoggedIn(accid) || r.snapshot.Owner != "owner-one" {
 		s.t.Fatalf("login of %s: got %v", accid, r)
 	}
 	return r.snapshot
 }
 
-// wants judges a reply: 200, or the type of a problem.
+// wants checks a reply. want is "200" or the type of a problem.
 func (s *gatewaySlot) wants(what string, r gatewayReply, want string) {
 	s.t.Helper()
 	if r.status == 200 && want != "200" || r.status != 200 && r.kind != want {
@@ -248,16 +251,17 @@ func (s *gatewaySlot) wants(what string, r gatewayReply, want string) {
 	}
 }
 
-// loginFails wants a refusal with that code, and nobody logged in after it.
+// loginFails checks that a login is refused with that code, and that afterwards
+// nobody is logged in.
 func (s *gatewaySlot) loginFails(accid, token string, code int) {
 	s.t.Helper()
 	r := s.login(accid, token)
-	if r.kind != "login-failed" || r.code != code || !r.snapshot.isOut() {
+	if r.kind != "login-failed" || r.code != code || !r.snapshot.isLoggedOut() {
 		s.t.Errorf("login: got %v, want login-failed %d and nobody", r, code)
 	}
 }
 
-// begin makes a call whose answer comes later.
+// begin starts a call and returns a channel for its reply.
 func (s *gatewaySlot) begin(ctx context.Context, method, rest string, body any) <-chan gatewayResult {
 	result := make(chan gatewayResult, 1)
 	go func() {
@@ -267,8 +271,8 @@ func (s *gatewaySlot) begin(ctx context.Context, method, rest string, body any) 
 	return result
 }
 
-// startLogin begins a login that is not answered, and returns when the slot is
-// at it.
+// startLogin starts a login that gets no answer, and returns when the slot is
+// logging in.
 func (s *gatewaySlot) startLogin(ctx context.Context, timeout time.Duration) <-chan gatewayResult {
 	s.t.Helper()
 	now := s.get().snapshot
@@ -277,8 +281,8 @@ func (s *gatewaySlot) startLogin(ctx context.Context, timeout time.Duration) <-c
 	return result
 }
 
-// await reads on from a snapshot until one is as wanted, and returns all that
-// it saw, that one at the end.
+// await reads snapshots after from until done reports true. It returns all of
+// them.
 func (s *gatewaySlot) await(from gatewaySnapshot, patience time.Duration, what string, done func(gatewaySnapshot) bool) []gatewaySnapshot {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -303,26 +307,26 @@ func (s *gatewaySlot) await(from gatewaySnapshot, patience time.Duration, what s
 	}
 }
 
-// awaitEnd waits for the end of the session of that snapshot.
+// awaitEnd waits until the session of that snapshot has ended.
 func (s *gatewaySlot) awaitEnd(of gatewaySnapshot) gatewayEnd {
 	s.t.Helper()
 	seen := s.await(of, gatewayPatience, "the end", func(now gatewaySnapshot) bool { return now.Session != of.Session })
 	last := seen[len(seen)-1]
-	if !last.isOut() || last.Link != "down" || last.Ended == nil || last.Ended.Session != of.Session {
-		s.t.Fatalf("got %v, want session %d as the one that ended", last, of.Session)
+	if !last.isLoggedOut() || last.Link != "down" || last.Ended == nil || last.Ended.Session != of.Session {
+		s.t.Fatalf("got %v, want session %d as the ended one", last, of.Session)
 	}
 	return *last.Ended
 }
 
-// wantHeld wants the session of that snapshot to hold still.
+// wantHeld checks that the session of that snapshot has not ended.
 func (s *gatewaySlot) wantHeld(of gatewaySnapshot) {
 	s.t.Helper()
-	if r := s.get(); r.status != 200 || r.snapshot.Session != of.Session || !r.snapshot.holds(of.Accid) {
+	if r := s.get(); r.status != 200 || r.snapshot.Session != of.Session || !r.snapshot.isLoggedIn(of.Accid) {
 		s.t.Errorf("slot %s: got %v, want session %d of %s", s.name, r, of.Session, of.Accid)
 	}
 }
 
-// wantReturn wants the link to go down and come up again in one session.
+// wantReturn checks that the link goes down and comes back in the same session.
 func (s *gatewaySlot) wantReturn(held gatewaySnapshot, patience time.Duration, whileDown func()) {
 	s.t.Helper()
 	down := s.await(held, patience, "the link to go down", func(now gatewaySnapshot) bool { return now.Link != "up" })
@@ -335,8 +339,9 @@ func (s *gatewaySlot) wantReturn(held gatewaySnapshot, patience time.Duration, w
 	}
 }
 
-// beginRead begins a read, and returns when its request has been sent and a later
-// call has been answered. It may still be on its way then.
+// beginRead starts a read. It returns when the request has been sent and a
+// later call has been answered; even then, the gateway may not have received it
+// yet.
 func (s *gatewaySlot) beginRead(ctx context.Context, query string) <-chan gatewayResult {
 	s.t.Helper()
 	sent := make(chan struct{})
@@ -347,12 +352,12 @@ func (s *gatewaySlot) beginRead(ctx context.Context, query string) <-chan gatewa
 	return result
 }
 
-// wantToldEnd wants a reader to have been told of the logout of that session, or,
-// where its request came too late, that there is no slot.
-func wantToldEnd(t *testing.T, r gatewayResult, held gatewaySnapshot) {
+// wantLogoutRead checks that a read returned the logout of that session, or
+// that there is no slot, if its request came too late.
+func wantLogoutRead(t *testing.T, r gatewayResult, held gatewaySnapshot) {
 	t.Helper()
-	told := r.status == 200 && r.snapshot.isOut() && r.snapshot.Ended != nil && *r.snapshot.Ended == gatewayEnd{Session: held.Session}
+	told := r.status == 200 && r.snapshot.isLoggedOut() && r.snapshot.Ended != nil && *r.snapshot.Ended == gatewayEnd{Session: held.Session}
 	if r.err != nil || !told && r.kind != "no-such-slot" {
-		t.Errorf("the reader got %v and %v, want the logout of session %d", r, r.err, held.Session)
+		t.Errorf("the read got %v and %v, want the logout of session %d", r, r.err, held.Session)
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 // Rows about the end of a gateway.
 
-// Its slots are logged out, of which readers are told, and a login under way is
-// given up.
+// Close logs the slots out, reports that to readers, and gives up a login in
+// progress.
 func contractClose(t *testing.T, w *contractWorld) {
 	in, trying := w.ready("in"), w.ready("trying")
 	held := in.loginOK("user-two", tokenTwo)
@@ -27,16 +27,17 @@ func contractClose(t *testing.T, w *contractWorld) {
 	if r := <-login; r.err != nil || r.kind != "closing" {
 		t.Errorf("the login got %v and %v, want closing", r, r.err)
 	}
-	if r := <-reader; r.err == nil && r.kind != "closing" { // or it came too late
-		wantToldEnd(t, r, held)
+	if r := <-reader; r.err == nil && r.kind != "closing" { // an error means that it came too late
+		wantLogoutRead(t, r, held)
 	}
 	w.online(t)
 	if r, err := in.call(t.Context(), "GET", "", nil); err == nil {
-		t.Errorf("after it: got %v", r)
+		t.Errorf("after Close: got %v", r)
 	}
 }
 
-// A request that began before the end finds that it is too late.
+// A request that began before Close but was complete only after it gets
+// closing.
 func contractWhileClosing(t *testing.T, w *contractWorld) {
 	w.ready("late")
 	calls := []struct{ method, target, body string }{
@@ -64,7 +65,8 @@ func contractWhileClosing(t *testing.T, w *contractWorld) {
 	}
 }
 
-// A halfway request has been sent but for its body, for which the server waits.
+// A halfway request has been sent without its body, and the server waits for
+// that.
 type halfway struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -103,7 +105,7 @@ func (h *halfway) finish(w *contractWorld, method, target string) (gatewayReply,
 	return w.read(method, target, response)
 }
 
-// connection is what net/http takes out of the header.
+// connection returns the header Connection, which net/http removes.
 func connection(response *http.Response) string {
 	if response.Close {
 		return "close"
@@ -111,7 +113,7 @@ func connection(response *http.Response) string {
 	return "keep-alive"
 }
 
-// wantRefused waits until nobody gatewaytest.Listens there.
+// wantRefused waits until nobody listens at addr.
 func wantRefused(t *testing.T, addr string) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -125,7 +127,7 @@ func wantRefused(t *testing.T, addr string) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("it gatewaytest.Listens still")
+			t.Fatal("the gateway still listens")
 		}
 	}
 }

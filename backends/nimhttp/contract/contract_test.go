@@ -11,24 +11,23 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// One table for the Go fake of the gateway and for the real one with the
-// vendor's SDK: gateway/openapi.yaml is what both are held to.
+// One table for the double of the gateway and for the real gateway with the
+// vendor's SDK. Both must follow gateway/openapi.yaml.
 
-// A contractWorld is a gateway for one row, with an IM of its own, which has
-// two accounts.
+// A contractWorld is a gateway for one row. Its IM has two accounts.
 type contractWorld struct {
 	*gatewayClient
 	t      *testing.T
 	im     *mockim.Service
-	setup  map[string]any                     // what a slot is initialised with
-	outage func(accid string, on bool)        // takes the connection of that account down, or back up
-	mute   func(on bool)                      // leaves the logins of user-one unanswered
-	online func(t *testing.T, want ...string) // waits until those are logged in and nobody else; the fake has no way to tell
-	close  func() error                       // ends the gateway, in a world that has it for itself
+	setup  map[string]any                     // the fields of a PUT
+	outage func(accid string, on bool)        // takes the account's connection down, or brings it back
+	mute   func(on bool)                      // leaves logins of user-one unanswered
+	online func(t *testing.T, want ...string) // waits until exactly those are logged in; does nothing with the double
+	close  func() error                       // closes the gateway; only if no other row shares it
 }
 
-// slot is one that is not initialised, ready one that is. Rows share a gateway:
-// the name has to be the row's own.
+// slot returns a slot without initialising it; ready returns an initialised
+// one. Rows share a gateway, so no other row may use the name.
 func (w *contractWorld) slot(name string) *gatewaySlot {
 	return newGatewaySlot(w.t, w.gatewayClient, name, w.setup)
 }
@@ -36,7 +35,7 @@ func (w *contractWorld) slot(name string) *gatewaySlot {
 func (w *contractWorld) ready(name string) *gatewaySlot {
 	w.t.Helper()
 	s := w.slot(name)
-	if r := s.init(); r.status != 200 || !r.snapshot.isOut() || r.snapshot.AppKey != gatewayAppKey || r.snapshot.Ended != nil {
+	if r := s.init(); r.status != 200 || !r.snapshot.isLoggedOut() || r.snapshot.AppKey != gatewayAppKey || r.snapshot.Ended != nil {
 		w.t.Fatalf("PUT: got %v", r)
 	}
 	return s
@@ -88,22 +87,22 @@ var contractRows = []contractRow{
 	{"methods", contractMethods},
 }
 
-// Rows that end their gateway.
+// Rows that close their gateway.
 var contractEndings = []contractRow{
 	{"close", contractClose},
 	{"calls while it closes", contractWhileClosing},
 }
 
-func TestContractOfFake(t *testing.T) {
+func TestContractOfDouble(t *testing.T) {
 	j := newJudge(t)
 	ran := 0
 	for _, row := range append(contractRows, contractEndings...) {
 		t.Run(row.name, func(t *testing.T) {
 			ran++
-			row.run(t, fakeContract(t, j, false))
+			row.run(t, doubleContract(t, j, false))
 		})
 	}
-	t.Run("many devices", func(t *testing.T) { contractManyDevices(t, fakeContract(t, j, true)) })
+	t.Run("many devices", func(t *testing.T) { contractManyDevices(t, doubleContract(t, j, true)) })
 	wantAllSeen(t, j, ran)
 }
 
@@ -130,16 +129,16 @@ func TestContractOfRealGateway(t *testing.T) {
 	wantNoSecrets(t, g, &said)
 }
 
-// wantAllSeen wants each reply of openapi.yaml to have been seen, where all rows
+// wantAllSeen checks that each reply of openapi.yaml has been seen, if all rows
 // have run.
 func wantAllSeen(t *testing.T, j *judge, ran int) {
 	t.Helper()
 	if left := j.unseen(); len(left) > 0 && ran == len(contractRows)+len(contractEndings) {
-		t.Errorf("no row has seen %q", left)
+		t.Errorf("no row got %q", left)
 	}
 }
 
-func fakeContract(t *testing.T, j *judge, multiDevice bool) *contractWorld {
+func doubleContract(t *testing.T, j *judge, multiDevice bool) *contractWorld {
 	t.Helper()
 	world := twoAccounts(multiDevice)
 	s := nimhttptest.New(t, nimhttptest.Options{World: world})

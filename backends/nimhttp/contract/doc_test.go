@@ -1,5 +1,5 @@
-// Package contract_test holds the IM gateway and its double to one contract,
-// gateway/openapi.yaml: one table of rows runs over both. The tests of the real
-// gateway and of the vendor's SDK in it need IMREUSE_VENDOR=1. There are only
-// tests here.
+// Package contract_test checks the IM gateway and its double against their
+// contract, gateway/openapi.yaml, with one table of rows for both. The tests of
+// the real gateway, which runs the vendor's SDK, need IMREUSE_VENDOR=1. The
+// package has only tests.
 package contract_test

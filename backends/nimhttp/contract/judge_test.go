@@ -15,8 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// What openapi.yaml says of replies, written out by hand: unknown fields are
-// refused, and required ones are there.
+// The rules of openapi.yaml for replies, written by hand. Unknown fields are
+// refused, and required fields must be present.
 
 type (
 	rule  func(value any) error
@@ -26,18 +26,18 @@ type (
 func (s shape) check(value any) error {
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return fmt.Errorf("%v is no object", value)
+		return fmt.Errorf("%v is not an object", value)
 	}
 	for name := range fields {
 		if s[name] == nil && s[name+"?"] == nil {
-			return fmt.Errorf("there is a field %q", name)
+			return fmt.Errorf("unknown field %q", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		plain, optional := strings.CutSuffix(name, "?")
 		value, there := fields[plain]
 		if !there && !optional {
-			return fmt.Errorf("there is no %q", plain)
+			return fmt.Errorf("no field %q", plain)
 		}
 		if !there {
 			continue
@@ -53,7 +53,7 @@ func text(least, most int) rule {
 	return func(value any) error {
 		s, ok := value.(string)
 		if n := utf8.RuneCountInString(s); !ok || n < least || n > most {
-			return fmt.Errorf("%v is no string of %d to %d characters", value, least, most)
+			return fmt.Errorf("%v is not a string of %d to %d characters", value, least, most)
 		}
 		return nil
 	}
@@ -63,7 +63,7 @@ func integer(least float64) rule {
 	return func(value any) error {
 		n, ok := value.(float64)
 		if !ok || n != math.Trunc(n) || n < least || n > 1<<53-1 {
-			return fmt.Errorf("%v is no integer from %v", value, least)
+			return fmt.Errorf("%v is not an integer of at least %v", value, least)
 		}
 		return nil
 	}
@@ -72,7 +72,7 @@ func integer(least float64) rule {
 func word(words ...string) rule {
 	return func(value any) error {
 		if s, ok := value.(string); !ok || !slices.Contains(words, s) {
-			return fmt.Errorf("%v is none of %q", value, words)
+			return fmt.Errorf("%v is not one of %q", value, words)
 		}
 		return nil
 	}
@@ -117,12 +117,12 @@ func checkSnapshot(value any) error {
 	}
 	fields := value.(map[string]any)
 	if holds := fields["session"] != 0.0; holds != (fields["accid"] != "") || holds != (fields["owner"] != "") {
-		return fmt.Errorf("%v: session, accid and owner do not agree", value)
+		return fmt.Errorf("%v: session, accid and owner contradict each other", value)
 	}
 	return nil
 }
 
-// problems are the types, each with its status and title.
+// problems has the status and the title of each type.
 var problems = map[string]struct {
 	status int
 	title  string
@@ -158,19 +158,19 @@ func checkProblem(status int, value any) error {
 	case status != want.status || fields["status"] != float64(status) || fields["title"] != want.title:
 		return fmt.Errorf("%s has HTTP status %d, status %v and title %q", kind, status, fields["status"], fields["title"])
 	case hasCode != (kind == "login-failed"):
-		return fmt.Errorf("%s has a code: %t", kind, hasCode)
+		return fmt.Errorf("%s has a code: %t, want the opposite", kind, hasCode)
 	case kind == "login-failed" && !hasSnapshot, (kind == "unauthorized" || kind == "foreign-host") && hasSnapshot:
-		return fmt.Errorf("%s has a snapshot: %t", kind, hasSnapshot)
+		return fmt.Errorf("%s has a snapshot: %t, want the opposite", kind, hasSnapshot)
 	}
 	return nil
 }
 
 const problemPrefix = "urn:imreuse:gateway:"
 
-// A judge holds replies to openapi.yaml, and knows which have been seen. It is
-// safe for concurrent use.
+// A judge checks replies against openapi.yaml, and records which it has seen.
+// It is safe for concurrent use.
 type judge struct {
-	operations map[string]bool // as "GET /healthz 200"
+	operations map[string]bool // such as "GET /healthz 200"
 	types      map[string]bool // of problems
 
 	mu   sync.Mutex
@@ -184,7 +184,7 @@ var (
 	yamlProblem = regexp.MustCompile(`^ +- ` + problemPrefix + `(\S+)$`)
 )
 
-// newJudge reads what openapi.yaml has: its indents are its structure.
+// newJudge reads the operations and types from openapi.yaml by its indentation.
 func newJudge(t *testing.T) *judge {
 	t.Helper()
 	file, err := os.ReadFile("../gateway/openapi.yaml")
@@ -213,7 +213,7 @@ func newJudge(t *testing.T) *judge {
 
 var slotInPath = regexp.MustCompile(`^/v1/im/[^/]+`)
 
-// check judges the reply to a request.
+// check checks the reply to a request.
 func (j *judge) check(method, target string, res *http.Response, body []byte) error {
 	path, _, _ := strings.Cut(target, "?")
 	path = slotInPath.ReplaceAllString(path, "/v1/im/{slot}")
@@ -229,7 +229,7 @@ func (j *judge) check(method, target string, res *http.Response, body []byte) er
 		return fmt.Errorf("%w in %s", err, body)
 	}
 	if h := res.Header; h.Get("Content-Type") != media || h.Get("Cache-Control") != "no-store" || h.Get("Access-Control-Allow-Origin") != "" {
-		return fmt.Errorf("header %v, want %s that is not stored and not for browsers", h, media)
+		return fmt.Errorf("header %v, want %s, no-store and no CORS headers", h, media)
 	}
 	return j.note(method, path, res.StatusCode, value.(map[string]any)["type"])
 }
@@ -241,7 +241,7 @@ func snapshotRule(path string) rule {
 	return checkSnapshot
 }
 
-// note notes a reply, unless the contract does not have it.
+// note records a reply. It fails if the contract does not have it.
 func (j *judge) note(method, path string, status int, problem any) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -252,7 +252,7 @@ func (j *judge) note(method, path string, status int, problem any) error {
 		operation = fmt.Sprintf("X-OTHER-METHODS %s %d", path, status)
 	}
 	if kind != "no-such-path" && !j.operations[operation] {
-		if kind != "unauthorized" && kind != "foreign-host" { // which come before the path is looked at
+		if kind != "unauthorized" && kind != "foreign-host" { // which the gateway checks before the path
 			return fmt.Errorf("the contract has no %s", operation)
 		}
 	}
@@ -260,14 +260,14 @@ func (j *judge) note(method, path string, status int, problem any) error {
 	return nil
 }
 
-// unseen is what the contract has, and no reply was.
+// unseen returns the operations and types that no reply had.
 func (j *judge) unseen() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var left []string
 	for _, all := range []map[string]bool{j.operations, j.types} {
 		for what := range all {
-			if !j.seen[what] && what != "internal" { // a fault of the gateway's own
+			if !j.seen[what] && what != "internal" { // would be a bug in the gateway
 				left = append(left, what)
 			}
 		}

@@ -14,11 +14,11 @@ import (
 func contractLogin(t *testing.T, w *contractWorld) {
 	s := w.ready("login")
 	r := s.login("User-One", tokenOne)
-	if r.status != 200 || !r.snapshot.holds("user-one") || r.snapshot.Owner != "owner-one" || r.snapshot.Ended != nil {
+	if r.status != 200 || !r.snapshot.isLoggedIn("user-one") || r.snapshot.Owner != "owner-one" || r.snapshot.Ended != nil {
 		t.Errorf("got %v, want user-one", r)
 	}
-	if now := s.get(); now.snapshot.Session != r.snapshot.Session || !now.snapshot.holds("user-one") {
-		t.Errorf("got %v after it", now)
+	if now := s.get(); now.snapshot.Session != r.snapshot.Session || !now.snapshot.isLoggedIn("user-one") {
+		t.Errorf("after the login: got %v", now)
 	}
 	w.online(t, "user-one")
 }
@@ -37,13 +37,14 @@ func contractRefused(t *testing.T, w *contractWorld) {
 		})
 	}
 	s.t = t
-	if now := s.get().snapshot; !now.isOut() || now.Link != "down" || now.Ended != nil {
-		t.Errorf("got %v, want that nothing has been", now)
+	if now := s.get().snapshot; !now.isLoggedOut() || now.Link != "down" || now.Ended != nil {
+		t.Errorf("got %v, want no session so far", now)
 	}
 	s.loginOK("user-one", tokenOne)
 }
 
-// The SDK's init knows nothing of the cloud: the login tells.
+// The SDK's init does not contact the cloud. Only the login finds the wrong
+// AppKey.
 func contractOtherApp(t *testing.T, w *contractWorld) {
 	s := w.slot("app")
 	s.wants("PUT", s.init(map[string]any{"appKey": "app2"}), "200")
@@ -68,7 +69,7 @@ func contractNewToken(t *testing.T, w *contractWorld) {
 	w.im.AddIM(engine.IMAccount{Accid: "user-one", Token: tokenNew})
 	second := s.loginOK("user-one", tokenNew)
 	if second.Session <= first.Session || second.Ended == nil || *second.Ended != (gatewayEnd{Session: first.Session}) {
-		t.Errorf("got %v, want the logout of session %d before it", second, first.Session)
+		t.Errorf("got %v, want the logout of session %d first", second, first.Session)
 	}
 	s.loginFails("user-one", tokenWrong, 102302)
 	w.online(t)
@@ -105,7 +106,7 @@ func contractOtherConfiguration(t *testing.T, w *contractWorld) {
 	}
 	s.wants("logout", s.must("POST", "/logout", nil), "200")
 	if r := s.init(map[string]any{"appKey": "app2"}); r.status != 200 || r.snapshot.AppKey != "app2" || r.snapshot.Ended == nil {
-		t.Errorf("after a logout: got %v, want app2, and what ended", r)
+		t.Errorf("after a logout: got %v, want app2 and the ended session", r)
 	}
 }
 
@@ -122,10 +123,11 @@ func contractDeadline(t *testing.T, w *contractWorld) {
 	s := w.ready("deadline")
 	w.mute(true)
 	first := s.startLogin(t.Context(), time.Second)
-	// The time in the queue counts: it is over before this one's turn.
+	// The time in the queue counts: this login's deadline passes before its
+	// turn.
 	second := s.begin(t.Context(), "POST", "/login", loginRequest("user-one", tokenOne, time.Millisecond))
 	for _, result := range []<-chan gatewayResult{first, second} {
-		if r := <-result; r.err != nil || r.kind != "login-failed" || r.code != 191005 || !r.snapshot.isOut() {
+		if r := <-result; r.err != nil || r.kind != "login-failed" || r.code != 191005 || !r.snapshot.isLoggedOut() {
 			t.Errorf("got %v and %v, want login-failed 191005", r, r.err)
 		}
 	}
@@ -143,29 +145,29 @@ func contractClosed(t *testing.T, w *contractWorld) {
 	now := s.get().snapshot
 	cancel()
 	if r := <-result; !errors.Is(r.err, context.Canceled) {
-		t.Errorf("got %v and %v, want that it was closed", r, r.err)
+		t.Errorf("got %v and %v, want a closed request", r, r.err)
 	}
-	s.await(now, gatewayPatience, "the logout", gatewaySnapshot.isOut)
+	s.await(now, gatewayPatience, "the logout", gatewaySnapshot.isLoggedOut)
 	w.online(t)
 	w.mute(false)
-	if now := s.get().snapshot; !now.isOut() || now.Ended != nil {
-		t.Errorf("got %v, want that no session has been", now)
+	if now := s.get().snapshot; !now.isLoggedOut() || now.Ended != nil {
+		t.Errorf("got %v, want no session so far", now)
 	}
 	s.loginOK("user-one", tokenOne)
 	w.online(t, "user-one")
 }
 
-// What comes after a login waits for its decision: another configuration is
-// refused because of it.
+// A PUT after a login waits for the login. The login succeeds, so the other
+// configuration is refused.
 func contractQueue(t *testing.T, w *contractWorld) {
 	s := w.ready("queue")
 	w.mute(true)
 	login := s.startLogin(t.Context(), 30*time.Second)
 	other := s.begin(t.Context(), "PUT", "", with(s.setup, map[string]any{"appKey": "app2"}))
-	s.get() // which came later and does not queue
+	s.get() // a read, which does not queue
 	w.mute(false)
 	in := <-login
-	if in.err != nil || in.status != 200 || !in.snapshot.holds("user-one") {
+	if in.err != nil || in.status != 200 || !in.snapshot.isLoggedIn("user-one") {
 		t.Errorf("login: got %v and %v", in, in.err)
 	}
 	if r := <-other; r.err != nil || r.kind != "other-configuration" || r.snapshot.Session != in.snapshot.Session {
@@ -179,7 +181,7 @@ func contractLogout(t *testing.T, w *contractWorld) {
 	held := s.loginOK("user-one", tokenOne)
 	for range 2 {
 		r := s.must("POST", "/logout", map[string]any{})
-		if r.status != 200 || !r.snapshot.isOut() || r.snapshot.Link != "down" || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
+		if r.status != 200 || !r.snapshot.isLoggedOut() || r.snapshot.Link != "down" || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
 			t.Errorf("got %v, want session %d to have ended without a cause", r, held.Session)
 		}
 	}
@@ -191,27 +193,27 @@ func contractRelease(t *testing.T, w *contractWorld) {
 	held := s.loginOK("user-one", tokenOne)
 	reader := s.beginRead(t.Context(), query(held.Seq, 30_000))
 	r := s.must("DELETE", "", nil)
-	if r.status != 200 || !r.snapshot.isOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
+	if r.status != 200 || !r.snapshot.isLoggedOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
 		t.Errorf("got %v, want session %d to have ended without a cause", r, held.Session)
 	}
-	wantToldEnd(t, <-reader, held)
+	wantLogoutRead(t, <-reader, held)
 	w.online(t)
 	s.wants("GET after it", s.get(), "no-such-slot")
 	s.wants("logout after it", s.must("POST", "/logout", nil), "no-such-slot")
 	s.wants("DELETE after it", s.must("DELETE", "", nil), "no-such-slot")
 	s.wants("login after it", s.login("user-one", tokenOne), "not-initialised")
 
-	s = w.ready("release") // which has forgotten what was
+	s = w.ready("release") // the new slot has no ended session
 	soon, cancel := context.WithTimeout(t.Context(), gatewayPatience)
 	defer cancel()
 	reader = s.beginRead(soon, query(s.get().snapshot.Seq, 30_000))
 	s.wants("DELETE of nobody", s.must("DELETE", "", nil), "200")
 	if told := <-reader; told.err != nil || told.kind != "no-such-slot" {
-		t.Errorf("the reader got %v and %v, want no-such-slot", told, told.err)
+		t.Errorf("the read got %v and %v, want no-such-slot", told, told.err)
 	}
 }
 
-// With an owner, a logout and a release are of that owner's login alone.
+// With an owner, a logout and a release only affect that owner's login.
 func contractOwner(t *testing.T, w *contractWorld) {
 	s := w.ready("owner")
 	held := s.loginOK("user-one", tokenOne)
@@ -227,14 +229,14 @@ func contractOwner(t *testing.T, w *contractWorld) {
 	w.online(t, "user-one")
 
 	r := s.must("POST", "/logout", map[string]any{"owner": "owner-one"})
-	if r.status != 200 || !r.snapshot.isOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
+	if r.status != 200 || !r.snapshot.isLoggedOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
 		t.Errorf("logout by its owner: got %v, want session %d to have ended", r, held.Session)
 	}
 	s.wants("logout of nobody", s.must("POST", "/logout", map[string]any{"owner": "owner-two"}), "200")
 	w.online(t)
 
 	s.loginOK("user-one", tokenOne)
-	if r := s.must("DELETE", "?owner=owner-one", nil); r.status != 200 || !r.snapshot.isOut() {
+	if r := s.must("DELETE", "?owner=owner-one", nil); r.status != 200 || !r.snapshot.isLoggedOut() {
 		t.Errorf("release by its owner: got %v, want it out", r)
 	}
 	w.online(t)
@@ -244,7 +246,7 @@ func contractOwner(t *testing.T, w *contractWorld) {
 	s.wants("GET after it", s.get(), "no-such-slot")
 }
 
-// A login that is under way when somebody else logs out is decided first, and
+// If another owner logs out during a login, the logout waits, and the login
 // stays.
 func contractOwnerQueues(t *testing.T, w *contractWorld) {
 	s := w.ready("owner-queue")

@@ -23,7 +23,7 @@ import (
 func startRealGateway(t *testing.T, said *gatewaytest.Buffer) *nimhttp.Gateway {
 	t.Helper()
 	t.Setenv("NIM_SDK", "")
-	t.Setenv("IMREUSE_GATEWAY_LOG", "log") // the SDK's most talkative level, so that what it prints can be judged
+	t.Setenv("IMREUSE_GATEWAY_LOG", "log") // the SDK's most verbose level, to check all that it can print
 	if err := gateway.CheckNode(t.Context(), "node"); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func startRealGateway(t *testing.T, said *gatewaytest.Buffer) *nimhttp.Gateway {
 		t.Fatal(err)
 	}
 	if !gateway.Installed(dir) {
-		t.Fatalf("there is no gateway in %s; run: imreuse gateway install", dir)
+		t.Fatalf("no gateway is installed in %s; run: imreuse gateway install", dir)
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // t.Context ends before the cleanup
 	g, err := nimhttp.StartGateway(ctx, nimhttp.GatewayOptions{Dir: dir, Stderr: said})
@@ -42,14 +42,14 @@ func startRealGateway(t *testing.T, said *gatewaytest.Buffer) *nimhttp.Gateway {
 	}
 	t.Cleanup(func() {
 		if err := errors.Join(g.Close(), g.Wait()); err != nil {
-			t.Errorf("the end of the gateway: %v", err)
+			t.Errorf("closing the gateway: %v", err)
 		}
 		cancel()
 	})
 	return g
 }
 
-// wantNoSecrets judges what a gateway that has ended printed.
+// wantNoSecrets closes the gateway, and looks for secrets in its output.
 func wantNoSecrets(t *testing.T, g *nimhttp.Gateway, said *gatewaytest.Buffer) {
 	t.Helper()
 	if err := g.Close(); err != nil {
@@ -57,7 +57,7 @@ func wantNoSecrets(t *testing.T, g *nimhttp.Gateway, said *gatewaytest.Buffer) {
 	}
 	text := said.String()
 	if !strings.Contains(text, "user-one") {
-		t.Errorf("the gateway did not speak of user-one in %d bytes: this test sees nothing", len(text))
+		t.Errorf("%d bytes of output do not mention user-one, so this test proves nothing", len(text))
 	}
 	for _, secret := range []string{g.Secret(), tokenOne, tokenTwo, tokenNew, tokenWrong} {
 		for line := range strings.Lines(text) {
@@ -69,7 +69,7 @@ func wantNoSecrets(t *testing.T, g *nimhttp.Gateway, said *gatewaytest.Buffer) {
 	}
 }
 
-// newRealWorld is an IM cloud with two accounts.
+// newRealWorld makes an IM cloud with two accounts.
 func newRealWorld(t *testing.T, multiDevice bool) (*mockim.Service, *nimcloud.Cloud) {
 	t.Helper()
 	world := twoAccounts(multiDevice)
@@ -85,12 +85,12 @@ func newRealWorld(t *testing.T, multiDevice bool) (*mockim.Service, *nimcloud.Cl
 	return world, cloud
 }
 
-// realSetup is what a slot that uses that cloud is initialised with.
+// realSetup returns the fields of a PUT for a slot that uses cloud.
 func realSetup(cloud *nimcloud.Cloud) map[string]any {
 	return map[string]any{"appKey": gatewayAppKey, "lbsUrl": cloud.LBSURL(), "linkAddr": cloud.LinkAddr(), "linkPlain": true}
 }
 
-// readySlot is a slot of a gateway that is initialised.
+// readySlot returns an initialised slot of the gateway.
 func readySlot(t *testing.T, g *nimhttp.Gateway, cloud *nimcloud.Cloud, name string) *gatewaySlot {
 	t.Helper()
 	s := newGatewaySlot(t, newGatewayClient(t, g.URL(), g.Secret(), newJudge(t)), name, realSetup(cloud))
@@ -98,15 +98,16 @@ func readySlot(t *testing.T, g *nimhttp.Gateway, cloud *nimcloud.Cloud, name str
 	return s
 }
 
-// watchEnd sends nil when a reader has seen the logout of that session, or the
-// release of the slot. It returns when the reader's request has been sent.
+// watchEnd starts a reader, which sends nil when it sees the logout of that
+// session or the release of the slot. watchEnd returns when the reader has sent
+// its request.
 func (s *gatewaySlot) watchEnd(of gatewaySnapshot) <-chan error {
 	s.t.Helper()
 	sent, end := make(chan struct{}, 1), make(chan error, 1)
 	wrote := func(httptrace.WroteRequestInfo) {
 		select {
 		case sent <- struct{}{}:
-		default: // of a later read
+		default: // only of the first read
 		}
 	}
 	ctx := httptrace.WithClientTrace(s.t.Context(), &httptrace.ClientTrace{WroteRequest: wrote})
@@ -124,7 +125,7 @@ func (s *gatewaySlot) watchEnd(of gatewaySnapshot) <-chan error {
 			}
 			now = r.snapshot
 		}
-		if !now.isOut() || now.Ended == nil || *now.Ended != (gatewayEnd{Session: of.Session}) {
+		if !now.isLoggedOut() || now.Ended == nil || *now.Ended != (gatewayEnd{Session: of.Session}) {
 			end <- fmt.Errorf("got %v, want a logout", now)
 			return
 		}

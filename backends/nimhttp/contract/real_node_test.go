@@ -15,7 +15,7 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// The gateway's own tests with the vendor's SDK, in Node, against our IM cloud.
+// Runs the gateway's own tests in Node, with the vendor's SDK and our IM cloud.
 func TestGatewayInNode(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
 		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20 and npm ci in backends/nimhttp/gateway")

@@ -13,8 +13,8 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// startQuietGateway starts the installed gateway at its default log level, with
-// a Node that may be a wrapper script.
+// startQuietGateway starts the installed gateway at its default log level. node
+// may be a wrapper script.
 func startQuietGateway(t *testing.T, node string) (*nimhttp.Gateway, *gatewaytest.Buffer) {
 	t.Helper()
 	gatewaytest.SkipWithoutVendor(t)
@@ -33,8 +33,8 @@ func startQuietGateway(t *testing.T, node string) (*nimhttp.Gateway, *gatewaytes
 	return g, &said
 }
 
-// The IM cloud answers all that the SDK asks, in the words it expects: through a
-// logins, logouts, a reconnect and a kick the SDK has nothing to print.
+// Our IM cloud answers every request of the SDK as it expects: during logins,
+// logouts, a reconnect and a kick, the SDK prints nothing.
 func TestRealGatewayIsQuiet(t *testing.T) {
 	g, said := startQuietGateway(t, "node")
 	world, cloud := newRealWorld(t, false)
@@ -43,7 +43,7 @@ func TestRealGatewayIsQuiet(t *testing.T) {
 	cloud.Drop("user-one")
 	s.wantReturn(held, gatewayPatience, func() {})
 	gatewaytest.WantClients(t, cloud, "a client that asks no more", func(clients []nimcloud.Client) bool {
-		return len(clients) == 1 && clients[0].Settled // else the kick comes amid what the SDK asks
+		return len(clients) == 1 && clients[0].Settled // or the kick would interrupt the SDK's first requests
 	})
 	world.Kick("user-one", engine.KickedByServer)
 	s.await(held, gatewayPatience, "the kick", func(now gatewaySnapshot) bool { return now.Session == 0 })
@@ -59,7 +59,8 @@ func TestRealGatewayIsQuiet(t *testing.T) {
 	}
 }
 
-// A wrapper script that runs Node as a child, without exec, ends as cleanly.
+// The gateway ends just as cleanly under a wrapper script that runs Node as a
+// child, without exec.
 func TestRealGatewayEndsInAWrapper(t *testing.T) {
 	gatewaytest.SkipWithoutVendor(t)
 	node, err := exec.LookPath("node")

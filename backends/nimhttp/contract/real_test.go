@@ -11,9 +11,9 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 )
 
-// What only the vendor's SDK does; the rest is in the contract tests.
+// Behavior that only the vendor's SDK has. The contract tests have the rest.
 
-// One process for all rows, each of which has a slot and an IM cloud of its own.
+// One process serves all rows. Each row has its own slot and IM cloud.
 func TestRealGateway(t *testing.T) {
 	gatewaytest.SkipWithoutVendor(t)
 	var said gatewaytest.Buffer
@@ -76,7 +76,7 @@ func realReturn(t *testing.T, g *nimhttp.Gateway) {
 	s.wantReturn(held, gatewayPatience, func() {})
 	clients := cloud.Clients()
 	if len(clients) != 1 || clients[0].Accid != "user-one" || !clients[0].Automatic {
-		t.Errorf("clients %+v, want user-one, who came back by itself", clients)
+		t.Errorf("clients %+v, want user-one, reconnected", clients)
 	}
 }
 
@@ -90,16 +90,16 @@ func realHeartbeatDeath(t *testing.T, g *nimhttp.Gateway) {
 	cloud.MuteHeartbeat(true)
 	s.await(held, 75*time.Second, "the link to die", func(now gatewaySnapshot) bool { return now.Link != "up" })
 	cloud.MuteHeartbeat(false)
-	s.await(held, gatewayPatience, "it to return", func(now gatewaySnapshot) bool { return now.holds("user-one") })
+	s.await(held, gatewayPatience, "it to return", func(now gatewaySnapshot) bool { return now.isLoggedIn("user-one") })
 	if r := s.get(); r.snapshot.Session != held.Session || r.snapshot.Ended != nil {
 		t.Errorf("got %v, want session %d", r.snapshot, held.Session)
 	}
 	gatewaytest.WantOnline(t, cloud, "user-one")
 }
 
-// Each end of a gateway logs its slots out first. That the links are gone does
-// not show it, for so they are when a process is killed: a reader of the slot
-// has to be told.
+// However a gateway ends, it logs its slots out first. The links alone do not
+// prove that, because they also end when a process is killed. So a reader of
+// the slot must see the logout.
 func TestRealGatewayEnds(t *testing.T) {
 	gatewaytest.SkipWithoutVendor(t)
 	for _, row := range []struct {
@@ -117,9 +117,9 @@ func TestRealGatewayEnds(t *testing.T) {
 			first, second := one.loginOK("user-one", tokenOne), two.loginOK("user-two", tokenTwo)
 			gatewaytest.WantOnline(t, cloud, "user-one", "user-two")
 			ends := []<-chan error{one.watchEnd(first), two.watchEnd(second)}
-			one.wantHeld(first) // a call that came later has been answered: the readers wait
+			one.wantHeld(first) // a later call has been answered, so the readers are waiting
 			if err := errors.Join(row.end(g), g.Wait()); err != nil {
-				t.Errorf("got %v, want an end without an error", err)
+				t.Errorf("got %v, want no error", err)
 			}
 			for i, end := range ends {
 				if err := <-end; err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 )
 
-// Rows about what may be asked.
+// Rows about valid and invalid requests.
 
 type gatewayHealth struct {
 	Boot, SDK, Version string
@@ -51,7 +51,7 @@ func contractSecret(t *testing.T, w *contractWorld) {
 	s.wants("PUT", s.init(), "200")
 	stranger := newGatewayClient(t, w.url, "not-the-secret-of-it", w.judge)
 	if r, err := stranger.send(t.Context(), "DELETE", "/v1/im/secret", "", nil); err != nil || r.kind != "unauthorized" {
-		t.Errorf("DELETE by a stranger: got %v and %v", r, err)
+		t.Errorf("DELETE without the secret: got %v and %v", r, err)
 	}
 	s.wants("GET", s.get(), "200")
 }
@@ -69,7 +69,7 @@ func contractHealth(t *testing.T, w *contractWorld) {
 	s := w.slot("health")
 	s.wants("login", s.login("user-one", tokenOne), "not-initialised")
 	if got := w.health(t); got != before {
-		t.Errorf("got %+v, want %+v: nothing was made", got, before)
+		t.Errorf("got %+v, want %+v, unchanged", got, before)
 	}
 	if boot := s.init().snapshot.Boot; boot != before.Boot {
 		t.Errorf("got boot %q, want %q", boot, before.Boot)
@@ -159,7 +159,7 @@ func contractBadRequests(t *testing.T, w *contractWorld) {
 			t.Errorf("%s: got %v and %v, want %s", row.name, r, err, row.want)
 		}
 		if about := strings.HasPrefix(row.target, path) && row.want != "no-such-path"; about != (r.snapshot.Seq == before.Seq) {
-			t.Errorf("%s: got snapshot %v, want that of the slot: %t", row.name, r.snapshot, about)
+			t.Errorf("%s: got snapshot %v, want the slot's: %t", row.name, r.snapshot, about)
 		}
 	}
 	if now := s.get().snapshot; now.String() != before.String() || w.health(t).Slots != slots {
@@ -187,7 +187,7 @@ func contractGoodRequests(t *testing.T, w *contractWorld) {
 	}
 }
 
-// The bounds are in characters, not in bytes.
+// The limits are in characters, not in bytes.
 func contractBounds(t *testing.T, w *contractWorld) {
 	long := func(n int) string { return strings.Repeat("é", n) }
 	s := w.slot("bounds")
@@ -234,7 +234,7 @@ func contractBounds(t *testing.T, w *contractWorld) {
 	}
 }
 
-// Of what is taken there is nothing to see, so the snapshot stays the same.
+// The snapshot does not show the servers, so it stays the same.
 func contractServers(t *testing.T, w *contractWorld) {
 	s := w.ready("servers")
 	before := s.get().snapshot.String()
@@ -302,7 +302,7 @@ func contractMethods(t *testing.T, w *contractWorld) {
 			allow := strings.Split(r.header.Get("Allow"), ", ")
 			slices.Sort(allow)
 			if err != nil || r.kind != "method-not-allowed" || !slices.Equal(allow, want) {
-				t.Errorf("%s %s: got %v and %v, allowed are %q, want %q", method, target, r, err, allow, want)
+				t.Errorf("%s %s: got %v and %v, Allow %q, want %q", method, target, r, err, allow, want)
 			}
 		}
 		request, err := http.NewRequestWithContext(t.Context(), "HEAD", w.url+target, nil)

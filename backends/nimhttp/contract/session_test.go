@@ -10,7 +10,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Rows about sessions, how they end, and who is told.
+// Rows about sessions, their ends, and readers.
 
 func query(after, waitMS int) string { return fmt.Sprintf("?after=%d&waitMs=%d", after, waitMS) }
 
@@ -19,7 +19,7 @@ func contractTwoSlots(t *testing.T, w *contractWorld) {
 	one.loginOK("user-one", tokenOne)
 	held := two.loginOK("user-two", tokenTwo)
 	w.online(t, "user-one", "user-two")
-	if r := one.must("POST", "/logout", nil); r.status != 200 || !r.snapshot.isOut() {
+	if r := one.must("POST", "/logout", nil); r.status != 200 || !r.snapshot.isLoggedOut() {
 		t.Errorf("logout: got %v", r)
 	}
 	two.wantHeld(held)
@@ -34,10 +34,10 @@ func contractOneCounter(t *testing.T, w *contractWorld) {
 	second := two.loginOK("user-two", tokenTwo)
 	third := one.must("POST", "/logout", nil).snapshot
 	if second.Seq <= first.Seq || third.Seq <= second.Seq || second.Session <= first.Session {
-		t.Errorf("got %v, %v, %v, want numbers that grow", first, second, third)
+		t.Errorf("got %v, %v, %v, want increasing numbers", first, second, third)
 	}
 	if second.Boot != first.Boot {
-		t.Errorf("got boots %q and %q of one run", first.Boot, second.Boot)
+		t.Errorf("got boots %q and %q in one run", first.Boot, second.Boot)
 	}
 }
 
@@ -46,7 +46,7 @@ func contractDevices(t *testing.T, w *contractWorld) {
 	first := a.loginOK("user-one", tokenOne)
 	second := b.loginOK("user-one", tokenOne)
 	if end := a.awaitEnd(first); end.Kick == nil || end.Kick.Reason != int(engine.KickedByClient) || end.Error != nil {
-		t.Errorf("got %+v with kick %+v, want one by a client", end, end.Kick)
+		t.Errorf("got %+v with kick %+v, want a kick by a client", end, end.Kick)
 	}
 	b.wantHeld(second)
 	w.online(t, "user-one")
@@ -95,8 +95,8 @@ func contractKicked(t *testing.T, w *contractWorld) {
 	s.t = t
 }
 
-// A cause that no packet of the service tells cuts the link, and the SDK is
-// refused when it comes back.
+// No packet of the IM service carries these causes. The link is cut, and the
+// SDK is refused when it reconnects.
 func contractEnded(t *testing.T, w *contractWorld) {
 	s := w.ready("ended")
 	for _, row := range []struct {
@@ -123,15 +123,14 @@ func contractEnded(t *testing.T, w *contractWorld) {
 	s.loginOK("user-one", tokenOne)
 }
 
-// Without a cause, nothing speaks against coming back. It may be faster than
-// a reader.
+// Without a cause, the SDK reconnects, perhaps before a reader notices.
 func contractCut(t *testing.T, w *contractWorld) {
 	s := w.ready("cut")
 	held := s.loginOK("user-one", tokenOne)
 	for _, cause := range []error{nil, engine.ErrUnavailable} {
 		now := s.get().snapshot
 		w.im.EndIM("user-one", cause)
-		for _, seen := range s.await(now, gatewayPatience, "its return", func(now gatewaySnapshot) bool { return now.holds("user-one") }) {
+		for _, seen := range s.await(now, gatewayPatience, "its return", func(now gatewaySnapshot) bool { return now.isLoggedIn("user-one") }) {
 			if seen.Session != held.Session || seen.Ended != nil {
 				t.Errorf("meanwhile: %v, want session %d throughout", seen, held.Session)
 			}
@@ -151,7 +150,7 @@ func contractOutage(t *testing.T, w *contractWorld) {
 		w.outage("USER-one", false)
 	})
 	w.online(t, "user-one")
-	w.im.Kick("user-one", engine.KickedByServer) // it is the world's again
+	w.im.Kick("user-one", engine.KickedByServer) // the login is in the world again
 	if end := s.awaitEnd(held); end.Kick == nil {
 		t.Errorf("got %+v, want a kick", end)
 	}
@@ -177,18 +176,18 @@ func contractOutageLogout(t *testing.T, w *contractWorld) {
 	w.outage("user-one", true)
 	s.await(held, gatewayPatience, "the outage", func(now gatewaySnapshot) bool { return now.Link != "up" })
 	r := s.must("POST", "/logout", nil)
-	if r.status != 200 || !r.snapshot.isOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
+	if r.status != 200 || !r.snapshot.isLoggedOut() || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
 		t.Errorf("got %v, want session %d to have ended without a cause", r, held.Session)
 	}
 	w.outage("user-one", false)
 	w.online(t)
 	if now := s.get().snapshot; now.String() != r.snapshot.String() {
-		t.Errorf("after it: got %v, want %v", now, r.snapshot)
+		t.Errorf("afterwards: got %v, want %v", now, r.snapshot)
 	}
 	s.loginOK("user-one", tokenOne)
 }
 
-// These are answered at once; what is not would take longer than the client has.
+// These reads are answered at once. Otherwise the client would time out.
 func contractReader(t *testing.T, w *contractWorld) {
 	s := w.ready("reader")
 	now := s.get().snapshot
@@ -242,7 +241,7 @@ func contractLease(t *testing.T, w *contractWorld) {
 	s.wants("GET after it", s.get(), "no-such-slot")
 }
 
-// While somebody waits for an answer, the lease does not run.
+// The lease does not run while a read waits.
 func contractLeaseReader(t *testing.T, w *contractWorld) {
 	s := w.ready("lease-reader")
 	held := s.loginOK("user-one", tokenOne)
