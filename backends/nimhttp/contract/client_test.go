@@ -356,8 +356,8 @@ func (s *gatewaySlot) beginRead(ctx context.Context, query string) <-chan gatewa
 // that there is no slot, if its request came too late.
 func wantLogoutRead(t *testing.T, r gatewayResult, held gatewaySnapshot) {
 	t.Helper()
-	told := r.status == 200 && r.snapshot.isLoggedOut() && r.snapshot.Ended != nil && *r.snapshot.Ended == gatewayEnd{Session: held.Session}
-	if r.err != nil || !told && r.kind != "no-such-slot" {
+	loggedOut := r.status == 200 && r.snapshot.isLoggedOut() && r.snapshot.Ended != nil && *r.snapshot.Ended == gatewayEnd{Session: held.Session}
+	if r.err != nil || !loggedOut && r.kind != "no-such-slot" {
 		t.Errorf("the read got %v and %v, want the logout of session %d", r, r.err, held.Session)
 	}
 }

@@ -36,8 +36,8 @@ func contractClose(t *testing.T, w *contractWorld) {
 	}
 }
 
-// A request that began before Close but was complete only after it gets
-// closing.
+// A request that begins before Close and is complete only after it gets the
+// problem closing.
 func contractWhileClosing(t *testing.T, w *contractWorld) {
 	w.ready("late")
 	calls := []struct{ method, target, body string }{

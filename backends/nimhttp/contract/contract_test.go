@@ -22,7 +22,7 @@ type contractWorld struct {
 	setup  map[string]any                     // the fields of a PUT
 	outage func(accid string, on bool)        // takes the account's connection down, or brings it back
 	mute   func(on bool)                      // leaves logins of user-one unanswered
-	online func(t *testing.T, want ...string) // waits until exactly those are logged in; does nothing with the double
+	online func(t *testing.T, want ...string) // waits until exactly those are logged in; the double has no way to tell
 	close  func() error                       // closes the gateway; only if no other row shares it
 }
 

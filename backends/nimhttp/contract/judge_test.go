@@ -158,9 +158,9 @@ func checkProblem(status int, value any) error {
 	case status != want.status || fields["status"] != float64(status) || fields["title"] != want.title:
 		return fmt.Errorf("%s has HTTP status %d, status %v and title %q", kind, status, fields["status"], fields["title"])
 	case hasCode != (kind == "login-failed"):
-		return fmt.Errorf("%s has a code: %t, want the opposite", kind, hasCode)
+		return fmt.Errorf("%s has a code: %t, want %t", kind, hasCode, !hasCode)
 	case kind == "login-failed" && !hasSnapshot, (kind == "unauthorized" || kind == "foreign-host") && hasSnapshot:
-		return fmt.Errorf("%s has a snapshot: %t, want the opposite", kind, hasSnapshot)
+		return fmt.Errorf("%s has a snapshot: %t, want %t", kind, hasSnapshot, !hasSnapshot)
 	}
 	return nil
 }

@@ -44,8 +44,8 @@ type Fault struct {
 	Trickle time.Duration // the pause before each byte of the body
 }
 
-// A Cut closes the connection after a request, without a reply. It also tells
-// whether the request is carried out. A client cannot see the difference.
+// A Cut closes the connection instead of sending a reply, before or after the
+// request is carried out. A client cannot tell the two apart.
 type Cut int
 
 const (

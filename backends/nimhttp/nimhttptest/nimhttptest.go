@@ -85,9 +85,12 @@
 //
 // The name and icon of a kit account are kept. The user information of an IM
 // account is checked and then dropped; its configuration is always the default
-// one. The codes 703, 704 and 409, and the whole reply of batch-get-user, are
-// our guesses, because the vendor does not document them. Trace ids are in the
-// headers of [Server.Requests]; a repeated trace id has no effect.
+// one.
+//
+// We do not know which codes the vendor's server returns in the cases of 703,
+// 704 and 409, or what batch-get-user replies (docs/vendor/http.md#not-known).
+// Here, they are guesses. Trace ids are in the headers of [Server.Requests]; a
+// repeated trace id has no effect.
 //
 // # IM gateway
 //
@@ -154,8 +157,8 @@ type Options struct {
 	Logger    *slog.Logger    // of each request, without queries, headers and bodies; nil: none is logged
 
 	// AppKey is the only AppKey that the kit server and the server API serve.
-	// If it is empty, they serve any AppKey; without World, only the constant
-	// AppKey.
+	// If it is empty, they serve every AppKey, or only the constant AppKey if
+	// World is nil.
 	AppKey string
 
 	Now func() time.Time // the server's clock, which signatures, dynamic tokens and the header Date go by; nil: time.Now

@@ -1,6 +1,6 @@
-// The vendor's public meeting kit, with its RoomKit underneath, logs in at imreuse
-// sandbox. The tests call it like its Electron app does, so all of it runs,
-// including its user interface.
+// The vendor's public meeting kit, with its RoomKit underneath, logs in at
+// imreuse sandbox. The tests call it like its Electron app does, so all of it
+// runs, including its user interface.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -15,7 +15,7 @@ after(() => sandbox.stop());
 const room = `/scene/apps/${appKey}/v1`;
 const meeting = `/scene/meeting/${appKey}/v1`;
 
-/** Opens a page and initialises its meeting kit with the sandbox's address and config. */
+/** Opens a page whose meeting kit uses the sandbox and config. */
 async function openMeetingKit(t, config) {
   const page = await openPage(sandbox.url);
   t.after(() => page.close());
@@ -71,8 +71,8 @@ test('anonymous join while IM is reused does not reach the server', async (t) =>
   assert.deepEqual(page.sent, [`GET ${meeting}/config`]);
 });
 
-// The join gets as far as the IM login. There is no IM cloud here, so it never gets
-// to the meeting.
+// The join gets as far as the IM login. There is no IM cloud here, so it never
+// gets to the meeting.
 test('anonymous join makes a guest and logs in as that guest', async (t) => {
   const imServerConfig = { lbs: `${sandbox.url}/lbs/webconf`, link: new URL(sandbox.url).host, linkSslWeb: false };
   const page = await openMeetingKit(t, { serverConfig: { imServerConfig } });

@@ -1,9 +1,9 @@
 // The vendor's package. It is fetched once and checked, and never unpacked or
 // changed.
 //
-// It is not a dependency in package.json, because npm would then install the native
-// room kit that the package needs in Electron, and that kit is not available for
-// every platform.
+// It is not a dependency in package.json, because npm would then install the
+// native room kit that the package needs in Electron, and that kit is not
+// available for every platform.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -28,7 +28,7 @@ export async function webKit() {
   return stdout;
 }
 
-/** Fetches the package if it is not there yet. Fails unless it has the known checksum. */
+/** Fetches the package if necessary. Fails unless the checksum is right. */
 async function pack() {
   let packed = await readFile(tarball).catch(() => undefined);
   if (!packed) {

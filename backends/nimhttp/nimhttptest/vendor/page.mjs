@@ -8,15 +8,15 @@ import { JSDOM, VirtualConsole } from 'jsdom';
 
 import { webKit } from './pack.mjs';
 
-// The origin differs from the sandbox's, so that jsdom asks for permission like a
-// browser (CORS). Nothing is fetched from it.
+// The origin differs from the sandbox's, so that jsdom asks for permission like
+// a browser (CORS). Nothing is fetched from it.
 const origin = 'http://app.test';
 
 const html = '<!DOCTYPE html><body><div id="root"></div><div id="ne-web-meeting"></div></body>';
 
-// The kit reports its use to the first host, and the IM SDK asks the second which
-// experiments to run. The page blocks both. If anything tries another host, the
-// test fails.
+// The kit reports its use to the first host, and the IM SDK asks the second
+// which experiments to run. The page blocks both. If anything tries another
+// host, the test fails.
 const telemetry = ['statistic.live.126.net', 'abt-online.netease.im'];
 
 const patience = 20_000; // milliseconds to wait for something that must happen
@@ -78,8 +78,8 @@ class Page {
 
   /**
    * Calls the vendor's public meeting kit over the same channel as its Electron
-   * app. Electron would copy the arguments; here im stays the host's own object.
-   * The service '' is the kit itself.
+   * app. Electron would copy the arguments; here im stays the host's own
+   * object. The service '' is the kit itself.
    */
   async meetingKit(service, method, ...args) {
     const seqId = `call-${++this.#calls}`;
@@ -110,7 +110,7 @@ class Page {
     }
   }
 
-  /** Closes the page. Fails if it tried to reach another host, or had an error. */
+  /** Closes the page. Fails if it tried another host, or had an error. */
   close() {
     this.window.close();
     channel('http.client.request.start').unsubscribe(this.#noteRequest);
@@ -132,7 +132,8 @@ class Page {
     this.#fence(window);
   }
 
-  // Blocks the two ways out of a jsdom page. It loads no resources and has no fetch.
+  // Blocks the two ways out of a jsdom page. It loads no resources and has no
+  // fetch.
   #fence(window) {
     const check = (url) => {
       const to = new URL(url, origin);
@@ -187,7 +188,7 @@ export function hostIM(account) {
   return im;
 }
 
-/** Returns how a promise settles, so that a test can compare failures of any shape. */
+/** Returns how a promise settles, to compare failures of any shape. */
 export async function outcome(promise) {
   try {
     return { resolved: await promise };

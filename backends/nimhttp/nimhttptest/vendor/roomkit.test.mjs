@@ -1,4 +1,5 @@
-// The vendor's RoomKit, used like in an app with NERoom, logs in at imreuse sandbox.
+// The vendor's RoomKit, used like in an app with NERoom, logs in at imreuse
+// sandbox.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -14,7 +15,7 @@ const scene = `/scene/apps/${appKey}/v1`;
 const ok = { code: 0, message: 'success', data: null };
 const loggedOut = 5; // the kit's number for this event
 
-/** Opens a page and initialises its RoomKit. If im is given, the kit reuses it. */
+/** Opens a page and initialises its RoomKit, which reuses im if given. */
 async function openRoomKit(t, { im, config = { serverUrl: sandbox.url }, key = appKey } = {}) {
   const page = await openPage(sandbox.url);
   t.after(() => page.close());

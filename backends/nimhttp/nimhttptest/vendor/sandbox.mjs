@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 export const appKey = 'app1';
 const appSecret = 'secret-of-app1';
 
-/** Two users. Their ids are also their accids, because the web kit compares the two. */
+/** Two users. Their ids are their accids: the web kit compares the two. */
 export const one = { user: 'user-one', token: 'kit-token-one', imToken: 'im-token-one' };
 export const two = { user: 'user-two', token: 'kit-token-two', imToken: 'im-token-two' };
 
