@@ -37,18 +37,18 @@ var kinds = map[kind]struct {
 	status int
 	title  string
 }{
-	badRequest:         {http.StatusBadRequest, "The request is not as the contract has it"},
+	badRequest:         {http.StatusBadRequest, "The request breaks the contract"},
 	unauthorized:       {http.StatusUnauthorized, "The secret is missing or wrong"},
 	noSuchPath:         {http.StatusNotFound, "There is nothing at this path"},
-	noSuchSlot:         {http.StatusNotFound, "The slot is not initialised, or was released"},
+	noSuchSlot:         {http.StatusNotFound, "The slot is not initialised or was released"},
 	methodNotAllowed:   {http.StatusMethodNotAllowed, "This path has no such method"},
 	notInitialised:     {http.StatusConflict, "The slot is not initialised"},
 	otherAccount:       {http.StatusConflict, "Another account is logged in"},
 	otherConfiguration: {http.StatusConflict, "The slot is logged in under another configuration"},
 	tooLarge:           {http.StatusRequestEntityTooLarge, "The body is too large"},
 	wrongMediaType:     {http.StatusUnsupportedMediaType, "The body is not application/json"},
-	foreignHost:        {http.StatusMisdirectedRequest, "The Host is not a name of this machine"},
-	failedLogin:        {http.StatusUnprocessableEntity, "The login was decided, and not in its favour"},
+	foreignHost:        {http.StatusMisdirectedRequest, "The Host is not a loopback name"},
+	failedLogin:        {http.StatusUnprocessableEntity, "The login failed"},
 	closing:            {http.StatusServiceUnavailable, "The gateway is shutting down"},
 }
 
