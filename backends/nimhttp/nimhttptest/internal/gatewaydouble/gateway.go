@@ -281,7 +281,7 @@ func (r *gatewayRun) stopReason(ctx context.Context) error {
 	case errors.Is(context.Cause(ctx), errDeadline):
 		return loginFailed(nimcodes.Timeout, errDeadline.Error())
 	case ctx.Err() != nil:
-		return loginFailed(nimcodes.Cancelled, "its request was closed")
+		return loginFailed(nimcodes.Cancelled, "the request was closed")
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (Reply, fun
 func (c *gatewayCall) answer(sent payload) (any, error) {
 	path, search, _ := strings.Cut(c.RequestURI, "?") // unnormalized: a slot may be named ".."
 	if !isLocal(c.Host) {
-		return nil, newProblem(foreignHost, "ask for 127.0.0.1, [::1] or localhost")
+		return nil, newProblem(foreignHost, "use the host 127.0.0.1, [::1] or localhost")
 	}
 	if path == "/healthz" {
 		c.query = parseQuery(search)
@@ -107,14 +107,14 @@ func (c *gatewayCall) answer(sent payload) (any, error) {
 	}
 	if !c.isAuthorized() {
 		c.header.Set("WWW-Authenticate", "Bearer")
-		return nil, newProblem(unauthorized, "send Authorization: Bearer and the secret")
+		return nil, newProblem(unauthorized, "send the header Authorization: Bearer with the secret")
 	}
 	parts := slotPath.FindStringSubmatch(path)
 	if parts == nil {
-		return nil, newProblem(noSuchPath, "see openapi.yaml")
+		return nil, newProblem(noSuchPath, "openapi.yaml lists the paths")
 	}
 	if !slotName.MatchString(parts[1]) {
-		return nil, newProblem(badRequest, "a slot is named by 1 to 64 of A-Z a-z 0-9 _ . -")
+		return nil, newProblem(badRequest, "the name of a slot must be 1 to 64 of A-Z a-z 0-9 _ . -")
 	}
 	c.name = parts[1]
 	c.query, c.body = parseQuery(search), parseBody(sent, c.Header.Get("Content-Type"))

@@ -35,7 +35,7 @@ func (f *fields) fail(format string, args ...any) {
 // so a problem.
 func (f *fields) err() error {
 	for _, name := range slices.Sorted(maps.Keys(f.given)) {
-		f.fail("%.64q is not a field of this call", name)
+		f.fail("unknown name %.64q", name)
 	}
 	if f.problem == nil {
 		return nil
@@ -53,7 +53,7 @@ func (f *fields) text(name string, longest int) string {
 	value, _ := f.take(name)
 	text, _ := value.(string)
 	if n := utf8.RuneCountInString(text); n == 0 || n > longest {
-		f.fail("%s is not a string of 1 to %d characters", name, longest)
+		f.fail("%s must be a string of 1 to %d characters", name, longest)
 	}
 	return text
 }
@@ -70,7 +70,7 @@ func (f *fields) flag(name string) bool {
 	value, there := f.take(name)
 	flag, ok := value.(bool)
 	if there && !ok {
-		f.fail("%s is neither true nor false", name)
+		f.fail("%s must be true or false", name)
 	}
 	return flag
 }
@@ -84,7 +84,7 @@ func (f *fields) integer(name string, least, most, otherwise int64) int64 {
 	}
 	number, ok := value.(float64)
 	if !ok || number != math.Trunc(number) || number < float64(least) || number > float64(most) {
-		f.fail("%s is not an integer from %d to %d", name, least, most)
+		f.fail("%s must be an integer from %d to %d", name, least, most)
 		return otherwise
 	}
 	return int64(number)
@@ -103,7 +103,7 @@ func (f *fields) matching(name string, want *regexp.Regexp) string {
 	value, there := f.take(name)
 	text, _ := value.(string)
 	if there && !want.MatchString(text) {
-		f.fail("%s does not match %s", name, want)
+		f.fail("%s must match %s", name, want)
 	}
 	return text
 }
@@ -123,7 +123,7 @@ func parseQuery(search string) fields {
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			f.fail("a parameter is repeated")
+			f.fail("a query parameter is repeated")
 		}
 		f.given[name] = values[0]
 	}
@@ -157,11 +157,11 @@ func parseBody(sent payload, contentType string) fields {
 	switch {
 	case sent.size == 0 && contentType == "":
 	case sent.size > maxBody:
-		f.problem = newProblem(tooLarge, "a body has at most %d bytes", maxBody)
+		f.problem = newProblem(tooLarge, "a body may have at most %d bytes", maxBody)
 	case !strings.EqualFold(strings.TrimSpace(media), "application/json"):
-		f.problem = newProblem(wrongMediaType, "send application/json")
+		f.problem = newProblem(wrongMediaType, "send Content-Type: application/json")
 	case !utf8.Valid(sent.bytes) || json.Unmarshal(sent.bytes, &f.given) != nil || f.given == nil:
-		f.fail("the body is not a JSON object") // not quoted: it may contain a token
+		f.fail("the body must be a JSON object") // not quoted: it may contain a token
 	}
 	return f
 }
@@ -171,26 +171,26 @@ func parseBody(sent payload, contentType string) fields {
 // all.
 func checkServers(to setup) string {
 	if (to.lbsURL == "") != (to.linkAddr == "") {
-		return "lbsUrl and linkAddr come together or not at all"
+		return "send both lbsUrl and linkAddr, or neither"
 	}
 	if to.lbsURL == "" {
 		if to.linkPlain {
-			return "linkPlain needs a lbsUrl and a linkAddr"
+			return "linkPlain needs lbsUrl and linkAddr"
 		}
 		return ""
 	}
 	lbs, err := url.Parse(to.lbsURL)
 	if err != nil || lbs.Scheme != "http" && lbs.Scheme != "https" || lbs.Hostname() == "" || lbs.User != nil {
-		return "lbsUrl is not an http or https URL without credentials"
+		return "lbsUrl must be an http or https URL without credentials"
 	}
 	link, ok := hostOf(to.linkAddr)
 	switch here := loopback.Is(lbs.Hostname()); {
 	case !ok:
-		return "linkAddr is not host:port"
+		return "linkAddr must be host:port"
 	case lbs.Scheme == "http" && !here:
-		return "lbsUrl is plain http, and its host is not loopback"
+		return "lbsUrl may be plain http only if its host is loopback"
 	case to.linkPlain && !(here && loopback.Is(link)):
-		return "linkPlain is for loopback only, and lbsUrl or linkAddr is not"
+		return "linkPlain needs lbsUrl and linkAddr on loopback"
 	}
 	return ""
 }

@@ -55,7 +55,7 @@ func (s *slot) init(to setup, lease time.Duration) (snapshot, error) {
 	defer s.run.gateway.mu.Unlock()
 	if s.setup == nil || *s.setup != to {
 		if s.login != nil {
-			return snapshot{}, newProblem(otherConfiguration, "%s is logged in: log it out first", s.login.account.Accid)
+			return snapshot{}, newProblem(otherConfiguration, "%s is logged in; log it out first", s.login.account.Accid)
 		}
 		s.setup = &to
 		s.publishLocked("logged_out", "down")
@@ -95,13 +95,13 @@ func (s *slot) mayLogIn(ctx context.Context, accid string) (*imLogin, snapshot, 
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
 	if s.setup == nil {
-		return nil, snapshot{}, newProblem(notInitialised, "PUT the slot first")
+		return nil, snapshot{}, newProblem(notInitialised, "initialise the slot with PUT first")
 	}
 	if err := s.run.stopReason(ctx); err != nil {
 		return nil, snapshot{}, err
 	}
 	if l := s.login; l != nil && l.account.Accid != accid {
-		return nil, snapshot{}, newProblem(otherAccount, "%s is logged in: log it out first", l.account.Accid)
+		return nil, snapshot{}, newProblem(otherAccount, "%s is logged in; log it out first", l.account.Accid)
 	}
 	return s.login, s.published, nil
 }
@@ -124,7 +124,7 @@ func (s *slot) logOut() (snapshot, error) {
 	g.mu.Lock()
 	if s.setup == nil {
 		defer g.mu.Unlock()
-		return snapshot{}, newProblem(noSuchSlot, "PUT the slot first")
+		return snapshot{}, newProblem(noSuchSlot, "initialise the slot with PUT first")
 	}
 	l, link := s.login, (*imLink)(nil)
 	if l != nil {
@@ -173,7 +173,7 @@ func (s *slot) read(ctx context.Context, after int64, wait time.Duration) (snaps
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
 	if s.setup == nil {
-		return snapshot{}, newProblem(noSuchSlot, "PUT the slot first")
+		return snapshot{}, newProblem(noSuchSlot, "initialise the slot with PUT first")
 	}
 	return s.published, nil
 }
@@ -283,12 +283,12 @@ func (r *gatewayRun) enter(name string, missing kind) (*slot, error) {
 	r.gateway.mu.Lock()
 	defer r.gateway.mu.Unlock()
 	if r.isClosing() {
-		return nil, newProblem(closing, "it takes no more calls")
+		return nil, newProblem(closing, "the gateway takes no more calls")
 	}
 	s := r.slots[name]
 	switch {
 	case s == nil && missing != "":
-		return nil, newProblem(missing, "PUT the slot first")
+		return nil, newProblem(missing, "initialise the slot with PUT first")
 	case s == nil:
 		s = &slot{run: r, name: name, turn: make(chan struct{}, 1), readers: map[chan snapshot]struct{}{}}
 		r.slots[name] = s
