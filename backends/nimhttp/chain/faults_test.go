@@ -210,7 +210,7 @@ func (c *chain) kill(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.node.Wait(); err == nil {
-		t.Error("Close of a killed gateway: got no error")
+		t.Error("Wait of a killed gateway: got no error")
 	}
 }
 

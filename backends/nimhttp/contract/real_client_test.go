@@ -107,7 +107,7 @@ func (s *gatewaySlot) watchEnd(of gatewaySnapshot) <-chan error {
 	wrote := func(httptrace.WroteRequestInfo) {
 		select {
 		case sent <- struct{}{}:
-		default: // only of the first read
+		default: // only the first read counts
 		}
 	}
 	ctx := httptrace.WithClientTrace(s.t.Context(), &httptrace.ClientTrace{WroteRequest: wrote})

@@ -11,7 +11,7 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/gatewaytest"
 )
 
-// Behavior that only the vendor's SDK has. The contract tests have the rest.
+// Behaviour that only the vendor's SDK has. The contract tests have the rest.
 
 // One process serves all rows. Each row has its own slot and IM cloud.
 func TestRealGateway(t *testing.T) {

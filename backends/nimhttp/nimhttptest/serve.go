@@ -113,7 +113,7 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) reply {
 	out.header.Set("Content-Type", "application/json;charset=UTF-8")
 	out.body, err = json.Marshal(of.wrap(e))
 	if err != nil {
-		panic(err) // cannot happen: our own types can be marshaled
+		panic(err) // cannot happen: our own types can be marshalled
 	}
 	return out
 }

@@ -89,7 +89,7 @@ func (g *gatewayRun) respond(w http.ResponseWriter, r *http.Request) (Reply, fun
 	}
 	out.Body, err = json.Marshal(answer)
 	if err != nil {
-		panic(err) // cannot happen: our own types can be marshaled
+		panic(err) // cannot happen: our own types can be marshalled
 	}
 	return out, c.undo
 }
