@@ -122,7 +122,7 @@ func (a KitAccount) check() error {
 
 // IM is the backend's IM SDK. It holds at most one login.
 //
-// Its methods return at the latest when ctx ends. After a failed login nobody
+// Each method returns when ctx ends, if not before. After a failed login nobody
 // is logged in. After LogoutIM nobody is logged in either, even if it fails.
 // Errors carry a [Code] if one fits, and never a token.
 //
@@ -132,8 +132,8 @@ func (a KitAccount) check() error {
 // value, and only if that is text without a token.
 type IM interface {
 	// InitIM initialises the SDK for an AppKey. If the host has already
-	// initialised it, InitIM succeeds without doing anything if the AppKey
-	// is the same, and fails with ErrAppKeyMismatch if it is not.
+	// initialised it, InitIM does nothing: it succeeds if the AppKey is the
+	// same, and otherwise fails with ErrAppKeyMismatch.
 	InitIM(ctx context.Context, appKey string) error
 
 	// LoginIM logs a in. It fails with ErrIMInUse if anybody is logged in,
@@ -159,10 +159,10 @@ type Kit interface {
 	// errors.ErrUnsupported if the kit has no temporary accounts.
 	Anonymous(ctx context.Context) (KitAccount, error)
 
-	// LoginKit opens a session for a, which Authenticate has checked, on
-	// top of the current IM login. If the IM login under an earlier session
-	// was lost, LoginKit may be called again without a LogoutKit in
-	// between.
+	// LoginKit opens a session for a on top of the current IM login.
+	// Authenticate has already checked a. If the IM login under an earlier
+	// session was lost, the engine may call LoginKit again without
+	// LogoutKit in between.
 	LoginKit(ctx context.Context, a KitAccount, n Notify) error
 
 	// LogoutKit ends the session. It succeeds if none is open.

@@ -151,10 +151,10 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 }
 
 // abandon gives up a login attempt because of why; err is what the backend
-// returned for it. A success that comes too late is undone, and so is a fault,
-// because nobody knows what the backend did then. There is nothing to undo for
-// a login that was already lost, and logging out could end someone else's newer
-// login.
+// returned for it. It undoes a login that succeeded too late, and also one
+// whose call ended in a fault, because no one knows what the backend did. A
+// login that was already lost leaves nothing to undo, and logging out could end
+// someone else's newer login.
 func (o *operation) abandon(l *login, err, why error, s stepDown) error {
 	if lost := o.e.discard(l); !lost && (err == nil || faulty(err)) {
 		var c stepContext

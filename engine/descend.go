@@ -23,9 +23,9 @@ var (
 // stepTimeout limits each step down, since no caller's ctx does.
 const stepTimeout = 5 * time.Second
 
-// stepContext holds the context of one step down. Consecutive steps share it as
-// long as no time has passed, because creating a context costs more than the
-// rest of the step.
+// stepContext holds the context of a step down. If the next step follows at
+// once, it uses the same context, because creating one costs more than the rest
+// of the step.
 type stepContext struct {
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -21,9 +21,9 @@
 //
 // At most one operation runs at a time. It holds a one-slot channel, and only
 // the holder of that slot may call the backend or touch the machine and the
-// floor. A mutex guards just the published Status, the watchers and the pending
-// losses. It is taken after the slot, and is never held during a call out of
-// this package.
+// floor. A mutex guards the published Status, the watchers, the pending losses,
+// and the lists of operations to interrupt. An operation that needs both takes
+// the slot first. The mutex is never held during a call out of this package.
 //
 // Other operations wait for their turn, in the order in which they were called,
 // until their ctx ends. A logout does not wait for the logins that it ends:

@@ -29,10 +29,11 @@ type Options struct {
 	// If Trace, the function it returned, Logger, or a method of an
 	// operation's ctx panics, the engine finishes the operation as if that
 	// call had returned. If Trace panicked, the backend is called without
-	// it. A ctx whose Done or Err panics counts as canceled. When
-	// everything is in order, the operation panics with the value of the
-	// first panic. A loss that is applied while no operation runs has no
-	// caller, so a panic in it is only logged, as an Error.
+	// it. A ctx whose Done or Err panics counts as canceled. Once its work
+	// is done or undone, the operation panics with the value of the first
+	// panic. If a hook panics while the engine applies a loss by itself,
+	// there is no caller to panic in, so the engine only logs the panic, at
+	// level Error.
 	//
 	// If Trace or Logger calls runtime.Goexit, a login is undone, and a
 	// logout or Close is completed, without calling either of them again.
@@ -61,18 +62,19 @@ type Options struct {
 // engine is already there, it does nothing and succeeds. Every error is an
 // *Error. A bad argument fails with ErrArgument before anything is sent.
 //
-// An operation stops when its ctx ends; undoing what it did can then take up to
-// 5 s for each step. If a deadline stopped it, the error matches both
-// ErrUnavailable and context.DeadlineExceeded, and says what the operation was
-// waiting for. The error of a cancellation has no Code. In both cases the cause
-// of the ctx is in the error's chain.
+// InitIM and the logins stop when their ctx ends; undoing what they did can
+// then take up to 5 s for each step. The ctx of a logout only limits how long
+// it waits for its turn. If a deadline stopped an operation, the error matches
+// both ErrUnavailable and context.DeadlineExceeded, and says what the operation
+// was waiting for. The error of a cancellation has no Code. In both cases the
+// cause of the ctx is in the error's chain.
 //
 // If the backend is an IMAdopter, the host may also log its IM SDK in and out
-// itself, behind the engine's back. The engine finds such a login when an
-// operation looks for it. LoginIM, LoginKit and LoginAnonymous do, unless the
-// engine already knows of an IM login; InitIM does only in Uninitialized. Until
-// then Status does not show the login. Afterwards the engine learns of the
-// host's own logout at once, as TriggerIMLost.
+// itself, behind the engine's back. The engine finds such a login only when an
+// operation looks for one: LoginIM, LoginKit and LoginAnonymous look unless the
+// engine already knows of an IM login, and InitIM looks only in Uninitialized.
+// Until then Status does not show the login. Once it has found the login, the
+// engine learns of the host's own logout at once, as TriggerIMLost.
 type Engine struct {
 	// Constant after New.
 	backend       Backend
@@ -111,9 +113,9 @@ type Engine struct {
 type traceFunc = func(ctx context.Context, call string) (context.Context, func(error))
 
 // New makes an engine over b, for the app that appKey names. It calls no method
-// of b. From here on the engine owns b, and closes it. A nil o means the zero
-// Options. New fails with ErrArgument if b is nil, appKey is empty or has a
-// control character, or o.Mode is not a mode.
+// of b. If New succeeds, the engine owns b and closes it. A nil o means the
+// zero Options. New fails with ErrArgument if b is nil, appKey is empty or has
+// a control character, or o.Mode is not a mode.
 func New(b Backend, appKey string, o *Options) (*Engine, error) {
 	if o == nil {
 		o = &Options{}
@@ -273,8 +275,8 @@ func (e *Engine) hostLoggedIn() bool { return e.Status().Floor >= IMLoggedIn }
 //
 // Once its turn has come, LogoutKit always takes effect: an error of the
 // backend is returned, but the engine steps down all the same. ctx only limits
-// how long LogoutKit waits for its turn. Each call of the backend then gets 5
-// s.
+// how long LogoutKit waits for its turn. Each call of the backend then has 5
+// seconds.
 func (e *Engine) LogoutKit(ctx context.Context) error {
 	return e.logout(ctx, "LogoutKit", KitLoggedIn, func() State { return e.Status().Floor })
 }
@@ -287,8 +289,8 @@ func (e *Engine) LogoutIM(ctx context.Context) error {
 
 // Close logs out the kit and IM, and closes the backend. An IM login that the
 // host made behind the engine's back stays. Close ends every login in progress.
-// It waits as long as the running call of the backend takes, and for the
-// engine's goroutine. Errors of the backend are returned, but do not stop
+// It waits for the backend call in progress, however long that takes, and for
+// the engine's goroutine. Errors of the backend are returned, but do not stop
 // Close. A second Close waits for the first and returns nil.
 func (e *Engine) Close() error {
 	e.mu.Lock()

@@ -234,8 +234,8 @@ type deadlineError struct {
 	cause     error
 }
 
-// waits says, for each method of the backend, what an operation waits for while
-// it runs.
+// waits says, for each method of the backend, what an operation that calls it
+// is waiting for.
 var waits = map[string]string{
 	"AdoptIM":      "the host's own IM login to finish",
 	"InitIM":       "IM to be initialised",

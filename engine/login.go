@@ -94,7 +94,7 @@ func (e *Engine) applyLosses() {
 }
 
 // asCause makes sure that the cause of a loss can be compared with ==, because
-// Status can.
+// it becomes a field of Status, which can.
 func asCause(lost Trigger, at State, cause error) error {
 	if cause == nil || isNilPointer(cause) {
 		return ErrUnavailable

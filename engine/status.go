@@ -9,8 +9,7 @@ import (
 )
 
 // A Status says which state the engine is in and what led to it. It is a
-// snapshot: it does not change after it was returned. Two can be compared with
-// ==.
+// snapshot that never changes. Two of them can be compared with ==.
 type Status struct {
 	Seq       uint64 // goes up by one with each change; a gap between two values from Watch means that the loop was too slow
 	State     State
@@ -25,7 +24,7 @@ type Status struct {
 }
 
 // Reused reports whether the kit is logged in over the host's IM login. In
-// ReuseIM it always is once LoginKit has succeeded.
+// ReuseIM it returns true after every successful LoginKit.
 func (s Status) Reused() bool { return s.State == KitLoggedIn && s.Floor >= IMLoggedIn }
 
 var zeroStatus = new(Status)
