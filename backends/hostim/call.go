@@ -177,7 +177,7 @@ func (im *IM) logoutLocked(ctx context.Context) error {
 	})
 }
 
-// logout calls Client.Logout for c: it logs out whoever is logged in, or only
+// logout calls Client.Logout for c, to log out whoever is logged in, or to undo
 // an abandoned login. If it fails, the login may still be there, and the next
 // operation tries again.
 func (im *IM) logout(ctx context.Context, c *call) {

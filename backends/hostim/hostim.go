@@ -5,55 +5,58 @@
 //	im := hostim.Wrap(hostim.Client{Init: …, Login: …, Logout: …})
 //	e, err := engine.New(engine.Join(im, kit), appKey, &engine.Options{Mode: engine.ReuseIM})
 //
-// The host keeps its SDK and its callbacks. In IM reuse the engine never calls
-// the SDK, so an app that only reuses its login can pass the zero [Client].
+// The host keeps its SDK and its callbacks. In ReuseIM, kit logins and kit
+// logouts never call the SDK. An app that initialises IM and logs it in and out
+// by itself can therefore pass the zero [Client].
 //
 // # What the host reports
 //
 // The host calls LoggedIn, LoggedOut and Link from its SDK's callbacks, in the
 // order in which the SDK calls back, no matter who asked for the login. Before
-// each login of its own it also calls LoggingIn. The engine then waits for that
-// login, and does not log out while it is in progress.
+// each login of its own it also calls LoggingIn. The engine's next operation
+// that looks for a login then waits for this one, and the IM does not log it
+// out when it undoes a login of the engine's.
 //
-// The host may call LoggingIn for the engine's logins, too, or never. Calling
-// it for every login protects the host's logins best. If the host announces
-// only its own, and one of them begins while a login of the engine's is in
-// progress, the IM cannot tell whose it is.
+// The host may also call LoggingIn for the engine's logins, but need not.
+// Calling it for every login protects the host's logins best. If the host
+// announces only its own, and one of them begins while a login of the engine's
+// is in progress, the IM cannot tell which of the two was announced.
 //
-// The engine does not notice the host's login at once. It finds the login in
-// the next operation that looks: LoginIM and the kit logins do, and InitIM does
+// The engine does not notice the host's login at once. The next operation that
+// looks for a login finds it: LoginIM and the kit logins look, and InitIM does
 // if IM is not initialised yet. If the host logs its SDK out, the engine
 // publishes im_lost with engine.ErrIMLoggedOut as the cause.
 //
 // # Rules for the client
 //
-// With three rules, an [IM] can tell the host's logins from the engine's
-// without guessing. An SDK whose callbacks and completions come one at a time
-// and in order follows them by itself; the Adapter example shows how.
+// If the client keeps three rules, an [IM] can tell the host's logins from the
+// engine's without guessing. An SDK that delivers its callbacks and completions
+// one at a time and in order keeps the rules by itself; the Adapter example
+// shows how.
 //
 //   - Client.Login returns once the outcome is certain: nil means that the
-//     account is logged in, an error that it is not and will not be. If ctx
-//     ends first, Login may return the error of ctx at once, or go on until the
-//     SDK has decided, since many SDKs cannot cancel.
+//     account is logged in; an error means that it is not, and will not be. If
+//     ctx ends first, Login may return the error of ctx at once, or go on until
+//     the SDK has decided, since many SDKs cannot cancel.
 //   - Client.Logout returns once nobody is logged in and no earlier login can
 //     still succeed. It also ends a login in progress.
 //   - The host reports the results of these calls before they return, or not at
-//     all. If Login returned early, its reports come before the next Logout
-//     returns.
+//     all. If Login returned early because ctx ended, the reports of that login
+//     come before the next Logout returns.
 //
 // # Whose login it is
 //
-// While a login of the engine's is in progress, the IM takes reports about its
-// account, and the first LoggingIn, to be about that login. The result of
-// Client.Login then decides. All other reports are about the host's logins. If
-// reports are ambiguous, the engine never mistakes its own login for the
-// host's.
+// While a login of the engine's is in progress, the IM counts the first
+// LoggingIn, and every report about the same account, as reports about that
+// login. If Client.Login then returns engine.ErrIMInUse, they were about the
+// host's login after all. All other reports are about the host's logins. When
+// in doubt, the IM never takes a login of the engine's for the host's.
 //
 // The engine's caller never waits longer than its ctx allows. If it gives up a
-// login, that login is settled in the background. If the login may have
-// succeeded, the IM calls Client.Logout once, unless the host has reported or
-// announced a login of its own. The next LoginIM, AdoptIM, LogoutIM or Close
-// waits for that, within its ctx. Apart from that, only
+// login, the IM settles that login in the background: if the login may have
+// succeeded, the IM calls Client.Logout, unless the host has reported or
+// announced a login of its own. The next call of one of the IM's methods waits
+// until the login is settled, or until its own ctx ends. Otherwise only
 // [engine.Engine.LogoutIM] ends a login of the host's.
 package hostim
 
@@ -100,7 +103,7 @@ type IM struct {
 	unsure  bool          // an abandoned login may still be there, because its logout failed
 }
 
-// A login is the login of the account that is logged in.
+// A login is the current IM login, the engine's or the host's.
 type login struct {
 	appKey, accid string
 	byEngine      bool // the engine made it

@@ -7,8 +7,8 @@ import (
 )
 
 // This file has the host's reports. They never block, and never call the host.
-// The IM relies on the order of the reports, which must be the SDK's, and on
-// LoggingIn; the goroutine does not matter.
+// The IM relies on LoggingIn, and on reports in the order of the SDK's
+// callbacks. They may come from any goroutine.
 
 // LoggingIn reports that a login has begun. Call it before each login of the
 // host's own; the host may call it for the engine's logins, too. Until LoggedIn
