@@ -114,8 +114,8 @@ type traceFunc = func(ctx context.Context, call string) (context.Context, func(e
 
 // New makes an engine over b, for the app that appKey names. It calls no method
 // of b. If New succeeds, the engine owns b and closes it. A nil o means the
-// zero Options. New fails with ErrArgument if b is nil, appKey is empty or has
-// a control character, or o.Mode is not a mode.
+// zero Options. New fails with ErrArgument if b is nil, appKey is empty, not
+// UTF-8 or has a control character, or o.Mode is not a mode.
 func New(b Backend, appKey string, o *Options) (*Engine, error) {
 	if o == nil {
 		o = &Options{}
