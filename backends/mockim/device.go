@@ -13,7 +13,7 @@ import (
 // A Device is one process with an IM SDK and a kit. It is an engine.Backend and
 // an engine.IMAdopter: the engine drives its SDK, and so can the host, behind
 // the engine's back. It is safe for concurrent use and keeps no goroutine
-// between calls. It stays usable when an engine closes it, so that a new engine
+// between calls. It stays usable after an engine has closed it, so a new engine
 // can use it.
 //
 // Its kit works with another IM too: engine.Join(im, device).
@@ -171,8 +171,9 @@ func (d *Device) Authenticate(ctx context.Context, a engine.KitAccount) (engine.
 	return d.service.authenticate(a)
 }
 
-// Anonymous implements engine.Kit. It makes a kit account and an IM account. It
-// fails with errors.ErrUnsupported if ServiceOptions.NoAnonymous is set.
+// Anonymous implements engine.Kit. It makes a temporary kit account, bound to a
+// new IM account. It fails with errors.ErrUnsupported if
+// ServiceOptions.NoAnonymous is set.
 func (d *Device) Anonymous(ctx context.Context) (engine.KitAccount, error) {
 	if err := d.enter(ctx, "Anonymous", ""); err != nil {
 		return engine.KitAccount{}, err

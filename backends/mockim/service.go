@@ -1,5 +1,5 @@
 // Package mockim is an IM cloud and a kit server in memory, with the vendor's
-// rules: an SDK holds one account, a login on one device kicks the other,
+// rules: an SDK holds one account, a login on a second device kicks the first,
 // accids are folded to lower case, and a kit account is bound to one IM
 // account. Demos, examples and the tests of apps run on it without an account
 // or a network.
@@ -23,8 +23,8 @@ import (
 
 // ServiceOptions are the rules of one cloud. The zero value is ready to use.
 type ServiceOptions struct {
-	// AppKey is the only one that the cloud serves. If it is empty, the cloud
-	// serves any.
+	// AppKey is the only AppKey that the cloud serves. If it is empty, the
+	// cloud serves every AppKey.
 	AppKey string
 
 	// MultiDevice lets one account be logged in on several devices. Otherwise
@@ -127,8 +127,8 @@ func (s *Service) FindKit(userUUID string) (k engine.KitAccount, accid string, f
 // CreateKitAccount makes a new kit account and binds it to an IM account, as
 // the vendor's server API does (docs/vendor/guides.md, G09 and G10). If imAccid
 // is empty, it makes the IM account too (G11). Otherwise imToken must be that
-// account's token; it fails with engine.ErrTokenRejected for a wrong token or
-// an unknown account.
+// account's token: CreateKitAccount fails with engine.ErrTokenRejected for a
+// wrong token or an unknown account.
 func (s *Service) CreateKitAccount(imAccid, imToken string) (engine.KitAccount, error) {
 	k := engine.KitAccount{UserUUID: newID(), Token: newID()}
 	s.mu.Lock()
@@ -162,14 +162,14 @@ func (s *Service) verifyKitLocked(k engine.KitAccount) (*kitAccount, error) {
 	return a, nil
 }
 
-// Kick ends the IM login of every device of that account with an
-// *engine.KickError.
+// Kick ends the IM login of accid on every device, with an *engine.KickError as
+// the cause.
 func (s *Service) Kick(accid string, r engine.KickReason) {
 	s.EndIM(accid, &engine.KickError{Reason: r})
 }
 
-// EndIM ends the IM login of every device of that account with cause, such as
-// engine.ErrAccountBanned or engine.ErrTokenRejected. It does not change the
+// EndIM ends the IM login of accid on every device. cause can be an error such
+// as engine.ErrAccountBanned or engine.ErrTokenRejected. It does not change the
 // account. A nil cause means engine.ErrUnavailable.
 func (s *Service) EndIM(accid string, cause error) {
 	if cause == nil {
@@ -188,7 +188,7 @@ func (s *Service) endIMLocked(accid string, cause error) {
 	}
 }
 
-// EndKit ends the kit sessions of that account with cause, such as
+// EndKit ends every kit session of userUUID. cause can be an error such as
 // engine.ErrTokenExpired. The IM logins beneath the sessions stay.
 func (s *Service) EndKit(userUUID string, cause error) {
 	s.mu.Lock()
