@@ -46,9 +46,9 @@ func (t *Seat) checkOpen() error {
 	return nil
 }
 
-// InitIM implements engine.IM. The first seat initialises IM; for the others it
-// is then already done. It fails with engine.ErrAppKeyMismatch if IM was
-// initialised for another AppKey.
+// InitIM implements engine.IM. Only the first seat's call initialises IM.
+// InitIM fails with engine.ErrAppKeyMismatch if IM was initialised for another
+// AppKey.
 func (t *Seat) InitIM(ctx context.Context, appKey string) error {
 	s := t.shared
 	return t.inTurn(ctx, func() error {
@@ -64,11 +64,12 @@ func (t *Seat) InitIM(ctx context.Context, appKey string) error {
 }
 
 // LoginIM implements engine.IM. If another seat has logged in the same account,
-// it joins that login and ignores a.Token. If another seat's login fails, this
-// seat logs in itself. It fails with engine.ErrIMInUse while other seats hold
-// another account, or while this seat or the host is logged in; with
-// engine.ErrAppKeyMismatch if a.AppKey is not the one that IM was initialised
-// with; and with any error of the shared engine.IM's LoginIM.
+// it joins that login and ignores a.Token. If it waited for another seat's
+// login and that login failed, it opens one itself. It fails with
+// engine.ErrIMInUse while other seats hold another account, or while this seat
+// or the host is logged in; with engine.ErrAppKeyMismatch if a.AppKey is not
+// the one that IM was initialised with; and with any error of the shared
+// engine.IM's LoginIM.
 func (t *Seat) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
 	s := t.shared
 	return t.inTurn(ctx, func() error {
@@ -113,10 +114,10 @@ func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, 
 	return found, err
 }
 
-// joinOrBegin makes t a holder of the login that is there, if that is the login
-// that t wants: the host's for an adoption, otherwise another seat's of the
-// same account. If no login is there, it makes wanted current; the caller opens
-// it.
+// joinOrBegin makes t a holder of the current login, if t wants that one: an
+// adoption wants the host's login, and LoginIM wants one that another seat made
+// for the same account. If there is no current login, wanted becomes the
+// current one, and the caller opens it.
 func (t *Seat) joinOrBegin(wanted *login, n engine.Notify) (l *login, joined bool) {
 	s := t.shared
 	s.mu.Lock()

@@ -7,18 +7,18 @@
 //	meeting, err := engine.New(engine.Join(shared.Seat(), meetingKit), appKey, nil)
 //	room, err := engine.New(engine.Join(shared.Seat(), roomKit), appKey, nil)
 //
-// The first engine that logs in opens the login, and the others join it. Each
-// may log out at any time; IM is logged out when the last one leaves. An engine
-// whose kit is bound to another account gets engine.ErrIMInUse until all the
-// others have left.
+// The first engine to log in opens the login, and the others join it. Each may
+// log out at any time; IM is logged out when the last one leaves. If an
+// engine's kit account is bound to another IM account, its logins fail with
+// engine.ErrIMInUse until all the others have left.
 //
-// If the host has logged IM in itself, every engine reuses that login. Neither
-// LogoutKit nor Engine.Close ends it, but Engine.LogoutIM does, if the engine
-// that calls it is the last one to leave.
+// If the host has logged IM in itself, every engine in AutoDetect or ReuseIM
+// reuses that login. Neither LogoutKit nor Engine.Close ends it, but
+// Engine.LogoutIM does, if the engine that calls it is the last one to leave.
 //
 // An engine in ReuseIM does not reuse a login that another engine made, because
 // that login may end at any moment: LoginKit fails with engine.ErrIMNotLoggedIn
-// (100004). To share the login, call LoginIM on this engine too.
+// (100004). If that engine is to share the login, call its LoginIM first.
 //
 // A kick, any other loss of the login, and each change of its connection are
 // reported to every engine that holds the login.
@@ -61,9 +61,9 @@ type login struct {
 	holders map[*Seat]engine.Notify
 }
 
-// New shares im without calling it. The host keeps im, and closes it after the
-// engines. Until then only the seats may call its methods of engine.IM and
-// engine.IMAdopter.
+// New shares im without calling it. The host still owns im, and closes it after
+// the engines. Until then, the methods that engine.IM and engine.IMAdopter
+// declare are for the seats only.
 func New(im engine.IM) *IM { return &IM{im: im, turn: make(chan struct{}, 1)} }
 
 // Seat makes a place for one more engine: pass it to engine.Join. The engine
@@ -75,9 +75,9 @@ func (s *IM) Seat() *Seat { return &Seat{shared: s} }
 // login that the host made stays. Afterwards InitIM, LoginIM and AdoptIM of
 // every seat fail with engine.ErrClosed. Close does not close the engine.IM.
 //
-// It returns the error of its LogoutIM. If a call in flight takes longer than 5
-// seconds, it returns context.DeadlineExceeded; a login that this call opens is
-// logged out when the call returns.
+// If that logout fails, Close returns its error. If a seat's call is still in
+// flight after 5 seconds, Close returns context.DeadlineExceeded, and IM is
+// logged out when that call returns.
 func (s *IM) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -108,8 +108,8 @@ func (s *IM) acquire(ctx context.Context) error {
 }
 
 // release gives the turn back, after logging out a login whose last seat could
-// not wait for the turn. mu makes the check and the release one step: a seat
-// that leaves later finds the turn free, or someone who has yet to release it.
+// not wait for the turn. It checks and gives back under mu, so a seat that
+// leaves later finds the turn free, or held by a seat that has yet to check.
 func (s *IM) release() {
 	s.mu.Lock()
 	if !s.unheldLocked() {
