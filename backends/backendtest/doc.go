@@ -22,14 +22,15 @@
 //
 //   - A call returns when its ctx ends. A login whose ctx has ended fails.
 //   - A failed login leaves nobody logged in.
-//   - After LogoutIM or LogoutKit nobody is logged in there, whatever the call
-//     returns. If nobody was logged in before, it succeeds.
+//   - After LogoutIM nobody is logged in to IM, and after LogoutKit nobody is
+//     logged in to the kit, even if the call fails. If nobody was logged in
+//     before, it succeeds.
 //   - LoginIM fails with ErrIMInUse while anybody is logged in. It never
 //     replaces that login.
 //   - After IM was lost, a new IM and kit login works, even if LogoutKit was not
 //     called.
 //   - Errors wrap an [engine.Code] if one fits, so that errors.Is finds it. An
-//     unknown account and a wrong token are ErrTokenRejected.
+//     unknown account is ErrTokenRejected, and so is a wrong token.
 //   - No error contains a token.
 //
 // # Notify
@@ -38,13 +39,13 @@
 // with the backend, so that a late report about an old login cannot end a newer
 // one.
 //
-// Call Lost once if the login ends without a call of LogoutIM. Its cause is
-// ErrKicked or an [engine.KickError] for a kick, ErrIMLoggedOut for a logout
-// behind the engine's back, ErrTokenRejected, ErrAccountBanned, or an error of
-// your own. Do not call Lost because of LogoutIM.
+// Call Lost once if the login ends without a logout by the engine. For IM, the
+// cause is ErrKicked or an [engine.KickError] for a kick, ErrIMLoggedOut for a
+// logout behind the engine's back, ErrTokenRejected, ErrAccountBanned, or an
+// error of your own. Do not call Lost for a login that LogoutIM ends.
 //
-// Call Link when the connection goes down, and when it is up again: a login
-// that reconnects is not lost.
+// Call Link when the connection under an IM login goes down, and when it is up
+// again: a login that reconnects is not lost.
 //
 // You may call both from any goroutine, with locks held, even before LoginIM
 // returns. They never block, and never call the backend.
