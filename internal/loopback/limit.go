@@ -11,8 +11,8 @@ func (s *Server) Limit(n int) {
 	s.listener = &limiter{Listener: s.listener, open: make(chan struct{}, n)}
 }
 
-// A limiter is a listener that limits the open connections to the capacity of
-// open, which holds one value for each.
+// A limiter is a listener with at most cap(open) open connections: open holds
+// one value for each of them.
 type limiter struct {
 	net.Listener
 	open chan struct{}

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// LogRequests returns a handler that logs each request after h has served it: the
-// method, the path, the HTTP status, the duration and the client's address. It
-// leaves out queries, headers and bodies, because they may contain tokens. Status
-// 0 means that h cut the connection before it replied. If log is nil, LogRequests
-// returns h.
+// LogRequests returns a handler that logs each request after h has served it:
+// the method, the path, the HTTP status, the duration and the client's address.
+// It leaves out queries, headers and bodies, because they may contain tokens.
+// Status 0 means that h cut the connection before it replied. If log is nil,
+// LogRequests returns h.
 func LogRequests(h http.Handler, log *slog.Logger) http.Handler {
 	if log == nil {
 		return h

@@ -1,5 +1,5 @@
 // Package loopback serves HTTP to this machine only. The fakes of the vendor's
-// servers are built on it, because their accounts are not secret.
+// servers use it, because the tokens of their accounts are no secret.
 package loopback
 
 import (
@@ -38,8 +38,8 @@ type Server struct {
 }
 
 // Listen listens on addr, or on a free port of 127.0.0.1 if addr is empty. It
-// fails with engine.ErrArgument if addr is not on loopback, and with the error of
-// net.Listen, for example if the port is taken.
+// fails with engine.ErrArgument if addr is not on loopback, and with the error
+// of net.Listen, for example if the port is taken.
 func Listen(addr string) (*Server, error) {
 	listener, err := listen(addr)
 	if err != nil {
@@ -102,8 +102,8 @@ func (s *Server) Close() error {
 	return err
 }
 
-// count counts the connections. Only Serve's goroutine adds new ones, so none is
-// added after it has ended.
+// count counts the connections. Only Serve's goroutine adds new ones, so none
+// is added after that goroutine has ended.
 func (s *Server) count(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
