@@ -1,49 +1,56 @@
 // Package nimcloud is an IM cloud on loopback that the vendor's official
 // JavaScript SDK can log in to. It consists of an address service (LBS) and a
-// link server, and has the accounts of a mockim world. It is for tests, and for
-// developers whose SDK, in Node or in a browser, has to log in without a network.
+// link server. Its accounts are in a mockim.Service, the world. It is for
+// tests, and for developers whose SDK has to log in without a network, in Node
+// or in a browser.
 //
 // It is not a NIM server. It serves only the packets of a login, and proves
-// nothing about the vendor's servers. It has no messages, no TLS, and no support
-// for native SDKs, whose link is encrypted differently. It knows one framing, the
-// packed binary one on /websocket, which is the default of the 10.x SDKs.
+// nothing about the vendor's servers. It has no messages, no TLS, and no
+// support for native SDKs, whose link is encrypted differently. It knows one
+// framing, the packed binary one on /websocket, which is the default of the
+// 10.x SDKs.
 //
 //	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
 //	lbsUrls: [cloud.LBSURL()], linkUrl: cloud.LinkAddr(), linkSSL: false
 //
 // # Packets
 //
-// A link is one connection, and a login on it is one mockim.Device. The answer to
-// a login is one of
+// A link is one connection, and a login on it is one mockim.Device. The answer
+// to a login is one of
 //
 //	200     success
 //	102302  the world does not know the account, or the token is wrong
 //	101303  the world has another AppKey
 //	403     authType 1 without an AppSecret, or authType 2
-//	the code of Refuse
+//	the code that a test passed to Refuse
+//	a code from the list below, once after certain ends of a login
 //
 // The cloud also answers heartbeats, logouts, kicks of other devices, requests
 // for the server time, syncs (which are empty) and the SDK's questions about
-// uploads (there are none). It answers 404 to everything else, and 403 to
-// everything but a heartbeat before a login.
+// uploads (there are none). It answers 404 to every other packet. Until a link
+// has logged in, it answers 403 to everything but logins and heartbeats.
 //
 // # Ends of a login
 //
 // If the world ends a login, the client notices. A kick is pushed to the client
-// with its reason, its text and its client type, which is 0 if the world does not
-// give one. In a world without MultiDevice, a newer login kicks the older one.
+// with its reason, its text and its client type, which is 0 if the world does
+// not give one. In a world without MultiDevice, a newer login kicks the older
+// one.
+//
 // There is no packet for other causes, so the cloud cuts the link. The SDK then
-// reconnects by itself, and its login succeeds, unless the cause was one of
-// these: then the next login of that device is refused once, with the code
+// reconnects and logs in again by itself. That login succeeds, unless the cause
+// is in this list. Then the cloud refuses it, once, with the code
 //
 //	102302  engine.ErrTokenRejected, engine.ErrTokenExpired
 //	102422  engine.ErrAccountBanned
 //	101301  engine.ErrNotEnabled
+//	101303  engine.ErrAppKeyMismatch
 //
 // The cloud also cuts a link after a malformed packet, after a packet of more
-// than 64 KiB, after 30 s without a login, and after 2 minutes without a packet.
-// A client that was kicked or has logged out gets 5 s to close its link. At most
-// 256 links are open at a time. The cloud neither stores nor logs tokens.
+// than 64 KiB, after 30 s without a login, and after 2 minutes without a
+// packet. A client that was kicked or has logged out gets 5 s to close its
+// link. At most 256 links are open at a time. The cloud neither stores nor logs
+// tokens.
 //
 // # Dynamic tokens
 //
@@ -134,9 +141,9 @@ const (
 	linkPath = "/websocket" // fixed in the SDKs
 )
 
-// Start starts a cloud. It fails with engine.ErrArgument if World is nil or Addr
-// is not on loopback, and with the error of net.Listen, for example if the port
-// is taken.
+// Start starts a cloud. It fails with engine.ErrArgument if World is nil or
+// Addr is not on loopback, and with the error of net.Listen, for example if the
+// port is taken.
 func Start(o Options) (*Cloud, error) { return start(o, defaultLimits) }
 
 func start(o Options, l limits) (*Cloud, error) {
@@ -187,8 +194,8 @@ func (c *Cloud) LBSURL() string { return "http://" + c.addr + lbsPath }
 func (c *Cloud) LinkAddr() string { return c.addr }
 
 // Close stops the cloud, cuts every link and ends the clients' logins in the
-// world, which remains usable. It returns when all of the cloud's goroutines have
-// ended. Calling it again has no effect and returns the same error.
+// world, which remains usable. It returns when all of the cloud's goroutines
+// have ended. Calling it again has no effect and returns the same error.
 func (c *Cloud) Close() error { return c.close() }
 
 func (c *Cloud) shutDown() error {

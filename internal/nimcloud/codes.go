@@ -14,7 +14,7 @@ const (
 	codeUnavailable = 503
 )
 
-// codeOf is the answer to a login that err was the end of.
+// codeOf returns the code for a login that failed or ended with err.
 func codeOf(err error) int {
 	if err == nil {
 		return codeOK
@@ -22,10 +22,11 @@ func codeOf(err error) int {
 	return cmp.Or(nimcodes.Of(err), codeUnavailable)
 }
 
-// packCode is how a code of the V2 services is on the wire, in 16 bits. Those
-// below 1000 and those that apps define (20000 to 20099) go as they are. The
-// others are 1SSRRR, a service and a reason: 7 bits of service, from 1 and
-// without the 39 that the app-defined ones fall into, and 9 of reason.
+// packCode returns the 16 bits that stand for a code of the V2 services on the
+// wire. Codes below 1000, and codes that apps define (20000 to 20099), are sent
+// unchanged. Every other code is 1SSRRR, a service and a reason, and becomes 7
+// bits of service and 9 bits of reason. The services count from 1 and skip 39,
+// because the codes that apps define fall there.
 func packCode(code int) (_ uint16, ok bool) {
 	if 0 <= code && code < 1000 || 20000 <= code && code <= 20099 {
 		return uint16(code), true

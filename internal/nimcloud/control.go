@@ -36,9 +36,9 @@ func (c *Cloud) Drop(accid string) {
 	cutAll(c.find(func(l *link) bool { return l.loggedIn && l.accid == accid }))
 }
 
-// Link takes the links of accid down, as Drop does, or lets them come back. While
-// they are down, the cloud answers a login of that account by cutting its link,
-// and the SDKs keep trying.
+// Link takes the links of accid down, as Drop does, or lets them come back.
+// While they are down, the cloud answers a login of that account by cutting its
+// link, and the SDKs keep trying.
 func (c *Cloud) Link(accid string, online bool) {
 	accid = fold(accid)
 	c.mu.Lock()
@@ -63,10 +63,10 @@ func cutAll(links []*link) {
 	}
 }
 
-// Refuse makes the next logins, of any account, fail with one of the vendor's
-// codes, such as 417 or 102404; times is how many. It replaces an earlier Refuse,
-// and times 0 ends it. It panics if times is negative, or if code is 200 or does
-// not fit into a packet.
+// Refuse makes the next logins, of any account, fail with code, one of the
+// vendor's, such as 417 or 102404. times is the number of logins; a later call
+// replaces it, so Refuse(code, 0) ends the refusals. Refuse panics if times is
+// negative, or if code is 200 or does not fit into a packet.
 func (c *Cloud) Refuse(code, times int) {
 	if _, ok := packCode(code); !ok || code == codeOK {
 		panic(fmt.Sprintf("nimcloud: a login cannot be refused with code %d", code))
@@ -83,21 +83,21 @@ func (c *Cloud) MuteHeartbeat(mute bool) {
 	c.changeControls(func(s *controls) { s.muteHeartbeat = mute })
 }
 
-// MuteLogin leaves logins unanswered, as if they had not arrived, or answers them
-// again.
+// MuteLogin leaves logins unanswered, as if they had not arrived, or answers
+// them again.
 func (c *Cloud) MuteLogin(mute bool) { c.changeControls(func(s *controls) { s.muteLogin = mute }) }
 
 // FailLBS makes the address service answer with that HTTP status; 0 or 200 ends
-// it. An SDK that was given a link address then uses that one. FailLBS panics if
-// status is not a failure, 300 to 599.
+// it. An SDK that was also given a link address then uses that address. FailLBS
+// panics if status is not a failure, 300 to 599.
 func (c *Cloud) FailLBS(status int) {
 	status = failureStatus(status)
 	c.changeControls(func(s *controls) { s.lbs = status })
 }
 
-// FailLink makes the link server refuse new links with that HTTP status; 0 or 200
-// ends it. Open links stay open: see Drop. FailLink panics if status is not a
-// failure, 300 to 599.
+// FailLink makes the link server refuse new links with that HTTP status; 0 or
+// 200 ends it. Open links stay open: see Drop. FailLink panics if status is not
+// a failure, 300 to 599.
 func (c *Cloud) FailLink(status int) {
 	status = failureStatus(status)
 	c.changeControls(func(s *controls) { s.link = status })

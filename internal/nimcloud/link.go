@@ -9,8 +9,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// A link is one connection. One goroutine serves it and writes to it; another one
-// reads. Everybody else sends to its channels.
+// A link is one connection. One goroutine serves it and writes to it; another
+// one reads. Everybody else sends to its channels.
 type link struct {
 	cloud *Cloud
 	id    uint64
@@ -166,8 +166,8 @@ func (l *link) push(c command, body []byte) {
 	}
 }
 
-// loseLogin ends the login for the serving goroutine to notice. It never blocks,
-// because the world may hold its lock.
+// loseLogin marks the login as ended; the serving goroutine notices that and
+// acts on it. It never blocks, because the world may hold its lock.
 func (l *link) loseLogin(cause error) {
 	l.cloud.mu.Lock()
 	defer l.cloud.mu.Unlock()

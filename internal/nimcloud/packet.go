@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// This file has the packed framing: one packet in each binary message. The header
-// is a length (0 is accepted, because the message has its own), a service, a
-// command, a serial that the answer repeats, flags, and a result code if a flag
-// says so. The body is a sequence of fields without their types. See
-// docs/vendor/im-sdk.md#on-the-wire.
+// This file has the packed framing: one packet in each binary message. The
+// header is a length (0 is accepted, because the message has its own), a
+// service, a command, a serial that the answer repeats, flags, and a result
+// code if a flag says so. The body is a sequence of fields without their types.
+// See docs/vendor/im-sdk.md#on-the-wire.
 
 // A command is a service and one of its commands.
 type command uint16

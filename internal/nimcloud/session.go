@@ -41,8 +41,8 @@ const (
 	recordLoginType  = 12
 )
 
-// After each login the SDK asks for the settings of file uploads. This cloud has
-// none: no store except the default one, and no CDN.
+// After each login the SDK asks for the settings of file uploads. This cloud
+// has none: no store except the default one, and no CDN.
 var (
 	noUploads = properties{uploadConfig: "{}", uploadConfigTTL: "86400"}
 	noCDN     = properties{cdnExpire: "0"} // seconds; 0: there is none
@@ -141,9 +141,9 @@ func (s *session) login(ctx context.Context, p packet) bool {
 	return s.answer(ctx, p, codeOK, appendPropertiesList(appendProperties(nil, record), others))
 }
 
-// refusal records who wants to log in. It returns the code with which a test's
-// controls or an earlier end of a login refuse that, or codeOK. If mute is true,
-// the login gets no answer.
+// refusal records who wants to log in. It returns codeOK, or the code to refuse
+// the login with, because a test asked for that or because of the way the
+// device's last login ended. If mute is true, the login gets no answer.
 func (c *Cloud) refusal(l *link, tags properties) (code int, mute bool) {
 	clientType, _ := strconv.Atoi(tags[tagClientType])
 	c.mu.Lock()
@@ -173,7 +173,8 @@ func (c *Cloud) refusal(l *link, tags properties) (code int, mute bool) {
 	return codeOK, false
 }
 
-// enter logs a new device of the world in to the account that the client named.
+// enter makes a new device of the world and logs it in with the account that
+// the client named.
 func (s *session) enter(ctx context.Context, tags properties) int {
 	sdk := s.cloud.world.Device()
 	if err := sdk.InitIM(ctx, tags[tagAppKey]); err != nil {
@@ -257,8 +258,8 @@ func (s *session) leave() {
 	s.timer.Reset(s.cloud.limits.leave)
 }
 
-// kickOthers ends the logins of its own account on the devices that the client
-// names, and answers with the devices that it kicked.
+// kickOthers ends the account's logins on the devices that the client names,
+// and answers with the devices that it kicked.
 func (s *session) kickOthers(ctx context.Context, p packet) bool {
 	ids := p.body.strings()
 	if p.body.err != nil {
@@ -276,8 +277,8 @@ func (s *session) kickOthers(ctx context.Context, p packet) bool {
 	return s.answer(ctx, p, codeOK, appendStrings(nil, kicked))
 }
 
-// reportEnd tells the client that its login has ended. It reports whether to keep
-// the link open, for the client to close.
+// reportEnd tells the client that its login has ended. It reports whether to
+// keep the link open, for the client to close.
 func (s *session) reportEnd(ctx context.Context, cause error) bool {
 	s.logout()
 	if !errors.Is(cause, engine.ErrKicked) {
