@@ -17,17 +17,17 @@ import (
 
 const secretVariable = "IMREUSE_GATEWAY_SECRET"
 
-var gatewayDoc = fmt.Sprintf(`The gateway holds the IM long connections of Go programs. It runs the vendor's own
-SDK in Node %d or newer, which you install yourself. "imreuse gateway install"
-unpacks the gateway into your cache directory and fetches the SDK with npm. Run
-it once, and again after each update of imreuse.
+var gatewayDoc = fmt.Sprintf(`The gateway keeps IM connections open for Go programs. It runs the vendor's own SDK
+in Node %d or newer, which you install yourself. "imreuse gateway install" unpacks
+the gateway into your cache directory and fetches the SDK with npm. Run it once,
+and again after each update of imreuse.
 
 The first line of output is JSON:
 
    {"url":"http://127.0.0.1:40000","secret":"…"}
 
 Give both to the programs that use the gateway. It listens on loopback only. When
-it is interrupted, it logs out every account that it holds.
+it is interrupted, it logs out every account that is logged in through it.
 
 Settings come from the environment:
 
@@ -41,15 +41,15 @@ Settings come from the environment:
    NIM_SDK                 another build of the vendor's SDK: its path, or the
                            name of a package in the gateway's node_modules
 
-Node gets these variables, PATH, HOME, TMPDIR, TZ, LANG, LC_ALL and the ones that
-name certificates. It gets nothing else from your environment.
+From your environment, Node gets only these variables, PATH, HOME, TMPDIR, TZ,
+LANG, LC_ALL and the ones that name certificates.
 
 The gateway refuses to start if another user could have written its files. When
 it stops, all its processes end within 5 seconds.
 
-The IM service sees a Web client, and a new device at each start. If the app
-allows only one device, the gateway and other clients of the same account kick
-each other.`, gateway.OldestNode())
+The IM service sees the gateway as a Web client, and as a new device at each start.
+If the app allows an account only one device, the gateway and other clients of the
+same account kick each other.`, gateway.OldestNode())
 
 func gatewayCommand() *cli.Command {
 	return &cli.Command{

@@ -23,10 +23,13 @@ the machine can read flags.
 
    IMREUSE_APP_SECRET   the AppSecret of the app; always needed
    IMREUSE_IM_TOKEN     the token of the IM account
-   IMREUSE_USER_TOKEN   the token of the kit account; if unset, the server makes one
+   IMREUSE_USER_TOKEN   the token of the kit account
 
-With -secrets FILE they come from a JSON file, and from the environment only if
-the file does not have them:
+If a new account gets no token from you, the server makes one. It always makes the
+kit token of a meeting account. update keeps whatever you do not give.
+
+With -secrets FILE the secrets come from a JSON file, and from the environment only
+if the file does not have them:
 
    {"appSecret": "…", "imToken": "…", "userToken": "…"}
 

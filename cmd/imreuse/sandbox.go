@@ -27,7 +27,7 @@ vendor's does, to clients in any language, including browsers. The server API
 creates and shows accounts of IM (v2), NERoom and NEMeeting, and the kit server
 knows them at once. The IM cloud consists of an address service and a link
 server. The vendor's own JavaScript SDK (10.x) can log in to it with the same
-accounts, but it is not a NIM server and carries no messages.
+accounts. The cloud is not a NIM server, and carries no messages.
 
 The first line of output is JSON with every address and secret, here in four lines:
 
@@ -90,7 +90,7 @@ func (a addresses) exports() []byte {
 func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "sandbox",
-		Usage:       "serve the vendor's kit server, server API and IM cloud on this machine, to develop against offline",
+		Usage:       "serve the vendor's kit server, server API and IM cloud on this machine, for development offline",
 		Description: sandboxDoc,
 		Flags: []cli.Flag{
 			addrFlag(),
