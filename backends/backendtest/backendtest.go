@@ -22,15 +22,15 @@ type Harness struct {
 	Kit     engine.KitAccount // a valid account, bound to IM
 	Other   engine.KitAccount // a valid account, bound to another IM account
 
-	// Kick makes the service kick the account IM. Link takes the IM link down,
-	// or up again. Both may return before the backend has noticed.
+	// Kick makes the service kick the account IM. Link takes the IM link
+	// down, or up again. Both may return before the backend has noticed.
 	Kick func()
 	Link func(online bool)
 
-	// HostLogin and HostLogout drive the IM SDK as the host does, behind the
-	// engine's back. They return when the login or logout is done. HostLogout
-	// logs out whoever is logged in. If the backend is an engine.IMAdopter,
-	// both must be set; otherwise both must be nil.
+	// HostLogin and HostLogout drive the IM SDK as the host does, behind
+	// the engine's back. They return when the login or logout is done.
+	// HostLogout logs out whoever is logged in. If the backend is an
+	// engine.IMAdopter, both must be set; otherwise both must be nil.
 	HostLogin  func(ctx context.Context, a engine.IMAccount) error
 	HostLogout func(ctx context.Context) error
 }

@@ -24,11 +24,11 @@
 //   - A failed login leaves nobody logged in.
 //   - After LogoutIM nobody is logged in to IM, and after LogoutKit nobody is
 //     logged in to the kit, even if the call fails. If nobody was logged in
-//     before, it succeeds.
+//     before, the call succeeds.
 //   - LoginIM fails with ErrIMInUse while anybody is logged in. It never
 //     replaces that login.
-//   - After IM was lost, a new IM and kit login works, even if LogoutKit was not
-//     called.
+//   - After IM was lost, a new IM and kit login works, even if LogoutKit was
+//     not called.
 //   - Errors wrap an [engine.Code] if one fits, so that errors.Is finds it. An
 //     unknown account is ErrTokenRejected, and so is a wrong token.
 //   - No error contains a token.
@@ -42,7 +42,8 @@
 // Call Lost once if the login ends without a logout by the engine. For IM, the
 // cause is ErrKicked or an [engine.KickError] for a kick, ErrIMLoggedOut for a
 // logout behind the engine's back, ErrTokenRejected, ErrAccountBanned, or an
-// error of your own. Do not call Lost for a login that LogoutIM ends.
+// error of your own. Do not call Lost for a login that LogoutIM or LogoutKit
+// ends.
 //
 // Call Link when the connection under an IM login goes down, and when it is up
 // again: a login that reconnects is not lost.

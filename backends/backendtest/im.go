@@ -28,8 +28,8 @@ func initAgain(ctx context.Context, s *subject) {
 }
 
 func initOtherApp(ctx context.Context, s *subject) {
-	// A backend may also accept the new AppKey: an engine has only one, so it
-	// never asks for another.
+	// A backend may also accept the new AppKey: an engine has only one, so
+	// it never asks for another.
 	if err := s.Backend.InitIM(ctx, otherAppKey); err != nil {
 		s.wantError("InitIM with another AppKey", err, engine.ErrAppKeyMismatch)
 		s.loginIM(ctx, s.IM)
