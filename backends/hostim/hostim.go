@@ -13,9 +13,9 @@
 //
 // The host calls LoggedIn, LoggedOut and Link from its SDK's callbacks, in the
 // order in which the SDK calls back, no matter who asked for the login. Before
-// each login of its own it also calls LoggingIn. The engine's next operation
-// that looks for a login then waits for this one, and the IM does not log it
-// out when it undoes a login of the engine's.
+// each login of its own it also calls LoggingIn. While that login is in
+// progress, an operation that looks for a login waits for it, and the IM undoes
+// no login of the engine's, because that would end the host's.
 //
 // The host may also call LoggingIn for the engine's logins, but need not.
 // Calling it for every login protects the host's logins best. If the host
