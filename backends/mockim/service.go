@@ -27,8 +27,9 @@ type ServiceOptions struct {
 	// cloud serves every AppKey.
 	AppKey string
 
-	// MultiDevice lets one account be logged in on several devices. Otherwise
-	// a login kicks the device that was logged in (engine.KickedByClient).
+	// MultiDevice lets one account be logged in on several devices.
+	// Otherwise a login kicks the device that was logged in
+	// (engine.KickedByClient).
 	MultiDevice bool
 
 	// NoAnonymous makes Anonymous fail with errors.ErrUnsupported.
