@@ -64,8 +64,8 @@ func (t *Seat) InitIM(ctx context.Context, appKey string) error {
 }
 
 // LoginIM implements engine.IM. If another seat has logged in the same account,
-// it joins that login and ignores a.Token. If it waited for another seat's
-// login and that login failed, it opens one itself. It fails with
+// this seat joins that login and ignores a.Token. If another seat's login was
+// in flight and failed, this seat opens one itself. LoginIM fails with
 // engine.ErrIMInUse while other seats hold another account, or while this seat
 // or the host is logged in; with engine.ErrAppKeyMismatch if a.AppKey is not
 // the one that IM was initialised with; and with any error of the shared

@@ -38,8 +38,8 @@ import (
 type IM struct {
 	im engine.IM
 
-	// turn has one slot. Only its holder may call im, begin a login, or touch
-	// appKey. It is a channel so that waiting for it honours ctx.
+	// turn has one slot. Only its holder may call im, begin a login, or
+	// touch appKey. It is a channel so that waiting for it honours ctx.
 	turn   chan struct{}
 	appKey string // "" until a seat has initialised im
 
