@@ -49,5 +49,6 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController find the writer below, to flush or hijack.
+// Unwrap lets http.ResponseController find the writer below, to flush or
+// hijack.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
