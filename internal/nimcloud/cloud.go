@@ -98,8 +98,8 @@ type Cloud struct {
 	linked   sync.WaitGroup // one for each link
 	close    func() error
 
-	// mu protects the fields below and the ones that link names. It is not held
-	// across calls of the world, which has a lock of its own.
+	// mu protects the fields below and the ones that link names. It is not
+	// held across calls of the world, which has a lock of its own.
 	mu       sync.Mutex
 	closed   bool
 	links    map[*link]struct{}

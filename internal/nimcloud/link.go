@@ -67,8 +67,8 @@ func (c *Cloud) serveLink(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.remove(l)
 	l.host, l.port, _ = net.SplitHostPort(r.RemoteAddr)
-	// Web pages of any origin may log in, because the developer's page may be
-	// served from anywhere.
+	// Web pages of any origin may log in, because the developer's page may
+	// be served from anywhere.
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // Accept has answered
