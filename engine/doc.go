@@ -31,5 +31,5 @@
 // any operation that climbs.
 //
 // The engine runs no goroutine of its own, except a short one that applies a
-// loss reported while no operation is running. Close waits for it.
+// loss reported while no operation is running. Close waits for that goroutine.
 package engine
