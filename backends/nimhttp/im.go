@@ -19,48 +19,50 @@ import (
 // io.Closer. Make one with NewIM. It is safe for concurrent use: its calls take
 // turns.
 //
-// Each login is watched by a goroutine of its own, with one blocking read after
-// the other. It is lost when the gateway says that its session has ended, with
-// the reason; and with engine.ErrUnavailable when the gateway is gone, was
-// started again, or has not answered for 15 s. Nothing else is a loss: while the
-// SDK reconnects, Notify.Link says that the link is down.
+// A goroutine watches each login with one blocking read after another. The
+// login is lost in two cases. If the gateway reports that the session ended,
+// the cause is the gateway's reason. If the gateway is gone, was started again,
+// or has not answered for 15 s, the cause is engine.ErrUnavailable. Nothing
+// else is a loss: while the SDK reconnects, Notify.Link reports that the link
+// is down.
 //
-// The gateway may end and be started again, on the same address and with the
-// same secret: the next login works.
+// The gateway may end and be started again at the same address with the same
+// secret; the next login then works.
 //
-// If GatewaySecret is not the gateway's, every call fails with engine.ErrArgument,
-// at once and without having sent it. If something else than a gateway listens at
-// GatewayURL, every call fails with engine.ErrUnavailable. See the package comment.
+// If GatewaySecret is not the gateway's secret, every call fails at once with
+// engine.ErrArgument, and the secret is not sent. If another program listens at
+// GatewayURL, every call fails with engine.ErrUnavailable. See the package
+// comment.
 type IM struct {
 	slot          *gatewayclient.Slot
-	owner         string                      // tells our logins from those of other clients of the slot
+	owner         string                      // sent with each login, to tell it from the logins of the slot's other clients
 	configuration gatewayclient.Configuration // without the AppKey
 	ownAppKey     string
 	limits        limits
 	closeIdle     func()
 
-	turn chan struct{} // one slot: the call that has it may touch the fields below
-	life context.Context
-	end  context.CancelCauseFunc // ends every call, when IM is closed
+	turn     chan struct{} // has room for one: the call that has sent may use the fields below
+	life     context.Context
+	endCalls context.CancelCauseFunc // ends life, and with it every call
 
-	appKey   string // IM is initialised with; "": not yet
-	prepared bool   // by us: the slot is ours to release
-	asked    bool   // for a login, which a logout is to end; false: a logout is of whoever is logged in
+	appKey   string // that IM was initialised with; empty before that
+	prepared bool   // this IM initialised the slot, so it also releases it
+	asked    bool   // this IM made the last login, so LogoutIM ends only that one; if false, it logs out whoever is logged in
 	closed   bool
 
 	watches sync.WaitGroup
 
-	mu      sync.Mutex // protects the following field
-	watched *watch     // the login that holds; nil: nobody is logged in
+	mu      sync.Mutex // protects watched
+	watched *watch     // the present login; nil if nobody is logged in
 }
 
-// limits are how long IM waits. Tests shorten them.
+// limits says how long IM waits. Tests shorten the times.
 type limits struct {
-	silence time.Duration // of the gateway, before a login is lost
-	wait    time.Duration // of a blocking read; two fit into silence, for net/http repeats one whose connection is cut
-	retry   time.Duration // after a read that failed
-	login   time.Duration // where the caller has no deadline
-	giveUp  time.Duration // to log out a login whose outcome is not known
+	silence time.Duration // without an answer from the gateway, before a login is lost
+	wait    time.Duration // of one blocking read; silence has room for two, because net/http repeats a read whose connection was cut
+	retry   time.Duration // after a failed read
+	login   time.Duration // for a login, if the caller has no deadline
+	giveUp  time.Duration // to log out a login whose outcome is unknown
 }
 
 var usualLimits = limits{
@@ -71,11 +73,11 @@ var usualLimits = limits{
 	giveUp:  5 * time.Second,
 }
 
-// longestLogin is what the gateway allows.
+// longestLogin is the longest time-out that the gateway accepts for a login.
 const longestLogin = 2 * time.Minute
 
-// NewIM makes a client of an IM gateway. It sends nothing. It fails with
-// engine.ErrArgument, naming the option.
+// NewIM makes a client of an IM gateway. It sends nothing. If an option is
+// invalid, it fails with an engine.ErrArgument that names the option.
 func NewIM(o Options) (*IM, error) {
 	im, err := newIM(o)
 	if err != nil {
@@ -99,7 +101,7 @@ func newIM(o Options) (*IM, error) {
 	if err != nil {
 		return nil, err
 	}
-	life, end := context.WithCancelCause(context.Background())
+	life, endCalls := context.WithCancelCause(context.Background())
 	return &IM{
 		slot:          s,
 		owner:         uuid.NewString(),
@@ -109,12 +111,13 @@ func newIM(o Options) (*IM, error) {
 		closeIdle:     closeIdle,
 		turn:          make(chan struct{}, 1),
 		life:          life,
-		end:           end,
+		endCalls:      endCalls,
 	}, nil
 }
 
-// enter waits for the turn of a call, and returns its ctx, which ends with IM,
-// and what ends it. It fails with engine.ErrClosed from the beginning of Close on.
+// enter waits for this call's turn. It returns a ctx that also ends when IM is
+// closed, and a func that ends the turn. Once Close has begun, it fails with
+// engine.ErrClosed.
 func (im *IM) enter(ctx context.Context) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(im.life, func() { cancel(engine.ErrClosed) })
@@ -126,7 +129,7 @@ func (im *IM) enter(ctx context.Context) (context.Context, func(), error) {
 		return nil, nil, context.Cause(ctx)
 	}
 	err := context.Cause(ctx)
-	if im.life.Err() != nil { // of which ctx may hear a moment later
+	if im.life.Err() != nil { // AfterFunc may not have cancelled ctx yet
 		err = engine.ErrClosed
 	}
 	if err != nil {
@@ -137,9 +140,9 @@ func (im *IM) enter(ctx context.Context) (context.Context, func(), error) {
 	return ctx, func() { <-im.turn; leave() }, nil
 }
 
-// InitIM implements engine.IM: it initialises the SDK in the slot. Where that is
-// done, by whomever, it does nothing, or fails with engine.ErrAppKeyMismatch if
-// that was with another AppKey.
+// InitIM implements engine.IM: it initialises the SDK in the slot. If the slot
+// is already initialised, by this client or another, InitIM does nothing; with
+// another AppKey it fails with engine.ErrAppKeyMismatch.
 func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if err := call.CheckHeader("appKey", appKey, call.MaxField); err != nil {
 		return err
@@ -152,25 +155,25 @@ func (im *IM) InitIM(ctx context.Context, appKey string) error {
 	if im.appKey != "" && im.appKey != appKey {
 		return mismatch(im.appKey, appKey)
 	}
-	there, err := im.slot.Read(ctx)
+	now, err := im.slot.Read(ctx)
 	switch {
 	case gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot):
 		_, err = im.prepare(ctx, appKey)
 		return err
 	case err != nil:
 		return err
-	case there.AppKey != appKey:
-		return mismatch(there.AppKey, appKey)
+	case now.AppKey != appKey:
+		return mismatch(now.AppKey, appKey)
 	}
 	im.appKey = appKey
 	return nil
 }
 
-func mismatch(there, wanted string) error {
-	return fmt.Errorf("%w: IM is initialised with %q, not %q", engine.ErrAppKeyMismatch, call.Clean(there), wanted)
+func mismatch(present, wanted string) error {
+	return fmt.Errorf("%w: IM is initialised with %q, not %q", engine.ErrAppKeyMismatch, call.Clean(present), wanted)
 }
 
-// prepare initialises the slot, and remembers with what.
+// prepare initialises the slot and remembers its AppKey.
 func (im *IM) prepare(ctx context.Context, appKey string) (gatewayclient.Snapshot, error) {
 	c := im.configuration
 	c.AppKey = appKey
@@ -181,14 +184,15 @@ func (im *IM) prepare(ctx context.Context, appKey string) (gatewayclient.Snapsho
 	return now, err
 }
 
-// LoginIM implements engine.IM. It initialises the slot once more, since the
-// gateway may have been started again. Where ctx has no deadline, a login may
-// take a minute. A login whose outcome is not known is logged out.
+// LoginIM implements engine.IM. It initialises the slot again, because the
+// gateway may have been started again. If ctx has no deadline, a login may take
+// a minute. If the outcome of a login is unknown, LoginIM logs it out.
 //
-// Errors: engine.ErrIMInUse where anybody is logged in in the slot;
-// engine.ErrState before InitIM; engine.ErrTokenRejected,
-// engine.ErrAccountBanned and engine.ErrUnavailable, with a *ServerError that has
-// the SDK's own number; one that has no Code, such as 417, keeps it there.
+// It fails with engine.ErrIMInUse if anybody is logged in in the slot, and with
+// engine.ErrState before InitIM. If the SDK reports a failure, the chain has a
+// *ServerError with the SDK's own number, and engine.ErrTokenRejected,
+// engine.ErrAccountBanned or engine.ErrUnavailable if one of them applies.
+// Numbers without a Code, such as 417, appear only in the *ServerError.
 func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
 	if err := call.CheckHeader("accid", a.Accid, call.MaxField); err != nil {
 		return err
@@ -219,7 +223,8 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	return nil
 }
 
-// clear makes sure that nobody is logged in in the slot, which it initialises.
+// clear initialises the slot and makes sure that nobody is logged in there. It
+// logs out a login that this IM gave up; any other login is an error.
 func (im *IM) clear(ctx context.Context) error {
 	now, err := im.prepare(ctx, im.appKey)
 	switch {
@@ -232,11 +237,11 @@ func (im *IM) clear(ctx context.Context) error {
 	case im.holds(now):
 		return fmt.Errorf("%w: as %s", engine.ErrIMInUse, call.Clean(now.Accid))
 	}
-	return im.slot.Logout(ctx, im.owner) // one that we gave up
+	return im.slot.Logout(ctx, im.owner)
 }
 
-// login asks the gateway for a login, once: the SDK has already tried again
-// where that makes sense.
+// login asks the gateway for a login. It does not repeat the request, because
+// the SDK itself tries again if that makes sense.
 func (im *IM) login(ctx context.Context, a engine.IMAccount) (gatewayclient.Snapshot, error) {
 	timeout := im.limits.login
 	if deadline, ok := ctx.Deadline(); ok {
@@ -246,7 +251,7 @@ func (im *IM) login(ctx context.Context, a engine.IMAccount) (gatewayclient.Snap
 	now, err := im.slot.Login(ctx, gatewayclient.LoginRequest{Accid: accid, Token: a.Token, Owner: im.owner, TimeoutMs: timeout.Milliseconds()})
 	switch {
 	case err == nil && now.Session == 0, err == nil && now.Accid != accid:
-		err = im.slot.Malformed("a login that is not the one that was asked for")
+		err = im.slot.Malformed("a login of another account than requested")
 	case err == nil && now.Owner != im.owner:
 		return now, gatewayclient.InUse(&now)
 	case err == nil, gatewayclient.IsProblem(err, gatewayclient.LoginFailed, gatewayclient.OtherAccount, gatewayclient.NotInitialised):
@@ -255,13 +260,14 @@ func (im *IM) login(ctx context.Context, a engine.IMAccount) (gatewayclient.Snap
 	return now, im.giveUp(ctx, err)
 }
 
-// giveUp makes sure of a login that failed with err, and whose outcome is not
-// known. The gateway logs it out where it sees that nobody waits for its reply; if it
-// was faster than that, it is logged out here. If neither succeeds, the next call
-// finds that login, and logs it out.
+// giveUp logs out a login whose request failed with err, so that its outcome is
+// unknown. It returns err. The gateway logs the login out itself if it sees
+// that no one is waiting for the reply; the logout here covers a gateway that
+// had already replied. If neither succeeds, the next call finds the login and
+// logs it out.
 func (im *IM) giveUp(ctx context.Context, err error) error {
 	if call.Refused(err) || gatewayclient.IsStranger(err) {
-		return err // nobody has seen the token
+		return err // the request was not sent
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.limits.giveUp)
 	defer cancel()
@@ -269,12 +275,15 @@ func (im *IM) giveUp(ctx context.Context, err error) error {
 	return err
 }
 
-// LogoutIM implements engine.IM. After a LoginIM it logs out the login that this
-// IM made, and if another client of the slot has logged in since, that login stays.
-// Otherwise, as after AdoptIM, it logs out whoever is logged in. It does so even if
-// ctx has ended. A gateway that does not run, or does not know the slot, has nobody logged
-// in. A login that could not be logged out is logged out before the next one, or by
-// the gateway when nobody has asked it for a minute.
+// LogoutIM implements engine.IM. After a LoginIM it logs out only the login
+// that this IM made; a login that another client of the slot has made since
+// stays. Otherwise, for example after AdoptIM, it logs out whoever is logged
+// in. It does so even if ctx has ended.
+//
+// It succeeds if the gateway does not run or does not know the slot, because
+// nobody is logged in then. A login that could not be logged out is logged out
+// before the next login, or by the gateway after a minute without a request for
+// the slot.
 func (im *IM) LogoutIM(ctx context.Context) error {
 	if ctx.Err() != nil {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.limits.giveUp)
@@ -304,9 +313,10 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 	return err
 }
 
-// AdoptIM implements engine.IMAdopter: it reports the login that another client
-// of the gateway made in the slot, with an empty token, and waits for one in
-// flight. One that this IM made and gave up is logged out first.
+// AdoptIM implements engine.IMAdopter: it returns the account that another
+// client of the gateway logged in in the slot, with an empty token. It waits
+// for a login that is still being made. If the login is one that this IM made
+// and gave up, AdoptIM logs it out and returns no account.
 func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
 	ctx, leave, err := im.enter(ctx)
 	if err != nil {
@@ -331,7 +341,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 		return engine.IMAccount{}, err
 	}
 	if im.appKey == "" {
-		im.appKey = im.ownAppKey // of the next login: that IM is initialised
+		im.appKey = im.ownAppKey // the slot is initialised, so LoginIM needs no InitIM
 	}
 	im.asked = false
 	im.watch(now, n, "")
@@ -339,11 +349,12 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 }
 
 // Close logs out the login that this IM made and releases the slot, unless
-// another client has logged in there or is about to. It ends every call, waits
-// for the goroutine that watches, and closes the connections. Every later call
-// but a logout fails with engine.ErrClosed. Again is nothing.
+// another client is logged in there or is logging in. It ends calls in
+// progress, waits for the goroutine that watches the login, and closes the
+// connections. Every later call except LogoutIM fails with engine.ErrClosed.
+// Calling Close again has no effect.
 func (im *IM) Close() error {
-	im.end(engine.ErrClosed)
+	im.endCalls(engine.ErrClosed)
 	im.turn <- struct{}{}
 	defer func() { <-im.turn }()
 	if im.closed {
@@ -365,8 +376,9 @@ func (im *IM) Close() error {
 	return err
 }
 
-// release leaves a slot alone in which another client's login holds or is being
-// made. Without the look at it, it would have to wait for that one.
+// release releases the slot, unless another client is logged in there or is
+// logging in. It reads the slot first, because the gateway would queue the
+// release behind a login in progress.
 func (im *IM) release(ctx context.Context) error {
 	now, err := im.slot.Read(ctx)
 	if err != nil || now.Owner != im.owner && !now.IsFree() {

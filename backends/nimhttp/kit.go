@@ -15,37 +15,38 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// roomKitVersion is the web kit whose requests these are.
+// roomKitVersion is the version of the vendor's web kit whose requests Kit
+// sends.
 const roomKitVersion = "1.31.0"
 
 // Kit is the kit server as an engine.Kit and an io.Closer. Make one with
 // NewKit. It is safe for concurrent use.
 //
-// A kit login is one round trip: Authenticate makes it, LoginKit opens the
-// session without another. HTTP has no push, so the session ends only by what
-// a call is told: see CheckToken.
+// A kit login is one round trip: Authenticate makes it, and LoginKit then opens
+// the session without another request. HTTP has no push, so the client learns
+// that a session has ended only from the reply to a call: see CheckToken.
 type Kit struct {
 	authType  AuthType
-	base      *url.URL            // of the server
-	urls      map[string]*url.URL // of the calls, by name
-	common    http.Header         // of every request
+	base      *url.URL            // the server's
+	urls      map[string]*url.URL // by the name of the call
+	common    http.Header         // sent with every request
 	server    *call.Caller
 	closeIdle func()
 
 	mu      sync.Mutex
-	checked *session // by Authenticate, and not opened yet
+	checked *session // accepted by Authenticate, not yet opened by LoginKit
 	open    *session
 	closed  bool
 }
 
 type session struct {
 	user  string
-	token func() string // fmt does not look into functions
+	token func() string // a func, because fmt does not print its result
 	lost  func(error)
 }
 
-// NewKit makes a client of a kit server. It sends nothing. It fails with
-// engine.ErrArgument, naming the option.
+// NewKit makes a client of a kit server. It sends nothing. If an option is
+// invalid, it fails with an engine.ErrArgument that names the option.
 func NewKit(o Options) (*Kit, error) {
 	k, err := newKit(o)
 	if err != nil {
@@ -64,7 +65,7 @@ func newKit(o Options) (*Kit, error) {
 		return nil, err
 	}
 	root := *base
-	root.Path, root.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath makes a relative path of an empty one
+	root.Path, root.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath turns an empty path into a relative one
 	client, closeIdle := call.HTTPClient(o.HTTPClient)
 	urls := map[string]*url.URL{}
 	for _, name := range []string{callLogin, callCheckToken, callAnonymous} {
@@ -87,29 +88,31 @@ const (
 	callAnonymous  = "anonymous/login"
 )
 
-// login is the data of a kit login's reply.
-type login struct {
+// loginReply is the data in the reply to a kit login.
+type loginReply struct {
 	UserUUID  string `json:"userUuid"`
-	UserToken string `json:"userToken"` // of an anonymous login only
+	UserToken string `json:"userToken"` // anonymous login only
 	IMKey     string `json:"imKey"`
 	IMToken   string `json:"imToken"`
-	IMAccid   string `json:"imAccid"` // our extension: where the bound accid is not the userUuid
+	IMAccid   string `json:"imAccid"` // our extension: the bound accid, if it differs from the userUuid
 }
 
 // Authenticate implements engine.Kit: it logs a in at the kit server. The bound
-// account is the reply's userUuid, or its imAccid where a server sends one, with
-// its imKey as AppKey.
+// IM account has the accid in the reply's imAccid, or else in its userUuid, and
+// the AppKey in its imKey.
 func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
 	if err := checkAccount(a); err != nil {
 		return engine.IMAccount{}, err
 	}
 	s := &session{user: a.UserUUID, token: func() string { return a.Token }}
-	var reply login
+	var reply loginReply
 	if err := k.call(ctx, callLogin, s, &reply); err != nil {
 		return engine.IMAccount{}, err
 	}
 	if reply.IMToken == "" && k.authType == AuthDynamic {
-		reply.IMToken = a.Token // it is IM's own, and not repeated (vendor-oracle.md 1)
+		// A dynamic token is also the IM token, so the reply may leave it out:
+		// docs/vendor/kits.md#what-the-web-kit-does.
+		reply.IMToken = a.Token
 	}
 	if err := k.check(reply, a); err != nil {
 		return engine.IMAccount{}, err
@@ -120,14 +123,15 @@ func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMA
 	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.accid(), Token: reply.IMToken}, nil
 }
 
-// accid is that of the bound account.
-func (l login) accid() string { return cmp.Or(l.IMAccid, l.UserUUID) }
+// accid returns the accid of the bound IM account.
+func (l loginReply) accid() string { return cmp.Or(l.IMAccid, l.UserUUID) }
 
-// check refuses a reply to the login of a that has not all that it should, or
-// what a host could not have said itself. An id that repeats a's token would
-// have it in every error that names the account.
-func (k *Kit) check(l login, a engine.KitAccount) error {
-	const shortest = 8 // of a token that is in an id by no accident
+// check refuses a reply to a's login if a field is missing, or has a value that
+// would be refused as an argument from the host. It also refuses an id that
+// contains a's token, because every error that names the account would then
+// show the token.
+func (k *Kit) check(l loginReply, a engine.KitAccount) error {
+	const shortest = 8 // a shorter token may occur in an id by chance
 	for _, field := range []struct{ name, value, flaw string }{
 		{"userUuid", l.UserUUID, call.Flaw(l.UserUUID, call.MaxID)},
 		{"accid", l.accid(), call.AccidFlaw(l.accid())},
@@ -135,7 +139,7 @@ func (k *Kit) check(l login, a engine.KitAccount) error {
 		{"imToken", "", call.Flaw(l.IMToken, call.MaxToken)},
 	} {
 		if field.flaw == "" && len(a.Token) >= shortest && !strings.EqualFold(field.value, a.UserUUID) && call.Tells(field.value, a.Token) {
-			field.flaw = "repeats the token"
+			field.flaw = "contains the token"
 		}
 		if field.flaw != "" {
 			return k.server.Malformed("a login whose %s %s", field.name, field.flaw)
@@ -151,11 +155,11 @@ func checkAccount(a engine.KitAccount) error {
 	return call.CheckHeader("token", a.Token, call.MaxToken)
 }
 
-// Anonymous implements engine.Kit. Each call makes a new guest, so it is
-// repeated only if the request was never written. A server that has none
-// answers 403, which is errors.ErrUnsupported.
+// Anonymous implements engine.Kit. Each request makes a new guest, so it is
+// repeated only if the first one was never written. A server without temporary
+// accounts answers 403; the error is then errors.ErrUnsupported.
 func (k *Kit) Anonymous(ctx context.Context) (engine.KitAccount, error) {
-	var reply login
+	var reply loginReply
 	err := k.call(ctx, callAnonymous, nil, &reply)
 	var refused *ServerError
 	if errors.As(err, &refused) && (refused.Code == http.StatusForbidden || refused.Code == 0 && refused.Status == http.StatusForbidden) {
@@ -173,9 +177,9 @@ func (k *Kit) Anonymous(ctx context.Context) (engine.KitAccount, error) {
 	return engine.KitAccount{UserUUID: reply.UserUUID, Token: reply.UserToken}, nil
 }
 
-// LoginKit implements engine.Kit: it opens the session that Authenticate
-// made, and sends nothing. It fails with engine.ErrState where there is none
-// of a.
+// LoginKit implements engine.Kit: it opens the session that Authenticate made.
+// It sends nothing. It fails with engine.ErrState if the last Authenticate was
+// not for a.
 func (k *Kit) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -187,15 +191,15 @@ func (k *Kit) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify
 	case k.closed:
 		return engine.ErrClosed
 	case s == nil || !strings.EqualFold(s.user, a.UserUUID) || s.token() != a.Token:
-		return fmt.Errorf("%w: Authenticate the account first", engine.ErrState)
+		return fmt.Errorf("%w: call Authenticate for this account first", engine.ErrState)
 	}
 	s.lost = n.Lost
 	k.checked, k.open = nil, s
 	return nil
 }
 
-// LogoutKit implements engine.Kit. It forgets the session: the vendor's kits
-// send nothing either.
+// LogoutKit implements engine.Kit. It forgets the session and sends nothing,
+// like the vendor's kits: docs/vendor/http.md#kit-login.
 func (k *Kit) LogoutKit(context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -204,10 +208,12 @@ func (k *Kit) LogoutKit(context.Context) error {
 }
 
 // CheckToken asks the kit server whether the token of the account that is
-// logged in is still good. If it is refused, that login is lost, with the
-// error that is returned: engine.ErrTokenRejected or engine.ErrTokenExpired. A server that
-// cannot be reached ends nothing. It fails with engine.ErrState where nobody is
-// logged in. Call it when the server refuses a request of your own, or now and then.
+// logged in is still valid. If the server refuses the token, CheckToken reports
+// the login as lost and returns the same cause: engine.ErrTokenRejected or
+// engine.ErrTokenExpired. A server that cannot be reached does not end the
+// login. If nobody is logged in, it fails with engine.ErrState.
+//
+// Call it if the server refuses one of your own requests, or from time to time.
 func (k *Kit) CheckToken(ctx context.Context) error {
 	s, err := k.session()
 	if err != nil {
@@ -215,7 +221,7 @@ func (k *Kit) CheckToken(ctx context.Context) error {
 	}
 	err = k.call(ctx, callCheckToken, s, nil)
 	if errors.Is(err, engine.ErrTokenRejected) || errors.Is(err, engine.ErrTokenExpired) {
-		k.end(s, err)
+		k.loseSession(s, err)
 	}
 	return err
 }
@@ -232,8 +238,8 @@ func (k *Kit) session() (*session, error) {
 	return k.open, nil
 }
 
-// end ends s, if it is still the one that is open.
-func (k *Kit) end(s *session, cause error) {
+// loseSession ends s and reports the loss, if s is still the open session.
+func (k *Kit) loseSession(s *session, cause error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.open != s {
@@ -245,7 +251,8 @@ func (k *Kit) end(s *session, cause error) {
 	}
 }
 
-// commonHeader is the common set of the vendor's web kit (vendor-oracle.md 1).
+// commonHeader returns the headers that the vendor's web kit sends with every
+// request: docs/vendor/kits.md#what-the-web-kit-does.
 func commonHeader(o Options) http.Header {
 	h := http.Header{}
 	h.Set("Accept", "application/json, text/plain, */*")
@@ -258,9 +265,9 @@ func commonHeader(o Options) http.Header {
 	return h
 }
 
-// header is what a request on behalf of s has, or of nobody.
+// header returns the headers of a request on behalf of s, which may be nil.
 func (k *Kit) header(s *session) http.Header {
-	h := maps.Clone(k.common) // no value of it is ever changed
+	h := maps.Clone(k.common) // a shallow copy will do: no value is changed in place
 	if s != nil {
 		h.Set("user", s.user)
 		h.Set("token", s.token())
@@ -271,7 +278,7 @@ func (k *Kit) header(s *session) http.Header {
 	return h
 }
 
-// call posts one of the kit's calls, on behalf of s or of nobody.
+// call makes the named call on behalf of s, which may be nil.
 func (k *Kit) call(ctx context.Context, name string, s *session, data any) error {
 	k.mu.Lock()
 	closed := k.closed
@@ -291,8 +298,9 @@ func (k *Kit) call(ctx context.Context, name string, s *session, data any) error
 	return err
 }
 
-// Close forgets the session and closes the connections that it made. Every
-// later call but a logout fails with engine.ErrClosed. It always returns nil.
+// Close forgets the session and closes the connections, except those of
+// Options.HTTPClient. Every later call except LogoutKit fails with
+// engine.ErrClosed. Close always returns nil.
 func (k *Kit) Close() error {
 	k.mu.Lock()
 	k.closed, k.checked, k.open = true, nil, nil

@@ -1,32 +1,37 @@
-// Package nimhttp talks to the real thing over HTTP.
+// Package nimhttp is a backend that reaches NetEase's servers over HTTP.
 //
-// [Kit] is a client of the kit server (roomkit), the vendor's or one of
-// a private deployment: it logs a kit account in, checks its token, and makes
+// [Kit] is a client of a kit server (roomkit), either the vendor's or one of a
+// private deployment. It logs a kit account in, checks its token, and makes
 // temporary accounts. [IM] is a client of an IM gateway, in which the vendor's
-// own SDK holds the IM long connection: see [StartGateway]. [New] joins both. A
-// host that has an IM client of its own gives the Kit to engine.Join with that,
-// such as one of backends/hostim. For tests and for development without an account,
-// nimhttptest and "imreuse sandbox" are such servers.
+// own SDK holds the long connection to IM: see [StartGateway]. [New] joins the
+// two. If your app already has an IM client, pass the Kit and that client to
+// engine.Join; backends/hostim helps with the client's side. Package
+// nimhttptest and the command "imreuse sandbox" run the same servers for tests
+// and for development without an account.
 //
 // # The gateway's secret
 //
-// On each connection the gateway first proves that it knows the secret: it signs
-// a new nonce (GET /healthz in gateway/openapi.yaml). An IM sends the secret and
-// tokens on no other connection. So a program that takes the port of a gateway
-// that has ended, or repeats what it once answered, learns nothing.
+// On each new connection the gateway first proves that it knows the secret: it
+// signs a fresh nonce (GET /healthz in gateway/openapi.yaml). IM sends the
+// secret and tokens only over a connection with that proof. So a program that
+// takes over the port after a gateway has ended learns nothing, even if it
+// replays an earlier answer.
 //
-// Some risks remain on a machine with hostile local users. The connection is not
-// encrypted, and the proof does not name an address, because a TCP forwarder may
-// stand in front of a gateway. A program that listens at GatewayURL while the
-// gateway runs elsewhere can therefore pass the proof on and read what follows;
-// so give GatewayURL the gateway's own address. Root, and programs of the same
-// user, can read the secret in the memory and the environment of both processes.
-// Everybody on the machine can ask for proofs and test guesses against them, so
-// the secret has to be random, as the one that StartGateway makes is. And
-// everybody can use up the gateway's 256 connections.
+// Some risks remain on a machine with hostile local users:
 //
-// What goes over the wire is what the vendor's own web kit sends (RoomKit
-// 1.31.0), as research/vendor-oracle.md and research/http-api.md found it.
+//   - The connection is not encrypted. The proof does not name an address, so
+//     that a TCP forwarder may stand in front of a gateway. A program that
+//     listens at GatewayURL while the gateway runs elsewhere can therefore
+//     relay the proof and read everything after it. Set GatewayURL to the
+//     gateway's own address.
+//   - Root, and programs of the same user, can read the secret in the memory
+//     and the environment of both processes.
+//   - Anybody on the machine can ask for proofs and test guesses against them,
+//     so the secret must be random, like the one that StartGateway makes.
+//   - Anybody on the machine can use up the gateway's 256 connections.
+//
+// Kit sends the same requests as the vendor's own web kit (RoomKit 1.31.0): see
+// docs/vendor/http.md#kit-login and docs/vendor/kits.md#what-the-web-kit-does.
 package nimhttp
 
 import (
@@ -45,77 +50,82 @@ import (
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
-// defaultKitURL is the vendor's public kit server (http-api.md 2.1).
+// defaultKitURL is the vendor's public kit server: docs/vendor/http.md#hosts.
 const defaultKitURL = "https://roomkit.netease.im"
 
-// AuthType says what the token of a kit account is.
+// AuthType is the kind of token that a kit account has.
 type AuthType uint8
 
 const (
-	AuthStatic  AuthType = iota // the userToken of the kit account
-	AuthDynamic                 // a dynamic token of IM: header authType: 1
+	AuthStatic  AuthType = iota // the kit account's userToken
+	AuthDynamic                 // a dynamic IM token; sent with the header authType: 1
 )
 
-// A ServerError is what a server answered, in its own words and numbers. It is
-// in the chain of an error, beside the engine.Code that it comes to.
+// A ServerError is a server's own answer to a call that failed: its code and
+// its message. The error chain also has the engine.Code that the answer stands
+// for, if there is one.
 type ServerError = call.ServerError
 
-// Options are what the clients of this package need to know. AppKey is
-// required, and for IM also GatewayURL and GatewaySecret; all else has a default.
+// Options configure the clients of this package. AppKey is required; IM also
+// requires GatewayURL and GatewaySecret. The other fields have defaults.
 //
-// They print without the secret and without what is in HTTPClient and Logger:
-// as a value, behind a pointer, in exported fields, slices and maps, with
-// package fmt, with log/slog and as JSON. Package fmt calls no methods on what
-// is in an unexported field, so print no type that keeps them in one.
+// Options print without the secret and without the contents of HTTPClient and
+// Logger. That holds for a value, a pointer, exported fields, slices and maps,
+// and for package fmt, log/slog and JSON. It cannot hold for an unexported
+// field, because fmt does not call methods there: do not keep Options in an
+// unexported field of a type that you print.
 //
-// DeviceID should stay the same from one start of your program to the next: make
-// one per installation and keep it. Without one, every client is a new device to
-// the kit server. The session of the last start then stays open there, because
-// nothing tells the server that its device is gone, and whoever looks at the
-// account's devices sees one more for each start.
+// Keep one DeviceID for each installation of your program. Without one, each
+// client is a new device to the kit server, so every start adds a device to the
+// account. The sessions of earlier starts stay open, because the server is
+// never told that their devices are gone.
 //
-// A fleet, one process with many logins, should share one HTTPClient. A client
-// that makes its own has its own connections: with 200 kit logins over plain
-// HTTP, each took 26 kB and 2 goroutines until its connection had been idle for
-// 30 s, and 2.5 kB and no goroutine with a shared client. TLS and the IM gateway,
-// which holds a read open for each login, add to both. If all logins are to one
-// server, raise the MaxIdleConnsPerHost of its Transport, which is 2 by default.
+// A fleet, one process with many logins, should share one HTTPClient. Without a
+// shared client, each login has connections of its own. We measured 200 kit
+// logins over plain HTTP: each took 26 kB and 2 goroutines until its connection
+// had been idle for 30 s; with a shared client, each took 2.5 kB and no
+// goroutine. TLS adds to that, and so does the IM gateway, where each login
+// holds a read open. If all logins go to one server, raise MaxIdleConnsPerHost
+// of the client's Transport; its default is 2.
 //
-// A proxy of the environment (HTTP_PROXY) is never used for a server on
-// loopback, however its name is spelled. A proxy that the HTTPClient's own
-// Transport names is used for the kit server wherever that is, but never for an
-// IM gateway. If HTTPClient has a RoundTripper that is no *http.Transport, what
-// it does with proxies is up to it.
+// A proxy from the environment (HTTP_PROXY) is never used for a server on
+// loopback, however its name is spelled. A proxy that HTTPClient's own
+// Transport names is used for any kit server, but never for an IM gateway. A
+// RoundTripper that is not an *http.Transport decides about proxies itself.
 type Options struct {
 	AppKey     string
-	KitURL     string       // of the kit server, with the path prefix of a private deployment; default: the vendor's public one
-	DeviceID   string       // keep one for each installation, see above; default: a new UUID, the same for the life of the client
-	ClientType string       // as the vendor's kits name themselves; default "web"
+	KitURL     string       // the kit server's, with the path prefix of a private deployment; default: the vendor's public server
+	DeviceID   string       // keep one for each installation, see above; default: a new UUID for each client
+	ClientType string       // the kind of client, as the vendor's kits name it; default "web"
 	Language   string       // accept-language; default "en-US"
-	AuthType   AuthType     // of the kit login
-	PlainHTTP  bool         // allow http to hosts other than loopback; without it such a URL is refused
-	Logger     *slog.Logger // a Debug line per request; nil: silent
+	AuthType   AuthType     // the kind of token for the kit login
+	PlainHTTP  bool         // allow http to hosts other than loopback; otherwise such a URL is refused
+	Logger     *slog.Logger // gets a Debug line for each request; nil: nothing is logged
 
-	// HTTPClient is optional; the default has timeouts, needs TLS 1.2 or better and
-	// keeps connections alive. Redirects are never followed. For the IM gateway its
-	// Timeout does not count, because reads wait there, and its Transport has to be
-	// an *http.Transport or nil: anything else is engine.ErrArgument, since
-	// connections can be proved only where they are opened. Of that Transport a
-	// copy is used, with its dialers and limits, over HTTP/1.1 and without a proxy.
-	// A fleet shares one, see above. IMs with the same Transport, GatewayURL and GatewaySecret share the copy and
-	// its connections; the last one to be closed closes them.
+	// HTTPClient is optional. The default has timeouts, requires TLS 1.2 or
+	// later, and keeps connections alive. No client follows redirects. A fleet
+	// shares one client, see above.
+	//
+	// For the IM gateway the client's Timeout is ignored, because reads wait
+	// there. Its Transport must be an *http.Transport or nil: otherwise NewIM
+	// and New fail with engine.ErrArgument, because a connection can be proved
+	// only as it is opened. IM uses a copy of the Transport that keeps its
+	// dialers and limits, but speaks HTTP/1.1 and uses no proxy. IMs with the
+	// same Transport, GatewayURL and GatewaySecret share one copy and its
+	// connections; the last IM to be closed closes them.
 	HTTPClient *http.Client
 
-	// Of the IM role.
-	GatewayURL    string // the IM gateway, such as http://127.0.0.1:7788: see StartGateway
-	GatewaySecret string // what the gateway was started with; it proves that it knows it before it is sent
-	Slot          string // of the gateway, 1 to 64 of A-Z a-z 0-9 _ . -; default: a new UUID. With a name of your own, your next process or another client of the gateway can adopt the login
-	LBSURL        string // of a private deployment of IM: its address service, https or on loopback; with LinkAddr or not at all
-	LinkAddr      string // and its link server, as host:port
-	LinkPlain     bool   // the link is plain ws; refused unless both are on loopback
+	// Only IM uses the following fields.
+
+	GatewayURL    string // the IM gateway's, for example http://127.0.0.1:7788; see StartGateway
+	GatewaySecret string // the gateway's; it is sent only after the gateway has proved that it knows it
+	Slot          string // in the gateway, 1 to 64 of A-Z a-z 0-9 _ . -; default: a new UUID. If you name it, your next process or another client of the gateway can adopt the login
+	LBSURL        string // the address service of a private IM deployment, https or on loopback; set LinkAddr too
+	LinkAddr      string // the link server of that deployment, as host:port; set LBSURL too
+	LinkPlain     bool   // the link is plain ws; refused unless LBSURL and LinkAddr are on loopback
 }
 
-// complete fills in the defaults, and refuses what cannot be sent.
+// complete fills in the defaults and refuses values that cannot be sent.
 func (o Options) complete() (Options, error) {
 	setDefault(&o.KitURL, defaultKitURL)
 	setDefault(&o.ClientType, "web")
@@ -137,7 +147,7 @@ func (o Options) complete() (Options, error) {
 		}
 	}
 	if o.AppKey == "." || o.AppKey == ".." {
-		return o, call.Argument("AppKey %q is a path of its own", o.AppKey)
+		return o, call.Argument("AppKey %q would change the path of the request", o.AppKey)
 	}
 	if o.AuthType > AuthDynamic {
 		return o, call.Argument("there is no AuthType %d", o.AuthType)
@@ -147,7 +157,7 @@ func (o Options) complete() (Options, error) {
 
 var slotName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-// checkIM refuses what the gateway would refuse.
+// checkIM refuses values that the gateway would refuse.
 func (o Options) checkIM() error {
 	if o.GatewayURL == "" {
 		return call.Argument("GatewayURL is empty; start a gateway with StartGateway or: imreuse gateway")
@@ -156,14 +166,14 @@ func (o Options) checkIM() error {
 		return err
 	}
 	if !slotName.MatchString(o.Slot) {
-		return call.Argument("Slot %.80q is not 1 to 64 of A-Z a-z 0-9 _ . -", o.Slot)
+		return call.Argument("Slot %.80q must be 1 to 64 of A-Z a-z 0-9 _ . -", o.Slot)
 	}
 	if o.LBSURL == "" && o.LinkAddr == "" && !o.LinkPlain {
 		return nil
 	}
-	// With one of them missing, the SDK would ask the vendor's public cloud.
+	// If one of them were missing, the SDK would ask the vendor's public cloud.
 	if o.LBSURL == "" || o.LinkAddr == "" {
-		return call.Argument("LBSURL and LinkAddr come together, and LinkPlain with both")
+		return call.Argument("set both LBSURL and LinkAddr or neither; LinkPlain needs both")
 	}
 	lbs, err := call.CheckURL("LBSURL", o.LBSURL, false)
 	if err != nil {
@@ -178,7 +188,7 @@ func checkLink(o Options, lbs *url.URL) error {
 		return call.Argument("LinkAddr %.80q is not host:port", o.LinkAddr)
 	}
 	if o.LinkPlain && !(loopback.Is(host) && loopback.Is(lbs.Hostname())) {
-		return call.Argument("LinkPlain would show tokens to the network: it is for LBSURL and LinkAddr on loopback")
+		return call.Argument("LinkPlain would send tokens over the network in the clear; use it only if LBSURL and LinkAddr are on loopback")
 	}
 	return nil
 }
@@ -189,15 +199,16 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// Backend is the kit server and the IM gateway, joined. It is an engine.Backend
-// and an engine.IMAdopter. Make one with New.
+// Backend joins a Kit and an IM. It is an engine.Backend and an
+// engine.IMAdopter. Make one with New.
 type Backend struct {
 	*Kit
 	*IM
 }
 
-// New makes a backend of a kit server and an IM gateway. It sends nothing. It
-// fails with engine.ErrArgument, naming the option.
+// New makes a backend from a kit server and an IM gateway. It sends nothing. If
+// an option is invalid, it fails with an engine.ErrArgument that names the
+// option.
 func New(o Options) (*Backend, error) {
 	kit, err := newKit(o)
 	if err != nil {
@@ -210,5 +221,5 @@ func New(o Options) (*Backend, error) {
 	return &Backend{kit, im}, nil
 }
 
-// Close closes the kit, and then IM.
+// Close closes the Kit and then the IM, and returns the errors of both.
 func (b *Backend) Close() error { return errors.Join(b.Kit.Close(), b.IM.Close()) }

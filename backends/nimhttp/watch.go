@@ -10,29 +10,29 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A watch follows one login until it ends, or until it is told to stop. It has
-// one goroutine, which unwatch waits for, or Close where the login has ended by
-// itself.
+// A watch follows one login until the login ends or unwatch stops it. It has
+// one goroutine. unwatch waits for it; if the login ended by itself, Close
+// does.
 type watch struct {
 	im      *IM
-	boot    string // the run of the gateway, and the login in it
-	session uint64
-	secrets func() []string // fmt does not look into functions
+	boot    string          // names the run of the gateway
+	session uint64          // the login in that run
+	secrets func() []string // a func, because fmt does not print its result
 	notify  engine.Notify
 	stop    context.CancelFunc
 	stopped chan struct{}
 
-	// Of the goroutine.
+	// Only the goroutine uses these.
 	seq    uint64
 	online bool
 	heard  time.Time // when the gateway last answered
 }
 
-// watch follows the login that now shows. If that has come after another, whose
-// end nobody has heard of, that is told first.
+// watch follows the login in the snapshot now. If it replaced a login whose end
+// was never reported, that loss is reported first.
 func (im *IM) watch(now gatewayclient.Snapshot, n engine.Notify, token string) {
 	if before := im.unwatch(); before != nil {
-		if cause := before.end(now); cause != nil && before.notify.Lost != nil {
+		if cause := before.lossIn(now); cause != nil && before.notify.Lost != nil {
 			before.notify.Lost(cause)
 		}
 	}
@@ -54,8 +54,8 @@ func (im *IM) watch(now gatewayclient.Snapshot, n engine.Notify, token string) {
 	})
 }
 
-// unwatch ends the watch, if there is one, and waits for it. After that it
-// tells nobody anything.
+// unwatch stops the watch, if there is one, and waits for its goroutine. After
+// that, the watch reports nothing.
 func (im *IM) unwatch() *watch {
 	im.mu.Lock()
 	w := im.watched
@@ -68,8 +68,8 @@ func (im *IM) unwatch() *watch {
 	return w
 }
 
-// holds reports whether the login that now shows, which we made, has not been
-// given up.
+// holds reports whether this IM still watches the login in the snapshot now. A
+// login of ours that is not watched was given up.
 func (im *IM) holds(now gatewayclient.Snapshot) bool {
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -77,7 +77,7 @@ func (im *IM) holds(now gatewayclient.Snapshot) bool {
 	return w != nil && w.boot == now.Boot && w.session == now.Session
 }
 
-// forget ends the watch from within, and reports whether nobody else has.
+// forget lets the watch stop itself, and reports whether it was still active.
 func (w *watch) forget() bool {
 	w.im.mu.Lock()
 	defer w.im.mu.Unlock()
@@ -88,6 +88,7 @@ func (w *watch) forget() bool {
 	return true
 }
 
+// link reports the state of the link, if it has changed.
 func (w *watch) link(online bool) {
 	if w.online == online {
 		return
@@ -115,25 +116,26 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// judge returns why the login has ended, or nil while it holds.
+// judge returns the reason that the login has ended, or nil if it has not. now
+// and err are the outcome of a read.
 func (w *watch) judge(ctx context.Context, now gatewayclient.Snapshot, err error) error {
 	switch {
 	case gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot):
 		return w.released(ctx)
 	case call.Refused(err):
 		return fmt.Errorf("%w: the IM gateway has ended", engine.ErrUnavailable)
-	case gatewayclient.IsStranger(err): // which may carry ErrArgument, and that is no cause of a loss
-		return fmt.Errorf("%w: the IM gateway has ended, and something else has taken its address: %v", engine.ErrUnavailable, err)
+	case gatewayclient.IsStranger(err): // %v, because err may wrap ErrArgument, which is not the cause of a loss
+		return fmt.Errorf("%w: the IM gateway has ended, and another program listens at its address: %v", engine.ErrUnavailable, err)
 	case err != nil && time.Since(w.heard) >= w.im.limits.silence:
-		return fmt.Errorf("%w: the IM gateway has not answered for %v; the last that was heard: %w", engine.ErrUnavailable, w.im.limits.silence, err)
+		return fmt.Errorf("%w: the IM gateway has not answered for %v; the last error was: %w", engine.ErrUnavailable, w.im.limits.silence, err)
 	case err != nil:
 		return nil
 	}
 	w.heard = time.Now()
 	if now.Boot == w.boot && now.Seq < w.seq {
-		return nil // an old one
+		return nil // older than what we have seen
 	}
-	if cause := w.end(now); cause != nil {
+	if cause := w.lossIn(now); cause != nil {
 		return cause
 	}
 	w.seq = now.Seq
@@ -141,8 +143,9 @@ func (w *watch) judge(ctx context.Context, now gatewayclient.Snapshot, err error
 	return nil
 }
 
-// end returns why the login does not hold in that snapshot, or nil.
-func (w *watch) end(now gatewayclient.Snapshot) error {
+// lossIn returns the reason that the login has ended by the snapshot now, or
+// nil if it has not.
+func (w *watch) lossIn(now gatewayclient.Snapshot) error {
 	switch {
 	case now.Boot != w.boot:
 		return errRestarted
@@ -154,21 +157,22 @@ func (w *watch) end(now gatewayclient.Snapshot) error {
 
 var errRestarted = fmt.Errorf("%w: the IM gateway was started again", engine.ErrUnavailable)
 
-// released is why a slot is not known any more: another client released it,
-// or this is another run of the gateway.
+// released returns the reason that the gateway does not know the slot any more:
+// another client released it, or the gateway was started again.
 func (w *watch) released(ctx context.Context) error {
 	if h, err := w.im.slot.Health(ctx); err != nil || h.Boot != w.boot {
 		return errRestarted
 	}
-	return fmt.Errorf("%w: its slot was released", engine.ErrIMLoggedOut)
+	return fmt.Errorf("%w: the slot was released", engine.ErrIMLoggedOut)
 }
 
-// next waits for a snapshot after that one, no longer than patience. It does
-// not spin where a gateway answers at once with nothing new.
+// next waits for a snapshot after the one with the number after, for at most
+// patience. If the gateway answers early with nothing new, next pauses, so that
+// its caller does not spin.
 func (im *IM) next(ctx context.Context, after uint64, patience time.Duration) (gatewayclient.Snapshot, error) {
 	asked, wait := time.Now(), im.limits.wait
 	if patience < wait+wait/4 {
-		wait = patience / 2 // after a failure less is left, and an idle gateway is to answer within it
+		wait = patience / 2 // little is left after a failure; let an idle gateway answer in time
 	}
 	now, err := im.slot.Next(ctx, after, max(wait, 0), patience)
 	if err == nil && now.Seq > after || call.Refused(err) || gatewayclient.IsStranger(err) || gatewayclient.IsProblem(err, gatewayclient.NoSuchSlot) || time.Since(asked) >= im.limits.retry {
