@@ -57,7 +57,7 @@ func TestStrangerAtFirstContact(t *testing.T) {
 			if slices.Contains([]string{"the nonce", "a proof of zeros", "a short proof", "a recorded answer"}, name) {
 				want = engine.ErrArgument // as if the secret were wrong
 			}
-			if engine.CodeOf(err) != want || want == engine.ErrUnavailable && !strings.Contains(err.Error(), "no IM gateway") {
+			if engine.CodeOf(err) != want || want == engine.ErrUnavailable && !strings.Contains(err.Error(), "not an IM gateway") {
 				t.Errorf("got %v, want %v", err, want)
 			}
 			if a, err := im.AdoptIM(t.Context(), engine.Notify{}); err == nil {

@@ -22,48 +22,50 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A prover opens connections to a gateway. Each of them proves that the
-// gateway is at its other end before net/http gets to use it. So the secret and
-// tokens reach nobody else, however often a connection is lost and opened again.
+// A prover opens connections to a gateway. On each one the gateway proves
+// itself before net/http may use the connection. So the secret and tokens go to
+// nobody else, however often a connection is lost and opened again.
 type prover struct {
 	health *url.URL
 	secret string
-	life   context.Context // ends the proofs that are under way
+	life   context.Context // when it ends, proofs in progress end too
 }
 
 const (
 	proofPatience = 10 * time.Second
-	longestProof  = 16 << 10 // with its header
+	longestProof  = 16 << 10 // bytes, with the headers
 
-	// proofLabel is signed with the nonce: gateway/openapi.yaml, Health.
+	// proofLabel comes before the nonce in the message that the gateway signs:
+	// gateway/openapi.yaml, Health.
 	proofLabel = "imreuse gateway proof 1\n"
 )
 
-// A strangerError says why what listens at GatewayURL is not the gateway.
+// A strangerError says why the program that listens at GatewayURL cannot be the
+// gateway.
 type strangerError struct{ cause error }
 
 func (e *strangerError) Error() string { return e.cause.Error() }
 func (e *strangerError) Unwrap() error { return e.cause }
 
-func stranger(format string, args ...any) error {
+func strangerf(format string, args ...any) error {
 	return &strangerError{fmt.Errorf(format, args...)}
 }
 
-// IsStranger reports whether something else than the gateway listens there. The
-// request was then not sent.
+// IsStranger reports whether err says that another program than the gateway
+// listens at GatewayURL. The request was then not sent.
 func IsStranger(err error) bool {
 	var s *strangerError
 	return errors.As(err, &s)
 }
 
-// Health is one run of the gateway.
+// Health is the gateway's answer to a health check.
 type Health struct {
-	Boot    string `json:"boot"`
+	Boot    string `json:"boot"` // names this run of the gateway
 	Version string `json:"version"`
-	Proof   string `json:"proof"` // only where a nonce was sent
+	Proof   string `json:"proof"` // only if a nonce was sent
 }
 
-// contract is the part of a version that a client depends on.
+// contract returns the part of a version that a client depends on.
 func contract(version string) string {
 	major, rest, _ := strings.Cut(version, ".")
 	if major != "0" {
@@ -75,7 +77,7 @@ func contract(version string) string {
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// proved is dial, with a proof.
+// proved returns a dial func whose connections are proved.
 func (p *prover) proved(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -93,11 +95,11 @@ func (p *prover) proved(dial dialFunc) dialFunc {
 	}
 }
 
-// prove asks for the proof, with a bound on the time and on what it reads.
+// prove asks for the proof. It bounds the time and the bytes that it reads.
 func (p *prover) prove(ctx context.Context, conn net.Conn) error {
 	bounded, cancel := context.WithTimeout(ctx, proofPatience)
 	defer cancel()
-	stop := context.AfterFunc(bounded, func() { conn.SetDeadline(time.Unix(1, 0)) }) // which is past
+	stop := context.AfterFunc(bounded, func() { conn.SetDeadline(time.Unix(1, 0)) }) // a time in the past
 	err := p.exchange(conn)
 	switch {
 	case stop():
@@ -105,7 +107,7 @@ func (p *prover) prove(ctx context.Context, conn net.Conn) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("%w: what listens at GatewayURL did not prove within %v that it is the gateway", engine.ErrUnavailable, proofPatience)
+	return fmt.Errorf("%w: the program at GatewayURL did not prove within %v that it is the gateway", engine.ErrUnavailable, proofPatience)
 }
 
 func (p *prover) exchange(conn net.Conn) error {
@@ -144,37 +146,38 @@ func readAnswer(in *bufio.Reader, request *http.Request) (*http.Response, []byte
 	return response, body, err
 }
 
-// unproved is the error of a connection that ended, or of an answer that is no
-// HTTP.
+// unproved returns the error for a connection that ended, or for an answer that
+// is not HTTP.
 func unproved(err error) error {
 	var ofNet net.Error
 	if errors.As(err, &ofNet) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) {
-		return fmt.Errorf("%w: the connection ended before the IM gateway had proved itself", engine.ErrUnavailable)
+		return fmt.Errorf("%w: the connection ended before the IM gateway proved itself", engine.ErrUnavailable)
 	}
 	return noGateway("it does not speak HTTP")
 }
 
 func noGateway(why string) error {
-	return stranger("%w: what listens at GatewayURL is no IM gateway: %s", engine.ErrUnavailable, why)
+	return strangerf("%w: the program at GatewayURL is not an IM gateway: %s", engine.ErrUnavailable, why)
 }
 
-// judge returns nil for a gateway of our contract that has proved itself.
+// judge returns nil if the response proves that the gateway knows the secret
+// and has the version that this client needs.
 func (p *prover) judge(response *http.Response, body []byte, nonce string) error {
 	var h Health
-	_ = json.Unmarshal(body, &h) // what is no JSON has no proof
+	_ = json.Unmarshal(body, &h) // without JSON, h has no proof and is refused below
 	answered := response.StatusCode == http.StatusOK && h.Boot != "" && h.Version != ""
 	proof, err := hex.DecodeString(h.Proof)
 	switch {
 	case response.StatusCode >= http.StatusInternalServerError:
-		return fmt.Errorf("%w: HTTP %d in place of the IM gateway's proof", engine.ErrUnavailable, response.StatusCode)
+		return fmt.Errorf("%w: the IM gateway answered HTTP %d instead of its proof", engine.ErrUnavailable, response.StatusCode)
 	case response.StatusCode == http.StatusMisdirectedRequest:
-		return stranger("%w: the IM gateway refuses the host name in GatewayURL; use 127.0.0.1, or let the proxy in front of it set Host", engine.ErrUnavailable)
+		return strangerf("%w: the IM gateway refuses the host name in GatewayURL; use 127.0.0.1, or let the proxy in front of the gateway set Host", engine.ErrUnavailable)
 	case !answered:
 		return noGateway(fmt.Sprintf("it answered HTTP %d without a proof", response.StatusCode))
 	case h.Proof != "" && (err != nil || !hmac.Equal(proof, p.sign(nonce))):
 		return errWrongSecret
 	case contract(h.Version) != contract(gatewayversion.Version):
-		return stranger("%w: the IM gateway has version %.20q, and %s is needed; run: imreuse gateway install, and start it again",
+		return strangerf("%w: the IM gateway has version %.20q, but this client needs %s; run: imreuse gateway install, then start the gateway again",
 			engine.ErrUnavailable, h.Version, gatewayversion.Version)
 	case h.Proof == "":
 		return noGateway("it does not prove that it knows the secret")
@@ -182,8 +185,8 @@ func (p *prover) judge(response *http.Response, body []byte, nonce string) error
 	return nil
 }
 
-var errWrongSecret = &strangerError{call.Argument("GatewaySecret is not the secret of what listens at GatewayURL; " +
-	"set it to the secret that the gateway was started with: IMREUSE_GATEWAY_SECRET, or the first line of: imreuse gateway")}
+var errWrongSecret = &strangerError{call.Argument("the program at GatewayURL has another secret than GatewaySecret; " +
+	"set GatewaySecret to the secret that the gateway was started with: IMREUSE_GATEWAY_SECRET, or the first line that imreuse gateway prints")}
 
 func (p *prover) sign(nonce string) []byte {
 	mac := hmac.New(sha256.New, []byte(p.secret))

@@ -1,6 +1,6 @@
-// Package gatewayclient is the client of one slot of an IM gateway, over the
-// gateway's contract (gateway/openapi.yaml). Each of its connections first
-// proves that the gateway is at its other end.
+// Package gatewayclient is the client of one slot of an IM gateway. It speaks
+// the contract in gateway/openapi.yaml. On each new connection the gateway
+// first proves that it knows the secret.
 package gatewayclient
 
 import (
@@ -20,30 +20,31 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A Slot is one slot of an IM gateway, over its contract (gateway/openapi.yaml).
+// A Slot is the client of one slot. It is safe for concurrent use.
 type Slot struct {
 	server   *call.Caller
-	base     *url.URL      // of the gateway
-	path     string        // of the slot
-	patience time.Duration // for a reply, beyond what the gateway was asked to wait
-	secret   func() string // fmt does not look into functions
+	base     *url.URL      // the gateway's
+	path     string        // the slot's
+	patience time.Duration // for a reply, on top of the time that the gateway was asked to wait
+	secret   func() string // a func, because fmt does not print its result
 }
 
-// A Snapshot is a slot at one moment. Every reply is one.
+// A Snapshot is the state of a slot at one moment. Every successful reply is
+// one.
 type Snapshot struct {
-	Boot    string `json:"boot"` // of this run of the gateway
-	Seq     uint64 `json:"seq"`  // one counter for all slots of it
+	Boot    string `json:"boot"` // names this run of the gateway
+	Seq     uint64 `json:"seq"`  // counts the changes of all slots in this run
 	AppKey  string `json:"appKey"`
-	Accid   string `json:"accid"`
-	Owner   string `json:"owner"`   // who made the login that holds
-	Session uint64 `json:"session"` // its number; 0: nobody is logged in
+	Accid   string `json:"accid"`   // who is logged in
+	Owner   string `json:"owner"`   // the client that made the login
+	Session uint64 `json:"session"` // the number of the login; 0: nobody is logged in
 	Login   string `json:"login"`
 	Link    string `json:"link"`
 	Ended   *ended `json:"ended"`
 }
 
-// ended is the session that ended last, and why. Without a reason it was
-// logged out.
+// ended is the session that ended last, with the reason. If it has no reason,
+// the session was logged out.
 type ended struct {
 	Session uint64 `json:"session"`
 	Kick    *struct {
@@ -57,7 +58,7 @@ type ended struct {
 	} `json:"error"`
 }
 
-// isSnapshot tells a snapshot from any other JSON.
+// isSnapshot reports whether the JSON was a snapshot, and not something else.
 func (s Snapshot) isSnapshot() bool {
 	held := s.Session != 0
 	return s.Boot != "" && s.Seq != 0 && s.AppKey != "" && s.Login != "" && s.Link != "" && held == (s.Accid != "") && held == (s.Owner != "")
@@ -66,12 +67,13 @@ func (s Snapshot) isSnapshot() bool {
 // Online reports whether the link to IM is up.
 func (s Snapshot) Online() bool { return s.Link == "up" }
 
-// IsFree reports whether nobody is logged in or about to be.
+// IsFree reports whether nobody is logged in or logging in.
 func (s Snapshot) IsFree() bool { return s.Session == 0 && s.Login == "logged_out" }
 
-const longestText = 500 // of a kick, in the contract
+const longestText = 500 // the contract's bound on a kick's text
 
-// Cause is why that session does not hold any more, without the secrets.
+// Cause returns the reason that the given session ended. The text shows none of
+// the secrets.
 func (s Snapshot) Cause(session uint64, secrets []string) error {
 	e := s.Ended
 	switch {
@@ -84,7 +86,7 @@ func (s Snapshot) Cause(session uint64, secrets []string) error {
 	return engine.ErrIMLoggedOut
 }
 
-// A problem is what the gateway says where it does not do what it was asked to.
+// A problem is the gateway's refusal of a call.
 type problem struct {
 	kind     string
 	snapshot *Snapshot
@@ -94,7 +96,7 @@ type problem struct {
 func (p *problem) Error() string { return fmt.Sprintf("the IM gateway: %v", p.cause) }
 func (p *problem) Unwrap() error { return p.cause }
 
-// The kinds of problems that are told apart here.
+// The kinds of problems that need different treatment.
 const (
 	NoSuchSlot         = "no-such-slot"
 	NotInitialised     = "not-initialised"
@@ -103,14 +105,14 @@ const (
 	LoginFailed        = "login-failed"
 )
 
-// IsProblem reports whether err is one of these kinds.
+// IsProblem reports whether err is a problem of one of the kinds.
 func IsProblem(err error, kinds ...string) bool {
 	var p *problem
 	return errors.As(err, &p) && slices.Contains(kinds, p.kind)
 }
 
-// Options name a slot of a gateway. The other fields are those of
-// nimhttp.Options with the same names, and were checked there.
+// Options name a slot of a gateway. Each field except Patience has the meaning
+// of the same field in nimhttp.Options, which has checked it.
 type Options struct {
 	GatewayURL    string
 	GatewaySecret string
@@ -118,11 +120,12 @@ type Options struct {
 	PlainHTTP     bool
 	HTTPClient    *http.Client
 	Logger        *slog.Logger
-	Patience      time.Duration // for a reply, beyond what the gateway was asked to wait
+	Patience      time.Duration // for a reply, on top of the time that the gateway was asked to wait
 }
 
-// New makes a client of a slot. The returned func closes its connections. It
-// fails with engine.ErrArgument, naming the option.
+// New makes a client of a slot. The returned func closes its connections. If an
+// option is invalid, New fails with an engine.ErrArgument that names the
+// option.
 func New(o Options) (*Slot, func(), error) {
 	base, err := call.CheckURL("GatewayURL", o.GatewayURL, o.PlainHTTP)
 	if err != nil {
@@ -141,25 +144,26 @@ func New(o Options) (*Slot, func(), error) {
 	}
 	transport, release := shareTransport(own, base, s.url("/healthz", nil), o.GatewaySecret)
 	client.Transport = transport
-	client.Timeout = 0 // calls have bounds of their own, and some wait for long
+	client.Timeout = 0 // each call has its own bound, and reads wait long
 	s.server = &call.Caller{Domain: "gateway", Client: client, Log: o.Logger}
 	return s, release, nil
 }
 
-// Address is where the slot is.
+// Address returns the URL of the slot.
 func (s *Slot) Address() *url.URL { return s.url(s.path, nil) }
 
-// Secret is what the gateway was started with.
+// Secret returns the gateway's secret.
 func (s *Slot) Secret() string { return s.secret() }
 
-// Malformed is the error of a reply that breaks the contract.
+// Malformed returns the error for a reply that breaks the contract.
 func (s *Slot) Malformed(what string) error { return s.server.Malformed("%s", what) }
 
-// Health tells which run of the gateway this is. It shows no secret.
+// Health asks which run of the gateway this is. The request does not have the
+// secret.
 func (s *Slot) Health(ctx context.Context) (h Health, err error) {
 	status, body, err := s.send(ctx, call.Request{Method: http.MethodGet, URL: s.url("/healthz", nil)}, s.patience)
 	if err == nil && (status != http.StatusOK || json.Unmarshal(body, &h) != nil || h.Boot == "") {
-		err = s.server.Malformed("HTTP %d in place of its health", status)
+		err = s.server.Malformed("HTTP %d instead of its health", status)
 	}
 	return h, err
 }
@@ -172,18 +176,20 @@ type Configuration struct {
 	LinkPlain bool   `json:"linkPlain,omitempty"`
 }
 
-// Init initialises the slot. It does nothing if that is done with the same
+// Init initialises the slot. It has no effect if the slot already has the same
 // configuration.
 func (s *Slot) Init(ctx context.Context, c Configuration) (Snapshot, error) {
 	return s.call(ctx, http.MethodPut, "", nil, c, s.patience)
 }
 
-// Read returns the present snapshot.
+// Read returns the current snapshot.
 func (s *Slot) Read(ctx context.Context) (Snapshot, error) {
 	return s.call(ctx, http.MethodGet, "", nil, nil, s.patience)
 }
 
-// Next returns the first snapshot after one, or what there is after a while.
+// Next returns the first snapshot whose number is greater than after. If there
+// is none within wait, it returns the current one. It fails if the gateway has
+// not answered within patience.
 func (s *Slot) Next(ctx context.Context, after uint64, wait, patience time.Duration) (Snapshot, error) {
 	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "waitMs": {strconv.FormatInt(wait.Milliseconds(), 10)}}
 	return s.call(ctx, http.MethodGet, "", query, nil, patience)
@@ -202,8 +208,8 @@ func (s *Slot) Login(ctx context.Context, r LoginRequest) (Snapshot, error) {
 	return s.call(ctx, http.MethodPost, "/login", nil, r, time.Duration(r.TimeoutMs)*time.Millisecond+s.patience, r.Token)
 }
 
-// Logout logs out the login of that owner; "": whoever is logged in. Another's
-// login stays, which is no error.
+// Logout logs out the login of the owner, or with "" whoever is logged in. It
+// succeeds if the login belongs to another owner, and leaves that login alone.
 func (s *Slot) Logout(ctx context.Context, owner string) error {
 	var body any
 	if owner != "" {
@@ -215,7 +221,8 @@ func (s *Slot) Logout(ctx context.Context, owner string) error {
 	return err
 }
 
-// Release also gives the slot up, unless somebody else is logged in there.
+// Release logs out the login of the owner and releases the slot, unless another
+// owner is logged in there.
 func (s *Slot) Release(ctx context.Context, owner string) error {
 	_, err := s.call(ctx, http.MethodDelete, "", url.Values{"owner": {owner}}, nil, s.patience)
 	return err
@@ -230,8 +237,8 @@ func (s *Slot) url(path string, query url.Values) *url.URL {
 	return &u
 }
 
-// call makes one call of the slot. What is not a snapshot is an error, and a
-// *problem where the gateway says why.
+// call makes one call of the slot. Any reply but a snapshot is an error; if the
+// gateway refuses the call, the error is a *problem.
 func (s *Slot) call(ctx context.Context, method, rest string, query url.Values, body any, patience time.Duration, secrets ...string) (Snapshot, error) {
 	r := call.Request{Method: method, URL: s.url(s.path+rest, query), Header: http.Header{"Authorization": {"Bearer " + s.secret()}}, Secrets: secrets}
 	if body != nil {
@@ -250,12 +257,12 @@ func (s *Slot) call(ctx context.Context, method, rest string, query url.Values, 
 	}
 	var now Snapshot
 	if json.Unmarshal(reply, &now) != nil || !now.isSnapshot() {
-		return Snapshot{}, s.server.Malformed("a reply that is no snapshot")
+		return Snapshot{}, s.server.Malformed("a reply that is not a snapshot")
 	}
 	return now, nil
 }
 
-// send makes one HTTP request, and waits for its reply no longer than patience.
+// send makes one HTTP request and waits for its reply, for at most patience.
 func (s *Slot) send(ctx context.Context, r call.Request, patience time.Duration) (int, []byte, error) {
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -265,24 +272,24 @@ func (s *Slot) send(ctx context.Context, r call.Request, patience time.Duration)
 	}
 	var unproved *strangerError
 	if errors.As(err, &unproved) {
-		err = unproved // and not what the transport makes of it: the request was not sent
+		err = unproved // without the transport's words around it, which suggest that the request was sent
 	}
 	return status, reply, err
 }
 
-// problem is the error of a reply that is no success.
+// problem returns the error for a reply that is not a success.
 func (s *Slot) problem(status int, reply []byte, secrets []string) error {
 	var body struct {
 		Type, Detail string
 		Code         *int
 		Snapshot     *Snapshot
 	}
-	kind, is := "", false
+	kind, known := "", false
 	if json.Unmarshal(reply, &body) == nil {
-		kind, is = strings.CutPrefix(body.Type, "urn:imreuse:gateway:")
+		kind, known = strings.CutPrefix(body.Type, "urn:imreuse:gateway:")
 	}
-	if !is || kind == LoginFailed && body.Code == nil || body.Snapshot != nil && !body.Snapshot.isSnapshot() {
-		return s.server.Malformed("HTTP %d, and not a problem as its contract has it", status)
+	if !known || kind == LoginFailed && body.Code == nil || body.Snapshot != nil && !body.Snapshot.isSnapshot() {
+		return s.server.Malformed("HTTP %d without a problem as in its contract", status)
 	}
 	secrets = append(secrets, s.secret())
 	detail := call.Clean(body.Detail, secrets...)
@@ -295,7 +302,7 @@ func (s *Slot) problem(status int, reply []byte, secrets []string) error {
 	case otherConfiguration:
 		p.cause = fmt.Errorf("%w under another configuration (LBSURL, LinkAddr or LinkPlain)", InUse(p.snapshot))
 	case NotInitialised, NoSuchSlot:
-		p.cause = fmt.Errorf("%w: it was started again, or the slot was released: log in again", engine.ErrUnavailable)
+		p.cause = fmt.Errorf("%w: the gateway was started again or the slot was released; log in again", engine.ErrUnavailable)
 	case "unauthorized":
 		p.cause = errWrongSecret.cause
 	case "bad-request", "too-large":
@@ -306,10 +313,11 @@ func (s *Slot) problem(status int, reply []byte, secrets []string) error {
 	return p
 }
 
-// InUse is the error of a slot in which somebody else is logged in.
+// InUse returns the error for a slot in which another client is logged in. s
+// may be nil.
 func InUse(s *Snapshot) error {
 	if s == nil {
 		return fmt.Errorf("%w: the slot is in use", engine.ErrIMInUse)
 	}
-	return fmt.Errorf("%w: as %s, by another client of this slot; log it out there, or give this client a Slot of its own", engine.ErrIMInUse, call.Clean(s.Accid))
+	return fmt.Errorf("%w: as %s, by another client of this slot; log out in that client, or give this client its own Slot", engine.ErrIMInUse, call.Clean(s.Accid))
 }

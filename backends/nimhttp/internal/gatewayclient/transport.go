@@ -13,9 +13,10 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// A provedTransport is a copy of a host's transport, with connections to one
-// gateway that are proved. IMs with the same transport, gateway and secret share
-// it, so a fleet needs few connections besides those on which its reads wait.
+// A provedTransport is a copy of a host's transport for one gateway. Its
+// connections are proved. IMs with the same transport, gateway and secret share
+// it, so a fleet needs few connections besides the ones on which its reads
+// wait.
 type provedTransport struct {
 	*http.Transport
 	users int // protected by provedTransports
@@ -32,8 +33,8 @@ var provedTransports = struct {
 	all map[provedKey]*provedTransport
 }{all: map[provedKey]*provedTransport{}}
 
-// shareTransport returns the transport for a gateway. The last IM that calls
-// release closes its connections.
+// shareTransport returns the transport for a gateway. The last call of release
+// closes its connections.
 func shareTransport(own *http.Transport, gateway, health *url.URL, secret string) (t *http.Transport, release func()) {
 	provedTransports.Lock()
 	defer provedTransports.Unlock()
@@ -57,9 +58,9 @@ func shareTransport(own *http.Transport, gateway, health *url.URL, secret string
 	})
 }
 
-// transportOf returns the transport of a client. It fails with
-// engine.ErrArgument for one that is not net/http's: there is no way to a
-// connection through it, and so no proof.
+// transportOf returns the client's transport. It fails with engine.ErrArgument
+// if that is not an *http.Transport, because only there can we reach, and so
+// prove, a connection.
 func transportOf(c *http.Client, patience time.Duration) (*http.Transport, error) {
 	used := c.Transport
 	if used == nil {
@@ -68,17 +69,18 @@ func transportOf(c *http.Client, patience time.Duration) (*http.Transport, error
 	t, ok := used.(*http.Transport)
 	switch {
 	case !ok:
-		return nil, call.Argument("HTTPClient has a %T, and connections to the IM gateway can be proved with an *http.Transport only; "+
-			"leave HTTPClient empty for the gateway, and join it with a kit that has yours: engine.Join(im, kit)", used)
+		return nil, call.Argument("HTTPClient has a %T, but connections to the IM gateway can be proved only with an *http.Transport; "+
+			"make the IM without HTTPClient and the kit with it, and join them: engine.Join(im, kit)", used)
 	case t.ResponseHeaderTimeout > 0 && t.ResponseHeaderTimeout < patience:
-		return nil, call.Argument("HTTPClient waits %v for a reply, and a read of the gateway may take longer; a ResponseHeaderTimeout is to be %v at least",
+		return nil, call.Argument("HTTPClient waits %v for a reply, but a read from the gateway may take longer; set its ResponseHeaderTimeout to at least %v",
 			t.ResponseHeaderTimeout, patience)
 	}
 	return t, nil
 }
 
-// transport copies t. The copy uses HTTP/1.1, in which a connection belongs to
-// one peer and one request at a time, and never a proxy.
+// transport returns a copy of t with proved connections. The copy uses no
+// proxy, and speaks HTTP/1.1, so that a connection carries one request at a
+// time.
 func (p *prover) transport(t *http.Transport) *http.Transport {
 	c := t.Clone()
 	c.Proxy = nil
