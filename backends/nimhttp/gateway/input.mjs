@@ -1,4 +1,4 @@
-// What a request may say. openapi.yaml has the same bounds.
+// Checks requests. The bounds are the same as in openapi.yaml.
 
 import { Problem } from './problem.mjs';
 import { isLoopback, splitAddress } from './loopback.mjs';
@@ -10,24 +10,25 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 const bad = (detail) => new Problem('bad-request', detail);
 
-// A rule returns the value, or throws. The value of a missing field is undefined.
+// A rule returns the value of a field, or throws. The value of a missing field
+// is undefined.
 const optional = (rule, otherwise) => (value, name) => (value === undefined ? otherwise : rule(value, name));
 
 const text = (longest) => (value, name) => {
   if (typeof value !== 'string' || value === '' || [...value].length > longest) {
-    throw bad(`${name} is not a string of 1 to ${longest} characters`);
+    throw bad(`${name} must be a string of 1 to ${longest} characters`);
   }
   return value;
 };
 
 const flag = (value, name) => {
-  if (typeof value !== 'boolean') throw bad(`${name} is neither true nor false`);
+  if (typeof value !== 'boolean') throw bad(`${name} must be true or false`);
   return value;
 };
 
 const integer = (least, most) => (value, name) => {
   if (!Number.isSafeInteger(value) || value < least || value > most) {
-    throw bad(`${name} is not an integer from ${least} to ${most}`);
+    throw bad(`${name} must be an integer from ${least} to ${most}`);
   }
   return value;
 };
@@ -44,19 +45,20 @@ const INIT = {
 };
 
 const LOGIN = {
-  // The service knows accids in lower case only, and the SDK sends them as they are.
+  // The IM server folds accids to lower case (docs/vendor/kits.md#identifiers);
+  // the SDK sends them unchanged.
   accid: (value, name) => text(128)(value, name).toLowerCase(),
   token: text(4096),
   owner: text(128),
   timeoutMs: optional(integer(1, 120_000), 60_000),
 };
 
-// Without an owner, a call is for whoever is logged in.
+// Without an owner, a call applies to whoever is logged in.
 const OWNER = { owner: optional(text(128)) };
 
 // At least 128 bits in base64url, hex or base32.
 const nonce = (value) => {
-  if (!/^[A-Za-z0-9_-]{22,128}$/.test(value)) throw bad('nonce is not 22 to 128 of A-Z a-z 0-9 _ -');
+  if (!/^[A-Za-z0-9_-]{22,128}$/.test(value)) throw bad('nonce must be 22 to 128 of A-Z a-z 0-9 _ -');
   return value;
 };
 const HEALTH = { nonce: optional(nonce) };
@@ -68,13 +70,13 @@ const READ = {
 
 function check(rules, given) {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(rules, name));
-  if (unknown !== undefined) throw bad(`there is no ${JSON.stringify(unknown.slice(0, 64))} here`);
+  if (unknown !== undefined) throw bad(`unknown name ${JSON.stringify(unknown.slice(0, 64))}`);
   const field = ([name, rule]) => [name, rule(Object.hasOwn(given, name) ? given[name] : undefined, name)];
   return Object.fromEntries(Object.entries(rules).map(field));
 }
 
 export function slotName(name) {
-  if (!SLOT.test(name)) throw bad('a slot is named by 1 to 64 of A-Z a-z 0-9 _ . -');
+  if (!SLOT.test(name)) throw bad('the name of a slot must be 1 to 64 of A-Z a-z 0-9 _ . -');
   return name;
 }
 
@@ -89,7 +91,7 @@ export const readQuery = (query) => checkQuery(READ, query);
 
 function checkQuery(rules, query) {
   const names = [...query.keys()];
-  if (new Set(names).size < names.length) throw bad('a parameter is there twice');
+  if (new Set(names).size < names.length) throw bad('a query parameter is repeated');
   return check(rules, Object.fromEntries(query));
 }
 
@@ -99,30 +101,30 @@ export function initBody(given) {
   return body;
 }
 
-// A token must not reach a server that was not meant. With only one of the two
-// addresses the SDK falls back to the vendor's public cloud for the other.
+// A token must not reach the wrong server. Given only one of the two addresses,
+// the SDK would use the vendor's public cloud for the other.
 function checkServers({ lbsUrl, linkAddr, linkPlain }) {
-  if ((lbsUrl === undefined) !== (linkAddr === undefined)) throw bad('lbsUrl and linkAddr come together or not at all');
-  if (linkPlain && lbsUrl === undefined) throw bad('linkPlain needs a lbsUrl and a linkAddr');
+  if ((lbsUrl === undefined) !== (linkAddr === undefined)) throw bad('send both lbsUrl and linkAddr, or neither');
+  if (linkPlain && lbsUrl === undefined) throw bad('linkPlain needs lbsUrl and linkAddr');
   if (lbsUrl === undefined) return;
   const lbs = URL.canParse(lbsUrl) ? new URL(lbsUrl) : null;
   const link = splitAddress(linkAddr);
   if (!lbs || !['http:', 'https:'].includes(lbs.protocol) || lbs.username || lbs.password) {
-    throw bad('lbsUrl is not an http or https URL without credentials');
+    throw bad('lbsUrl must be an http or https URL without credentials');
   }
-  if (!link || link.port === 0) throw bad('linkAddr is not host:port');
+  if (!link || link.port === 0) throw bad('linkAddr must be host:port');
   const lbsHere = isLoopback(lbs.hostname.replace(/^\[|\]$/g, ''));
-  if (lbs.protocol === 'http:' && !lbsHere) throw bad('lbsUrl is plain http, and its host is not loopback');
+  if (lbs.protocol === 'http:' && !lbsHere) throw bad('lbsUrl may be plain http only if its host is loopback');
   if (linkPlain && !(lbsHere && isLoopback(link.host))) {
-    throw bad('linkPlain is for loopback only, and lbsUrl or linkAddr is not');
+    throw bad('linkPlain needs lbsUrl and linkAddr on loopback');
   }
 }
 
-// A client that is still writing would not see the answer, so what is somewhat
-// too large is read to its end as well.
+// A client that is still writing would not see our reply, so we read a body
+// that is too large to its end, up to this size.
 const READ_ON_BYTES = 4 * 1024 * 1024;
 
-// receive resolves with what was sent, before anything is judged by it.
+// receive resolves with the size and the bytes of the body. It checks nothing.
 export function receive(request) {
   return new Promise((resolve, reject) => {
     const chunks = [];
@@ -138,15 +140,15 @@ export function receive(request) {
   });
 }
 
-// parse is the body as an object: an empty one if there is none.
+// parse returns the body as an object, which is empty if there is no body.
 export function parse({ size, bytes }, type) {
   if (size === 0 && type === undefined) return {};
-  if (size > MAX_BODY_BYTES) throw new Problem('too-large', `a body has at most ${MAX_BODY_BYTES} bytes`);
+  if (size > MAX_BODY_BYTES) throw new Problem('too-large', `a body may have at most ${MAX_BODY_BYTES} bytes`);
   if ((type ?? '').split(';')[0].trim().toLowerCase() !== 'application/json') {
-    throw new Problem('wrong-media-type', 'send application/json');
+    throw new Problem('wrong-media-type', 'send Content-Type: application/json');
   }
   const body = decode(bytes);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw bad('the body is not a JSON object');
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw bad('the body must be a JSON object');
   return body;
 }
 
@@ -154,6 +156,6 @@ function decode(bytes) {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw bad('the body is not JSON'); // its text may hold a token, so it is not repeated
+    throw bad('the body is not JSON'); // without the parser's message, which may quote a token
   }
 }

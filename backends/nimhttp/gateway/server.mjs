@@ -1,4 +1,5 @@
-// The HTTP side: who may ask, what may be asked, and the form of the answers.
+// The HTTP side: it checks the caller and the request, calls the slot, and
+// writes the reply.
 
 import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import http from 'node:http';
@@ -8,25 +9,26 @@ import { Problem } from './problem.mjs';
 import { Slot } from './slot.mjs';
 import { Run } from './state.mjs';
 
-// How long the slots have to log out at the end.
-const CLOSE_MS = 2000; // StartGateway waits 3 s before it sends a signal
+// The slots' time to log out at the end. StartGateway waits 3 s before it sends
+// a signal.
+const CLOSE_MS = 2000;
 
-// Node looks for late requests at an interval, and at 30 s by default.
+// Node checks for late requests at an interval, which is 30 s by default.
 const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000,
-  keepAliveTimeout: 60_000, // longer than our clients keep an idle connection, so that none is closed under a call
+  keepAliveTimeout: 60_000, // longer than our clients keep an idle connection, so that no call meets a closed one
 };
 const MAX_CONNECTIONS = 256;
 
-// What the gateway signs to prove that it knows the secret. Part of the
-// contract: openapi.yaml, Health.
+// The gateway signs this and a nonce to prove that it knows the secret. It is
+// part of the contract: openapi.yaml, Health.
 const PROOF_LABEL = 'imreuse gateway proof 1\n';
 
 const PATH = /^\/v1\/im\/([^/]+)(\/login|\/logout)?$/;
 
-// Operations by what follows the slot in the path, and by method.
+// The operations, by the part of the path after the slot, and by method.
 const OPERATIONS = {
   '': {
     GET: { query: input.readQuery, run: (gateway, name, { query, gone }) => gateway.slot(name).read(query, gone) },
@@ -61,7 +63,7 @@ export class Gateway {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  // listen resolves with the address that it got.
+  // listen resolves with the address that the system chose.
   listen(port, host) {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -69,7 +71,8 @@ export class Gateway {
     });
   }
 
-  // close logs every slot out, for as long as that may take, and then ends.
+  // close logs every slot out, waits at most CLOSE_MS for that, and stops the
+  // server.
   close() {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -84,7 +87,8 @@ export class Gateway {
     });
     await Promise.race([out, late]);
     clearTimeout(timer);
-    // The last replies are on their way: only idle connections are cut at once.
+    // The last replies may still be on their way, so we close only idle
+    // connections at once.
     this.#server.closeIdleConnections();
     setTimeout(() => this.#server.closeAllConnections(), 500).unref();
     await ended;
@@ -93,7 +97,7 @@ export class Gateway {
   slot(name, { make = false, missing = 'no-such-slot' } = {}) {
     const slot = this.#slots.get(name);
     if (slot) return slot;
-    if (!make) throw new Problem(missing, 'PUT the slot first');
+    if (!make) throw new Problem(missing, 'initialise the slot with PUT first');
     const made = new Slot({ run: this.#run, sdk: this.#sdk, onEmpty: () => this.#slots.delete(name) });
     this.#slots.set(name, made);
     return made;
@@ -122,7 +126,7 @@ export class Gateway {
     const operation = pick(OPERATIONS[rest], request, response);
     const query = (operation.query ?? input.noQuery)(new URLSearchParams(search));
     const body = (operation.body ?? input.noBody)(input.parse(sent, request.headers['content-type']));
-    if (this.#closing) throw new Problem('closing', 'it takes no more calls');
+    if (this.#closing) throw new Problem('closing', 'the gateway takes no more calls');
     return operation.run(this, name, { query, body, gone: whenClosed(response) });
   }
 
@@ -147,25 +151,25 @@ export class Gateway {
 
   #authorize(request, response) {
     const [, given] = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    // Node reads a header as latin1; the secret is UTF-8.
+    // Node decodes a header as latin1, but the secret is UTF-8.
     if (given !== undefined && timingSafeEqual(digest(Buffer.from(given, 'latin1')), digest(this.#secret))) return;
     response.setHeader('www-authenticate', 'Bearer');
-    throw new Problem('unauthorized', 'send Authorization: Bearer and the secret');
+    throw new Problem('unauthorized', 'send the header Authorization: Bearer with the secret');
   }
 }
 
-// Of equal length whatever the secret is, which the comparison needs.
+// timingSafeEqual needs two values of equal length.
 const digest = (secret) => createHash('sha256').update(secret).digest();
 
-// A page of another site can have its own name lead to this machine, and then
-// read our answers as its own (DNS rebinding). The name stays in Host.
+// A web site can make its own host name resolve to this machine, and its pages
+// may then read our replies (DNS rebinding). Host still has the site's name.
 function checkHost({ headers }) {
   const [, v6, name] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(headers.host ?? '') ?? [];
   if (isLoopback((v6 ?? name ?? '').toLowerCase())) return;
-  throw new Problem('foreign-host', 'ask for 127.0.0.1, [::1] or localhost');
+  throw new Problem('foreign-host', 'use the host 127.0.0.1, [::1] or localhost');
 }
 
-// The path is taken as it was sent: a slot may be named "..".
+// URL would normalise the path, but a slot may be named "..".
 function split(url) {
   const at = url.indexOf('?');
   return at < 0 ? [url] : [url.slice(0, at), url.slice(at + 1)];
@@ -178,13 +182,14 @@ function pick(operations, { method }, response) {
 }
 
 function notFound() {
-  throw new Problem('no-such-path', 'see openapi.yaml');
+  throw new Problem('no-such-path', 'openapi.yaml lists the paths');
 }
 
-// A fault of ours: its text stays here, for it is not known what it holds.
+// A bug in the gateway. The reply does not have the error's text, which may
+// hold a token.
 function fault(error) {
   console.error(error);
-  return new Problem('internal', 'see what the gateway printed');
+  return new Problem('internal', "the gateway's stderr has the error");
 }
 
 function whenClosed(response) {

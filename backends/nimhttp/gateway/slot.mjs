@@ -1,19 +1,19 @@
-// The life of one slot: one account's login, held by one client of the SDK.
+// One slot: the login of one account, in one client of the SDK.
 
 import { createHash } from 'node:crypto';
 import { Problem } from './problem.mjs';
 import { State, turn } from './state.mjs';
 
-// The SDK waits a second at most for the server's answer to a logout. A client
-// that takes longer to let go is given up for a new one.
-const LET_GO_MS = 5000;
+// The SDK waits at most a second for the server's answer to a logout. If a
+// client of the SDK has not finished by then, we give it up and make a new one.
+const LOGOUT_MS = 5000;
 
-// Why a login is given up.
+// The reasons to give up a login.
 const DEADLINE = 'deadline';
-const CLOSED = 'closed';
-const CLOSING = 'closing';
+const CLOSED = 'closed'; // the request was
+const CLOSING = 'closing'; // the gateway is
 
-// The SDK's own codes for these.
+// The SDK's own codes for the first two.
 const CODE_CANCELLED = 191002;
 const CODE_TIMEOUT = 191005;
 
@@ -25,16 +25,16 @@ export class Slot {
   #client = null;
   #configuration = null;
   #state;
-  #tokenHash = ''; // of the login that holds
+  #tokenHash = ''; // of the present login
 
   #tail = Promise.resolve();
   #queued = 0;
-  #asking = 0;
+  #asking = 0; // calls that have not been answered
   #leaseMs = 0;
   #lease;
-  #stops = new Set(); // of the logins that are under way or queued
+  #stops = new Set(); // one AbortController for each login in progress or queued
 
-  // onEmpty is called when the slot holds nothing and no call of it is left.
+  // onEmpty is called when the slot is not initialised and no call is queued.
   constructor({ run, sdk, onEmpty = () => {} }) {
     this.#run = run;
     this.#sdk = sdk;
@@ -51,11 +51,11 @@ export class Slot {
     return this.#ask(() => this.#queue(() => this.#init(configuration, leaseMs)));
   }
 
-  // gone is aborted when the request is closed before it has its reply.
+  // gone is aborted if the request is closed before its reply is sent.
   async login(request, gone) {
     const stop = new AbortController();
     const close = () => stop.abort(CLOSED);
-    // The deadline runs from the arrival: a place in the queue is no excuse.
+    // The deadline counts from the arrival, so time in the queue counts too.
     const timer = setTimeout(() => stop.abort(DEADLINE), request.timeoutMs);
     gone.addEventListener('abort', close);
     if (gone.aborted) close();
@@ -69,9 +69,9 @@ export class Slot {
     }
   }
 
-  // With an owner, logout and release leave the login of another one alone: the
-  // snapshot that they resolve with shows it. It is looked at in the queue, so
-  // no login can come in between.
+  // With an owner, logout and release leave another owner's login alone; the
+  // snapshot that they resolve with shows it. They compare the owners once it
+  // is their turn in the queue, so no login can come in between.
   logout({ owner } = {}) {
     return this.#ask(() => this.#queue(() => this.#unlessAnothers(owner, () => this.#logOut())));
   }
@@ -80,13 +80,14 @@ export class Slot {
     return this.#ask(() => this.#queue(() => this.#unlessAnothers(owner, () => this.#release())));
   }
 
-  // close is release at the end of the run: a login under way is not waited for.
+  // close releases the slot at the end of the run. It gives up logins in
+  // progress instead of waiting for them.
   close() {
     for (const stop of this.#stops) stop.abort(CLOSING);
     return this.#queue(() => this.#client && this.#release());
   }
 
-  // read does not queue: it is how others watch what the queue does.
+  // read does not queue, so that clients see the changes while other calls run.
   read({ after, waitMs }, gone) {
     return this.#ask(async () => {
       this.#initialised();
@@ -96,7 +97,7 @@ export class Slot {
     });
   }
 
-  // Calls of one slot queue: each sees the slot as the one before left it.
+  // The calls of one slot queue. Each one starts when the one before has ended.
   #queue(work) {
     this.#queued++;
     const result = this.#tail.then(() => this.#state.settled()).then(work);
@@ -108,7 +109,7 @@ export class Slot {
     return result;
   }
 
-  // The lease runs while nobody asks, so not while a call is being answered.
+  // The lease runs only while no call is being answered.
   async #ask(call) {
     this.#asking++;
     clearTimeout(this.#lease);
@@ -126,14 +127,14 @@ export class Slot {
   }
 
   #initialised(kind = 'no-such-slot') {
-    if (!this.#client) throw new Problem(kind, 'PUT the slot first');
+    if (!this.#client) throw new Problem(kind, 'initialise the slot with PUT first');
     return this.#client;
   }
 
   async #init(configuration, leaseMs) {
     if (!this.#client || !sameValues(configuration, this.#configuration)) {
       const { session, accid } = this.#state;
-      if (session) throw new Problem('other-configuration', `${accid} is logged in: log it out first`);
+      if (session) throw new Problem('other-configuration', `${accid} is logged in; log it out first`);
       await this.#discard();
       this.#connect(configuration);
     }
@@ -151,15 +152,17 @@ export class Slot {
     throwIfStopped(stop);
     const tokenHash = createHash('sha256').update(token).digest('hex');
     const { session, accid: held } = this.#state;
-    if (session && accid !== held) throw new Problem('other-account', `${held} is logged in: log it out first`);
+    if (session && accid !== held) throw new Problem('other-account', `${held} is logged in; log it out first`);
     if (session && tokenHash === this.#tokenHash) return this.#state.published;
-    // With another token the SDK would log out too, but without a word.
+    // Given another token, the SDK would log out by itself, but without an
+    // event.
     if (session) await this.#logOut();
     await this.#decide(this.#client.login(accid, token, timeoutMs), stop);
     return this.#hold({ accid, owner, tokenHash }, gone);
   }
 
-  // The attempt is decided by the SDK, or given up: then it is logged out.
+  // Waits until the SDK decides the attempt, or until the login is given up. A
+  // login that is given up is logged out.
   async #decide(attempt, stop) {
     const decided = attempt.then(
       () => null,
@@ -168,14 +171,14 @@ export class Slot {
     const stopped = new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     const failure = await Promise.race([decided, stopped]);
     if (stop.aborted) {
-      await this.#letGo(decided);
-      // A socket of the attempt may close late, and the SDK would take it for
-      // that of its next login.
+      await this.#logOutClient(decided);
+      // The attempt's socket may close late, and the SDK would mistake that for
+      // the end of its next login: docs/vendor/im-sdk.md#calls.
       if (this.#client) this.#replace();
       throwIfStopped(stop);
     }
     if (!failure) return;
-    await this.#state.settled(); // so that the reply shows the state that it left
+    await this.#state.settled(); // so that the reply shows the state afterwards
     throw failure;
   }
 
@@ -188,7 +191,7 @@ export class Slot {
     this.#tokenHash = tokenHash;
     const { session } = this.#state;
     const lost = () => this.#state.session === session && this.#logOut();
-    gone.addEventListener('abort', () => this.#queue(lost), { once: true }); // the reply may be lost on its way
+    gone.addEventListener('abort', () => this.#queue(lost), { once: true }); // the client may never get the reply
     return this.#state.published;
   }
 
@@ -200,15 +203,16 @@ export class Slot {
 
   async #logOut() {
     this.#initialised();
-    await this.#letGo();
+    await this.#logOutClient();
     if (this.#state.session) this.#state.end();
     return this.#state.published;
   }
 
-  // letGo logs out and waits until the SDK has let go of the attempt as well.
-  async #letGo(attempt) {
+  // Logs the client of the SDK out, and waits until the attempt has ended too.
+  // A client that takes too long is replaced.
+  async #logOutClient(attempt) {
     const done = Promise.all([this.#client.logout(), attempt]).then(() => true);
-    if (!(await within(LET_GO_MS, done))) this.#replace();
+    if (!(await within(LOGOUT_MS, done))) this.#replace();
     await turn();
   }
 
@@ -223,7 +227,7 @@ export class Slot {
     const old = this.#state;
     await this.#discard();
     clearTimeout(this.#lease);
-    this.#state = new State(this.#run); // whoever PUTs the slot again does not see what it held
+    this.#state = new State(this.#run); // the next client of the slot does not see the old state
     old.wake();
     return last;
   }
@@ -231,21 +235,22 @@ export class Slot {
   async #discard() {
     const client = this.#client;
     this.#client = this.#configuration = null;
-    this.#state.deafen();
-    if (client) await within(LET_GO_MS, client.destroy());
+    this.#state.ignoreEvents();
+    if (client) await within(LOGOUT_MS, client.destroy());
   }
 }
 
 function throwIfStopped(stop) {
   if (!stop.aborted) return;
   if (stop.reason === CLOSING) throw new Problem('closing', 'the login was given up');
-  if (stop.reason === CLOSED) throw new Problem('login-failed', 'its request was closed', { code: CODE_CANCELLED });
+  if (stop.reason === CLOSED) throw new Problem('login-failed', 'the request was closed', { code: CODE_CANCELLED });
   throw new Problem('login-failed', 'the login took longer than timeoutMs', { code: CODE_TIMEOUT });
 }
 
 const sameValues = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-// within is the value of a promise, or undefined if that takes too long.
+// within resolves with the value of the promise, or with undefined if that
+// takes longer than ms.
 function within(ms, promise) {
   let timer;
   const late = new Promise((resolve) => {

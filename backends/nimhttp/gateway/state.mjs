@@ -1,10 +1,11 @@
-// What a slot knows about its login, from what the SDK says, and the snapshots
-// of it that others see.
+// The state of a slot's login, built from the SDK's events, and the snapshots
+// that clients see.
 
-// A turn of the event loop: what the SDK says in one breath is complete then.
+// turn waits for one turn of the event loop. The SDK reports events that belong
+// together within one.
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// Run is one run of the gateway, with the counters that its slots share.
+// Run is one run of the gateway. It has the counters that all slots share.
 export class Run {
   seq = 0;
   sessions = 0;
@@ -24,11 +25,11 @@ export class State {
   #link = 'down';
   #ended = null;
 
-  #falling = null; // the cause of a LOGOUT, while the SDK is still telling it
+  #falling = null; // collects the cause after a LOGOUT, until the end of the turn
   #listener = null;
   #waiting = new Set();
 
-  // The last snapshot: between two events of one breath there is nothing to see.
+  // The last snapshot. Nothing is published between events of one turn.
   published = null;
 
   constructor(run) {
@@ -47,7 +48,8 @@ export class State {
     return this.#holder.owner;
   }
 
-  // A new client is heard from now on, and the one before no more.
+  // listener returns the callbacks for a new client of the SDK. Events of the
+  // client before it are ignored from now on.
   listener(appKey) {
     const heard = (apply) => (value) => {
       if (this.#listener !== listener) return;
@@ -68,11 +70,13 @@ export class State {
     return listener;
   }
 
-  deafen() {
+  // ignoreEvents drops later events of the present client.
+  ignoreEvents() {
     this.#listener = null;
   }
 
-  // The cause comes in the same tick as the LOGOUT, after it.
+  // The SDK reports LOGOUT first, and its cause later in the same turn:
+  // docs/vendor/im-sdk.md#states.
   #onLogin(word) {
     this.#login = word;
     if (word !== 'logged_out' || this.#falling) return;
@@ -88,13 +92,13 @@ export class State {
     else this.#publish();
   }
 
-  // settled resolves when no LOGOUT is being told.
+  // settled resolves when the cause of the last LOGOUT is complete.
   async settled() {
     if (this.#falling) await turn();
   }
 
-  // begin is a login that was decided. It returns null, or the cause if it ended
-  // before its success was told.
+  // begin records a login that succeeded. It returns null, or the cause if the
+  // login has already ended.
   begin({ accid, owner }) {
     this.#holder = { session: ++this.#run.sessions, accid, owner };
     if (this.#login !== 'logged_out') {
@@ -108,14 +112,14 @@ export class State {
   }
 
   end({ kick, error } = {}) {
-    // Of a kick the SDK also says "disconnected", which explains nothing.
+    // After a kick the SDK also reports "disconnected", which explains nothing.
     const cause = kick ? { kick } : error ? { error } : {};
     this.#ended = { session: this.session, ...cause };
     this.#holder = NOBODY;
     this.#publish();
   }
 
-  // One number for each thing to see.
+  // Each snapshot that differs from the last one gets a new number.
   #publish() {
     if (this.#falling) return;
     const seen = {
@@ -134,11 +138,11 @@ export class State {
     for (const done of [...this.#waiting]) done();
   }
 
-  // next resolves with the first snapshot after a number, at the end of the
-  // wait, or when its reader has gone.
+  // next resolves when there is a snapshot with a number greater than after,
+  // when waitMs is over, or when the reader is gone.
   async next(after, waitMs, gone) {
-    // A number that this run has not given out is from another run, whose
-    // reader had better hear of it at once.
+    // A number that this run has not reached comes from another run. Its reader
+    // should learn about this run at once.
     if (this.published.seq > after || after > this.#run.seq || gone.aborted) return;
     await new Promise((resolve) => {
       const done = () => {
