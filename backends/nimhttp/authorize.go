@@ -12,21 +12,23 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 )
 
-// Authorize puts the headers of the session onto a request of the host's own
-// to the kit server, the token among them. It fails, and changes nothing, with
-// engine.ErrArgument where the request would take them anywhere else: another
-// host, Host header, scheme or path prefix, an opaque URL, or a path that is not
-// the same after cleaning (dots, double slashes, backslashes, escapes of them);
-// and with engine.ErrState where nobody is logged in.
+// Authorize adds the headers of the session, including the token, to one of
+// your own requests to the kit server. If it fails, it leaves the request
+// unchanged.
 //
-// Send the request with a client that follows no redirects: net/http takes the
-// token along to wherever one points.
+// It fails with engine.ErrArgument if the request could take the token anywhere
+// else: if it has another host, Host header, scheme or path prefix, an opaque
+// URL, or a path that cleaning would change (dots, double slashes, backslashes,
+// or escapes of them). It fails with engine.ErrState if nobody is logged in.
+//
+// Send the request with a client that does not follow redirects, because
+// net/http would take the token along to the new address.
 func (k *Kit) Authorize(r *http.Request) error {
 	if r == nil || r.URL == nil {
 		return call.Argument("the request is nil")
 	}
 	if !k.isHome(r) {
-		return call.Argument("the request does not go to %s by a clean path", k.base)
+		return call.Argument("the request does not go to %s, or its path is not clean", k.base)
 	}
 	s, err := k.session()
 	if err != nil {
@@ -41,7 +43,7 @@ func (k *Kit) Authorize(r *http.Request) error {
 	return nil
 }
 
-// isHome reports whether r goes to the kit server, and nowhere else.
+// isHome reports whether r goes to the kit server and nowhere else.
 func (k *Kit) isHome(r *http.Request) bool {
 	sameHost := func(host string) bool {
 		return strings.EqualFold(call.CanonicalHost(&url.URL{Host: host}), k.base.Host)
@@ -50,9 +52,8 @@ func (k *Kit) isHome(r *http.Request) bool {
 		strings.HasPrefix(r.URL.EscapedPath(), k.base.EscapedPath()+"/") && isClean(r.URL.Path)
 }
 
-// isClean reports whether every server, however it reads a path, takes that one
-// for what it says. Some undo escapes twice, take \ for /, or drop what follows
-// a semicolon.
+// isClean reports whether every server reads the path p in the same way. Some
+// servers undo escapes twice, treat \ as /, or drop the part after a semicolon.
 func isClean(p string) bool {
 	for strings.Contains(p, "%") {
 		plain, err := url.PathUnescape(p)

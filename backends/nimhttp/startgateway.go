@@ -16,35 +16,39 @@ import (
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
-// GatewayOptions are the choices for one gateway. The zero value is useful.
+// GatewayOptions configure one gateway. The zero value is ready to use.
 type GatewayOptions struct {
-	Dir    string    // the gateway's folder with its node_modules; default: where "imreuse gateway install" put it
-	Addr   string    // where to listen, on loopback; default 127.0.0.1:0, which takes a free port
-	Secret string    // what callers have to show, 16 characters at least; default: a new one
-	Node   string    // default "node"; older than gateway.OldestNode is an error
-	Stderr io.Writer // what the gateway and the SDK say, without tokens; nil: discarded
+	Dir    string    // the gateway's folder with its node_modules; default: the one that "imreuse gateway install" makes
+	Addr   string    // the loopback address to listen on; default 127.0.0.1:0, which takes a free port
+	Secret string    // that clients must know, at least 16 characters; default: a new one
+	Node   string    // the program to run; default "node"; older than gateway.OldestNode is an error
+	Stderr io.Writer // gets the output of the gateway and the SDK, without tokens; nil: discarded
 }
 
 // A Gateway is an IM gateway that runs as a child of this process. It is safe
 // for concurrent use.
 type Gateway struct {
 	process *gatewayprocess.Process
-	secret  func() string // fmt does not look into functions
+	secret  func() string // a func, because fmt does not print its result
 }
 
-// StartGateway starts the IM gateway with Node, and stops it as Close does when
-// ctx ends. It installs nothing, and does not restart a gateway that has ended.
-// It fails with engine.ErrArgument for an address that is not on loopback or an
-// unusable secret, and with engine.ErrState if Node is missing or too old, or if
-// the gateway is not installed or others could have changed it (gateway.Check).
+// StartGateway starts the IM gateway in Node. When ctx ends, it stops the
+// gateway as Close does. It installs nothing, and does not restart a gateway
+// that has ended.
 //
-// Node gets little of this process's environment: package gateway lists what,
-// and has the gateway's own settings IMREUSE_GATEWAY_LOG and NIM_SDK. Node may be
-// a wrapper script, which must not put Node into the background.
+// It fails with engine.ErrArgument if the address is not on loopback or the
+// secret is unusable, and with engine.ErrState if Node is missing or too old,
+// or if the gateway is not installed or others could have changed it (see
+// gateway.Check).
 //
-// The gateway counts as a Web client of the IM service, and as a new device at
-// each start. Under a policy of one device, or of desktop clients that kick
-// each other, it and a desktop app evict each other.
+// Node gets only a few variables of this process's environment, among them the
+// gateway's settings IMREUSE_GATEWAY_LOG and NIM_SDK; package gateway lists
+// them. Node may be a wrapper script, if the script does not put Node into the
+// background.
+//
+// To the IM server the gateway is a Web client, and a new device at each start.
+// If the app's policy allows one device, or lets desktop clients kick each
+// other, the gateway and a desktop app with the same account kick each other.
 func StartGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 	g, err := startGateway(ctx, o)
 	if err != nil {
@@ -90,42 +94,44 @@ func (o GatewayOptions) complete() (GatewayOptions, error) {
 	return o, nil
 }
 
-// checkSecret refuses what callers could not send in a header as it is.
+// checkSecret refuses a secret that clients could not send in a header
+// unchanged.
 func checkSecret(secret string) error {
 	switch {
 	case len(secret) < 16:
-		return call.Argument("Secret has less than 16 characters")
+		return call.Argument("Secret has fewer than 16 characters")
 	case len(secret) > call.MaxToken:
 		return call.Argument("Secret is longer than %d characters", call.MaxToken)
 	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return call.Argument("Secret has a space, a control character or one that is not ASCII")
+		return call.Argument("Secret has a space, a control character or a character outside ASCII")
 	}
 	return nil
 }
 
-// URL is where the gateway listens, such as http://127.0.0.1:7788.
+// URL returns the gateway's address, for example http://127.0.0.1:7788. It is
+// the GatewayURL for Options.
 func (g *Gateway) URL() string {
 	if g.process == nil {
-		return "" // a zero Gateway, which only print can meet
+		return "" // a zero Gateway, which only Format can meet
 	}
 	return g.process.URL()
 }
 
-// Secret is what its callers have to show.
+// Secret returns the gateway's secret. It is the GatewaySecret for Options.
 func (g *Gateway) Secret() string { return g.secret() }
 
-// Pid is the process of Node.
+// Pid returns the process id of Node.
 func (g *Gateway) Pid() int { return g.process.Pid() }
 
-// Wait waits until the gateway has ended, whoever ended it, and returns nil if
-// it did so by itself without an error.
+// Wait waits until the gateway has ended. It returns nil if the gateway ended
+// by itself or by Close, without an error.
 func (g *Gateway) Wait() error { return g.process.Wait() }
 
-// Close ends the gateway and waits for that, 5 s at most. It closes the
-// gateway's stdin, upon which the gateway logs its slots out and ends. If it has
-// not done so after 3 s, Close sends SIGTERM to its process group, and after one
-// more second SIGKILL; then Close returns an error. The group includes a Node
-// that a wrapper script started. On Windows, where there are no such groups,
-// only the process that was started is killed. Once the gateway has ended, Close
-// does nothing.
+// Close ends the gateway and waits until it has ended, for at most 5 s. It
+// closes the gateway's stdin; the gateway then logs its slots out and ends. If
+// the gateway is still running after 3 s, Close sends SIGTERM to its process
+// group, and after another second SIGKILL, and returns an error. The group
+// includes a Node that a wrapper script started. Windows has no such groups, so
+// there Close kills only the process that it started. Once the gateway has
+// ended, Close has no effect.
 func (g *Gateway) Close() error { return g.process.Close() }

@@ -1,6 +1,6 @@
 // Package child starts the two programs that the IM gateway needs, Node and
-// npm: each in a process group of its own, and with no more of this process's
-// environment than it needs.
+// npm. Each gets its own process group, and only those variables of this
+// process's environment that it needs.
 package child
 
 import (
@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// forBoth are the variables that both programs get. PATH and HOME are there for
-// wrapper scripts; TMPDIR, TEMP and TMP for a temporary copy of the SDK. The
-// second line is what Windows programs cannot start without.
+// forBoth lists the variables that both programs get. Wrapper scripts need PATH
+// and HOME; a temporary copy of the SDK needs TMPDIR, TEMP or TMP. Programs on
+// Windows do not start without the second line.
 var forBoth = []string{
 	"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
 	"SystemRoot", "ComSpec", "PATHEXT", "TEMP", "TMP", "USERPROFILE",
 }
 
-// forNode are the gateway's own settings; see package gateway.
+// forNode lists the gateway's own settings; see package gateway.
 var forNode = []string{"IMREUSE_GATEWAY_LOG", "NIM_SDK"}
 
-// forNPM is how npm finds its registry and its settings, besides the variables
-// that begin with npmSettings.
+// forNPM lists the variables with which npm finds its registry and its
+// settings. npm also gets every variable that begins with npmSettings.
 var forNPM = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 	"NPM_TOKEN", "NODE_AUTH_TOKEN", // the usual names in an .npmrc
@@ -34,16 +34,18 @@ var forNPM = []string{
 
 const npmSettings = "npm_config_"
 
-// drain is how long a program that has ended is waited for while another
-// process holds its output open.
+// drain is the time to wait for the output of a program that has ended, while
+// another process still holds that output open.
 const drain = 500 * time.Millisecond
 
-// Node is a command that runs node, and is killed with its group when ctx ends.
+// Node returns a command that runs node. When ctx ends, its process group is
+// killed.
 func Node(ctx context.Context, node string, args ...string) *exec.Cmd {
 	return command(ctx, environment(slices.Concat(forBoth, forNode), ""), node, args)
 }
 
-// NPM is a command that runs npm, and is killed with its group when ctx ends.
+// NPM returns a command that runs npm. When ctx ends, its process group is
+// killed.
 func NPM(ctx context.Context, args ...string) *exec.Cmd {
 	return command(ctx, environment(slices.Concat(forBoth, forNPM), npmSettings), "npm", args)
 }
@@ -57,10 +59,11 @@ func command(ctx context.Context, env []string, name string, args []string) *exe
 	return c
 }
 
-// environment picks from this process's variables. Windows ignores the case of
-// their names, and npm that of its settings.
+// environment returns this process's variables that have one of the names or
+// begin with the prefix. Windows ignores the case of a name, and npm ignores
+// the case of its settings.
 func environment(names []string, prefix string) []string {
-	env := []string{} // not nil, which stands for the whole environment
+	env := []string{} // nil would mean the whole environment
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		named := slices.ContainsFunc(names, func(n string) bool {

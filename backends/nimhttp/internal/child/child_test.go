@@ -45,7 +45,8 @@ func TestNPMEnvironment(t *testing.T) {
 	}
 }
 
-// An end of ctx ends the children of the command, too: they hold its output open.
+// An end of ctx ends the children of the command, too: they hold its output
+// open.
 func TestContextEndsTheGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := child.Node(ctx, "sh", "-c", "(while :; do sleep 1; done) & echo started; wait")

@@ -4,13 +4,14 @@ package child
 
 import "os/exec"
 
-// The standard library has no way to end a group of processes here. Node ends
-// with its stdin, so the only one that may stay is the child of a wrapper script
-// that does not.
+// ownGroup has no effect: the standard library cannot end a process group on
+// this system. Node ends when its stdin closes, so only a child of a wrapper
+// script that ignores its stdin may stay.
 func ownGroup(*exec.Cmd) {}
 
-// Terminate does nothing here: there is no signal that asks a process to end.
+// Terminate has no effect: this system has no signal that asks a process to
+// end.
 func Terminate(*exec.Cmd) error { return nil }
 
-// Kill kills c alone.
+// Kill kills c, but not its children.
 func Kill(c *exec.Cmd) error { return c.Process.Kill() }

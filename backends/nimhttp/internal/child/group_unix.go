@@ -15,6 +15,6 @@ func ownGroup(c *exec.Cmd) {
 func Terminate(c *exec.Cmd) error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
 
 // Kill kills the whole process group of c, which must have been started. It
-// works after c itself has ended, too: the number of a group is not given to
-// another process while the group has members.
+// also works after c itself has ended, because the system does not reuse the
+// number of a group that still has members.
 func Kill(c *exec.Cmd) error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }

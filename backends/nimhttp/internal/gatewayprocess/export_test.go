@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// UsualClose is how long Close takes at most.
+// UsualClose returns the longest time that Close may take.
 func UsualClose() time.Duration {
 	return usualLimits.logout + usualLimits.term + usualLimits.kill
 }
 
-// StartWithin is Start with other limits for the end.
+// StartWithin is like Start, with other limits for the end of the gateway.
 func StartWithin(ctx context.Context, o Options, logout, term time.Duration) (*Process, error) {
 	l := usualLimits
 	l.logout, l.term = logout, term

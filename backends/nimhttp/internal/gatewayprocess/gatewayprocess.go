@@ -1,5 +1,6 @@
-// Package gatewayprocess runs the IM gateway as a child process: it starts Node,
-// reads the address that the gateway prints, and ends the gateway with its group.
+// Package gatewayprocess runs the IM gateway as a child process: it starts
+// Node, reads the address that the gateway prints, and ends the gateway with
+// its group.
 package gatewayprocess
 
 import (
@@ -20,7 +21,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Options are one gateway's, complete and checked by nimhttp.StartGateway.
+// Options configure one gateway. nimhttp.StartGateway has completed and checked
+// them.
 type Options struct {
 	Dir    string // the gateway's folder with its node_modules
 	Addr   string
@@ -37,22 +39,23 @@ type Process struct {
 	process *exec.Cmd
 	stdin   io.Closer
 	ended   chan struct{} // closed when the process has ended
-	err     error         // of its end; read after ended is closed
-	stop    func() bool   // lets go of ctx
+	err     error         // why it ended; read only after ended is closed
+	stop    func() bool   // stops watching ctx
 }
 
-// limits are how long a gateway gets. Tests shorten them.
+// limits are the times that a gateway gets. Tests shorten them.
 type limits struct {
 	start  time.Duration // to print its address
 	logout time.Duration // to log its slots out when its stdin is closed
 	term   time.Duration // to end on SIGTERM
-	kill   time.Duration // for the system to end it
+	kill   time.Duration // to end on SIGKILL
 }
 
-// usualLimits leave a gateway less than 5 s to end, all in all.
+// usualLimits add up to less than 5 s for the end of a gateway, as Close
+// promises.
 var usualLimits = limits{start: 20 * time.Second, logout: 3 * time.Second, term: time.Second, kill: 900 * time.Millisecond}
 
-// Start starts a gateway, and stops it as Close does when ctx ends.
+// Start starts a gateway. When ctx ends, it stops the gateway as Close does.
 func Start(ctx context.Context, o Options) (*Process, error) { return start(ctx, o, usualLimits) }
 
 func start(ctx context.Context, o Options, l limits) (*Process, error) {
@@ -69,8 +72,8 @@ func start(ctx context.Context, o Options, l limits) (*Process, error) {
 	return g, nil
 }
 
-// start starts Node. One goroutine waits until it has ended, and ends what it
-// has left behind.
+// start starts Node. A goroutine waits until Node has ended, and kills
+// processes that it left behind.
 func (g *Process) start(o Options, stdout, stderr io.Writer) (err error) {
 	g.process = child.Node(context.Background(), o.Node, filepath.Join(o.Dir, "main.mjs"))
 	g.process.Env = append(g.process.Env, "IMREUSE_GATEWAY_SECRET="+o.Secret, "IMREUSE_GATEWAY_ADDR="+o.Addr)
@@ -82,10 +85,10 @@ func (g *Process) start(o Options, stdout, stderr io.Writer) (err error) {
 	if err := g.process.Start(); err != nil {
 		return err
 	}
-	g.process.Env = nil // it has the secret, which fmt would show
+	g.process.Env = nil // it has the secret, which fmt would print
 	go func() {
 		err := g.process.Wait()
-		if !errors.Is(err, exec.ErrWaitDelay) { // a child of its own held the output open
+		if !errors.Is(err, exec.ErrWaitDelay) { // that means only that a child of Node held the output open
 			g.err = err
 		}
 		_ = child.Kill(g.process)
@@ -94,7 +97,7 @@ func (g *Process) start(o Options, stdout, stderr io.Writer) (err error) {
 	return nil
 }
 
-// awaitAddress waits for the first line, which has the address.
+// awaitAddress waits for the gateway's first line, which has its address.
 func (g *Process) awaitAddress(ctx context.Context, line <-chan []byte) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.limits.start, fmt.Errorf("%w: the gateway did not start within %v", engine.ErrUnavailable, g.limits.start))
 	defer cancel()
@@ -105,27 +108,27 @@ func (g *Process) awaitAddress(ctx context.Context, line <-chan []byte) error {
 	case first = <-line:
 	case <-g.ended:
 		select {
-		case first = <-line: // it printed its address, and ended
+		case first = <-line: // it printed its address before it ended
 		default:
 			return fmt.Errorf("%w: the gateway ended before it listened", engine.ErrUnavailable)
 		}
 	}
 	var address struct{ URL string }
 	if err := json.Unmarshal(first, &address); err != nil || address.URL == "" {
-		return fmt.Errorf("%w: the gateway's first line is not its address", engine.ErrUnavailable)
+		return fmt.Errorf("%w: the gateway's first line of output is not its address", engine.ErrUnavailable)
 	}
 	g.url = address.URL
 	return nil
 }
 
-// URL is where the gateway listens, such as http://127.0.0.1:7788.
+// URL returns the gateway's address, for example http://127.0.0.1:7788.
 func (g *Process) URL() string { return g.url }
 
-// Pid is the process of Node.
+// Pid returns the process id of Node.
 func (g *Process) Pid() int { return g.process.Process.Pid }
 
-// Wait waits until the gateway has ended, whoever ended it, and returns nil if
-// it did so by itself without an error.
+// Wait waits until the gateway has ended. It returns nil if the gateway ended
+// by itself or by Close, without an error.
 func (g *Process) Wait() error {
 	<-g.ended
 	if g.err != nil {
@@ -134,7 +137,8 @@ func (g *Process) Wait() error {
 	return nil
 }
 
-// Close ends the gateway as nimhttp.Gateway.Close says, and waits for that.
+// Close ends the gateway and waits until it has ended; see
+// nimhttp.Gateway.Close.
 func (g *Process) Close() error {
 	g.stop()
 	return g.end()
@@ -150,7 +154,7 @@ func (g *Process) end() error {
 		return nil
 	}
 	g.kill()
-	return errors.New("nimhttp: the IM gateway did not end, and was killed")
+	return errors.New("nimhttp: the IM gateway did not end and was killed")
 }
 
 func (g *Process) endsWithin(d time.Duration) bool {
@@ -164,15 +168,15 @@ func (g *Process) endsWithin(d time.Duration) bool {
 	}
 }
 
-// kill leaves a gateway alone that is still there after all: then the host's
-// Stderr is what blocks.
+// kill kills the gateway's group. It does not wait forever: a host's Stderr
+// that blocks would keep the process from ending.
 func (g *Process) kill() {
 	_ = child.Kill(g.process)
 	_ = g.stdin.Close()
 	g.endsWithin(g.limits.kill)
 }
 
-// A firstLine sends the first line that is written, once, and drops the rest.
+// A firstLine sends the first line that is written to it, and drops the rest.
 type firstLine struct {
 	line chan []byte
 	got  []byte
@@ -192,7 +196,7 @@ func (f *firstLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A tail passes on what is written, and keeps the end of it for an error.
+// A tail passes everything on to next, and keeps the last bytes for an error.
 type tail struct {
 	next io.Writer
 	mu   sync.Mutex
@@ -211,7 +215,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	return t.next.Write(p)
 }
 
-// last is the end of what was written, on one line and without the secret.
+// last returns the last bytes that were written, on one line and without the
+// secret.
 func (t *tail) last(secret string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

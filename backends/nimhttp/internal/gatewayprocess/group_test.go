@@ -36,8 +36,8 @@ const (
 	little = 100 * time.Millisecond
 )
 
-// A wrapper script that starts Node as a child of its own, and what may go wrong
-// there. A family is the script. It listens once its traps are set.
+// A wrapper script that starts Node as a child of its own, and what may go
+// wrong there. A family is the script. It listens once its traps are set.
 var families = []struct {
 	name, script string
 	logout, term time.Duration

@@ -1,5 +1,5 @@
-// Package gatewaytest is what tests share that start an IM gateway in Node, or
-// a program that stands for Node. Only tests import it.
+// Package gatewaytest helps tests that start an IM gateway in Node, or a fake
+// Node. Only tests import it.
 package gatewaytest
 
 import (
@@ -19,14 +19,14 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
-// FakeNode writes a program that stands for Node: it has a version, and does
-// what the script says in place of the gateway.
+// FakeNode writes a fake Node: it prints the version, or runs the script
+// instead of the gateway.
 func FakeNode(t testing.TB, version, script string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "node")
 	text := "#!/bin/sh\nif [ \"$1\" = --version ]; then echo " + version + "; exit; fi\n" + script + "\n"
-	// A process that is forked meanwhile would hold the file open for writing,
-	// and a file that is cannot be run.
+	// A process forked meanwhile would inherit the file open for writing, and
+	// the system does not run a file that is open for writing.
 	syscall.ForkLock.RLock()
 	err := os.WriteFile(file, []byte(text), 0o700)
 	syscall.ForkLock.RUnlock()
@@ -36,7 +36,7 @@ func FakeNode(t testing.TB, version, script string) string {
 	return file
 }
 
-// FakeInstall is an installation in which an empty file stands for the SDK.
+// FakeInstall makes an installation whose SDK is an empty file.
 func FakeInstall(t testing.TB) string {
 	t.Helper()
 	fakePath(t, map[string]string{
@@ -50,7 +50,7 @@ func FakeInstall(t testing.TB) string {
 	return dir
 }
 
-// fakePath puts these shell scripts before everything else in PATH.
+// fakePath puts the shell scripts at the front of PATH.
 func fakePath(t testing.TB, scripts map[string]string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -70,7 +70,7 @@ const (
 	UntilEnd = `cat >/dev/null`
 )
 
-// A Buffer is written by one goroutine and read by another.
+// A Buffer may be written by one goroutine while another reads it.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -90,7 +90,8 @@ func (s *Buffer) String() string {
 	return s.b.String()
 }
 
-// SkipWithoutVendor skips a test, unless what it needs is promised.
+// SkipWithoutVendor skips the test unless IMREUSE_VENDOR is 1, which promises
+// that Node and the vendor's SDK are installed.
 func SkipWithoutVendor(t testing.TB) {
 	t.Helper()
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
@@ -98,11 +99,13 @@ func SkipWithoutVendor(t testing.TB) {
 	}
 }
 
-// For a cloud to see it. The SDK by itself leaves a link on which a login is not
-// answered after 8 s, which is not to pass for the gateway's work.
+// cloudPatience is the time for the cloud to see a change. It is well under 8
+// s, after which the SDK itself drops a link whose login gets no answer; a test
+// must not mistake that for the gateway's work.
 const cloudPatience = 4 * time.Second
 
-// WantOnline waits until those are logged in, and no other link is open.
+// WantOnline waits until exactly the accids in want are logged in, and no other
+// link is open.
 func WantOnline(t testing.TB, cloud *nimcloud.Cloud, want ...string) {
 	t.Helper()
 	WantClients(t, cloud, fmt.Sprintf("%q online and nobody else", want), func(clients []nimcloud.Client) bool {
@@ -115,8 +118,8 @@ func WantOnline(t testing.TB, cloud *nimcloud.Cloud, want ...string) {
 	})
 }
 
-// WantClients waits for what a cloud sees, which comes a moment after the
-// gateway's word.
+// WantClients waits until done accepts the cloud's clients. The cloud sees a
+// change a moment after the gateway has answered.
 func WantClients(t testing.TB, cloud *nimcloud.Cloud, what string, done func([]nimcloud.Client) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), cloudPatience)
@@ -132,11 +135,11 @@ func WantClients(t testing.TB, cloud *nimcloud.Cloud, what string, done func([]n
 	}
 }
 
-// patience is for what must come: the SDK's second try to come back is after
-// 5 s.
+// patience is the bound of Poll. The SDK tries to reconnect a second time only
+// after 5 s.
 const patience = 20 * time.Second
 
-// Poll waits until done, and reports whether it came to that.
+// Poll waits until done returns true, and reports whether it did in time.
 func Poll(done func() bool) bool {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()

@@ -1,7 +1,7 @@
-// Package gatewayversion has the version of the IM gateway's contract, for the
-// service's installer, its client and its double alike: the double needs nothing
-// else of package gateway, which runs Node.
+// Package gatewayversion has the version of the IM gateway's contract. The
+// gateway's installer, client and double share it. It is a package of its own
+// so that the double does not import package gateway, which runs Node.
 package gatewayversion
 
-// Version is gateway.Version.
+// Version is the version of the contract; gateway.Version is the same.
 const Version = "0.2.0"
