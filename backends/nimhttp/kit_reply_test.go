@@ -41,7 +41,7 @@ func TestNotJSON(t *testing.T) {
 		{"application/json", "<html>", `not JSON (HTTP 200, content type "application/json")`},
 		{"application/json", "", "not JSON (HTTP 200"},
 		{"application/json", `{"code":0`, "not JSON (HTTP 200"},
-		{"application/json", `[]`, "JSON that is not the envelope"},
+		{"application/json", `[]`, "JSON without the expected envelope"},
 		{long, "no", "not JSON (HTTP 200"},
 	} {
 		k := newKit(t, nimhttp.Options{KitURL: newStub(t, reply(200, test.contentType, test.body)).URL})

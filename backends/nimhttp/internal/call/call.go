@@ -1,5 +1,5 @@
-// Package call makes JSON calls to the vendor's servers: it is what the clients
-// of backends/nimhttp share.
+// Package call makes JSON calls to the vendor's servers, for all clients in
+// backends/nimhttp.
 package call
 
 import (
@@ -25,15 +25,14 @@ import (
 const (
 	maxReply       = 1 << 20
 	maxTries       = 3
-	firstWait      = 100 * time.Millisecond // on average, before the second try
-	longestWait    = 30 * time.Second       // that a server may ask for
+	firstWait      = 100 * time.Millisecond // before the second try, on average
+	longestWait    = 30 * time.Second       // if a server asks for more, we give up
 	attemptTimeout = 15 * time.Second
 )
 
-// A Caller makes calls to one server, whose replies have the vendor's envelope.
-// It is safe for concurrent use.
+// A Caller makes calls to one server. It is safe for concurrent use.
 type Caller struct {
-	Domain string // DomainKit, …: whose numbers the replies have
+	Domain string // DomainKit, …: gives the server's numbers their meaning
 	Client *http.Client
 	Log    *slog.Logger
 }
@@ -44,24 +43,25 @@ type Request struct {
 	URL        *url.URL
 	Header     http.Header
 	Body       []byte                    // nil: none
-	Sign       func(*http.Request) error // of each attempt anew; nil: none
-	Secrets    []string                  // sent, and not to be repeated in errors
-	Repeatable bool                      // the server may see it more than once
+	Sign       func(*http.Request) error // signs each attempt; nil: none
+	Secrets    []string                  // that the request has; no error repeats them
+	Repeatable bool                      // it does no harm if the server gets the request twice
 }
 
-// An Outcome is what a call is known to have done.
+// An Outcome says what is known about a call that failed.
 type Outcome struct {
-	Unknown bool      // the request went out, and nobody knows what the server made of it
-	Date    time.Time // the server's clock, of a call that failed; zero where it did not tell
+	Unknown bool      // the server may have carried out the request
+	Date    time.Time // the server's clock; zero if the reply had no date
 }
 
 // Do makes the call and decodes the reply's data into data, which may be nil.
-// A request is repeated where that is safe: one that was never written, one
-// that the server refused with a code that asks for another try, and
-// a repeatable one that met an overloaded server; within ctx, at most twice,
-// and never after any other business code. A repeatable one that met
-// a connection which the server had closed goes out again at once, and that is
-// not counted.
+//
+// It repeats a request, at most twice and within ctx, in three cases: the
+// request was never written; the server refused it with a code that asks for
+// another try; or the request is repeatable and the server was overloaded. No
+// other code of the server leads to another try. If a repeatable request goes
+// to a connection that the server has just closed, it is sent again at once,
+// which does not count.
 func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
 	if r.Repeatable {
 		r.Header = replayable(r.Header)
@@ -70,7 +70,7 @@ func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
 	if last.verdict(ctx, r) == nil {
 		return Outcome{}, nil
 	}
-	unknown := last.unknown() // after any of the attempts
+	unknown := last.unknown() // true if the outcome of any attempt is unknown
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.RandomizationFactor = firstWait, 1 // full jitter: from 0 to twice the interval
 	first := true
@@ -93,7 +93,7 @@ func (c *Caller) Do(ctx context.Context, r Request, data any) (Outcome, error) {
 	return Outcome{Unknown: unknown, Date: date}, err
 }
 
-// gaveUp is why the caller does not wait any more.
+// gaveUp returns the reason that ctx has ended.
 func gaveUp(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)
@@ -101,18 +101,18 @@ func gaveUp(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// An attempt is one HTTP request and what came of it.
+// An attempt is one HTTP request and its result.
 type attempt struct {
 	err        error
-	refused    *ServerError // in err; nil: the server did not answer, or not as it should
-	status     int          // 0: there was no whole reply
-	sent       bool         // to the transport
-	written    bool         // by the transport, for all that is known
+	refused    *ServerError // the one in err; nil: there was no reply, or a malformed one
+	status     int          // 0: there was no complete reply
+	sent       bool         // handed to the transport
+	written    bool         // the transport has written it, or may have
 	date       string
 	retryAfter time.Duration
 }
 
-// unknown is true of what went out, unless the server said that it did nothing.
+// unknown reports whether the server may have carried out the request.
 func (a *attempt) unknown() bool {
 	if a.refused != nil {
 		return a.refused.unclear()
@@ -120,7 +120,8 @@ func (a *attempt) unknown() bool {
 	return a.err != nil && (a.written || a.status != 0)
 }
 
-// verdict is nil, an error to retry after, or a permanent one.
+// verdict returns nil for success, a permanent error if there must be no other
+// try, and otherwise an error after which backoff tries again.
 func (a *attempt) verdict(ctx context.Context, r Request) error {
 	switch {
 	case a.err == nil:
@@ -137,7 +138,7 @@ func (a *attempt) verdict(ctx context.Context, r Request) error {
 	}
 	deadline, bounded := ctx.Deadline()
 	if wait > longestWait || bounded && time.Until(deadline) < wait {
-		return backoff.Permanent(a.err) // it would be in vain
+		return backoff.Permanent(a.err) // the next try would come too late
 	}
 	return &backoff.RetryAfterError{Duration: wait}
 }
@@ -160,7 +161,7 @@ func (a *attempt) retryable(r Request) bool {
 // attempt makes one HTTP request.
 func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
 	a := new(attempt)
-	var traced, written atomic.Bool // the transport may still be at it when the call returns
+	var traced, written atomic.Bool // atomic, because the transport may still write when the call returns
 	bounded, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	trace := httptrace.WithClientTrace(bounded, &httptrace.ClientTrace{
@@ -170,8 +171,8 @@ func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
 	began := time.Now()
 	a.err = c.exchange(trace, r, a, data)
 	errors.As(a.err, &a.refused)
-	// A transport of the host's may not trace. Then only a failed dial is known
-	// to have written nothing.
+	// A host's own transport may not support traces. Then we know only after a
+	// failed dial that nothing was written.
 	a.written = a.sent && (written.Load() || !traced.Load() && !dialFailed(a.err))
 	switch {
 	case a.err == nil || a.status != 0:
@@ -184,10 +185,10 @@ func (c *Caller) attempt(ctx context.Context, r Request, data any) *attempt {
 	return a
 }
 
-// replayable lets net/http send a request again by itself, on another
-// connection, where one that it had used before was closed without an answer:
-// servers close idle ones, and a request may cross that on its way. The key with
-// no value is its own sign for that, and is not sent.
+// replayable lets net/http send a request again by itself if a reused
+// connection turns out to be closed: a server may close an idle connection just
+// as the request goes out. net/http takes an Idempotency-Key without a value as
+// permission, and does not send it.
 func replayable(header http.Header) http.Header {
 	header = maps.Clone(header)
 	header["Idempotency-Key"] = nil
@@ -231,8 +232,9 @@ func (c *Caller) exchange(ctx context.Context, r Request, a *attempt, data any) 
 	return c.decode(res, body, secrets, data)
 }
 
-// roundTrip sends req and reads what is answered: at most one byte more than
-// a reply may have. There may be an answer whose body cannot be read.
+// roundTrip sends req and reads the reply, up to one byte more than a reply may
+// have. If only the body cannot be read, it returns the response with the
+// error.
 func (c *Caller) roundTrip(req *http.Request, secrets []string) (*http.Response, []byte, error) {
 	res, err := c.Client.Do(req)
 	if err != nil {
@@ -248,9 +250,9 @@ func (c *Caller) roundTrip(req *http.Request, secrets []string) (*http.Response,
 
 func (c *Caller) tooLong() error { return c.Malformed("a reply of more than %d bytes", maxReply) }
 
-// Once makes the call once, with no bound but ctx, and returns the JSON that
-// the server answers, and the HTTP status. It is for replies that have no
-// envelope.
+// Once makes the call without retries and without a time-out of its own. It
+// returns the HTTP status and the JSON of the reply. It is for servers whose
+// replies have no envelope.
 func (c *Caller) Once(ctx context.Context, r Request) (status int, body []byte, err error) {
 	req, err := r.request(ctx)
 	if err != nil {
@@ -282,8 +284,8 @@ func (c *Caller) log(ctx context.Context, r Request, status int, began time.Time
 	}
 }
 
-// request makes one. A call without a body, as those of the kit are, is spared
-// the work that a body needs.
+// request makes the HTTP request. Calls without a body, such as the kit's, take
+// a shorter way that costs less.
 func (r Request) request(ctx context.Context) (*http.Request, error) {
 	if r.Body == nil && r.Sign == nil {
 		return (&http.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: http.NoBody}).WithContext(ctx), nil

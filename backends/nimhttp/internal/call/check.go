@@ -17,22 +17,23 @@ import (
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
-// The longest values that make sense, well above what the vendor documents.
+// Bounds on values, in bytes, well above the vendor's documented ones.
 const (
 	MaxField = 128
 	MaxToken = 4096
 	maxURL   = 2048
 )
 
-// MaxID is the longest accid or userUuid that the vendor documents.
+// MaxID is the longest accid or userUuid: docs/vendor/kits.md#identifiers.
 const MaxID = 32
 
-// Argument is an engine.ErrArgument.
+// Argument returns an error that wraps engine.ErrArgument.
 func Argument(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{engine.ErrArgument}, args...)...)
 }
 
-// CheckHeader refuses what must not become a header's value.
+// CheckHeader returns an engine.ErrArgument that names the field, unless value
+// is a usable header value of at most longest bytes.
 func CheckHeader(field, value string, longest int) error {
 	if flaw := Flaw(value, longest); flaw != "" {
 		return Argument("%s %s", field, flaw)
@@ -40,8 +41,8 @@ func CheckHeader(field, value string, longest int) error {
 	return nil
 }
 
-// Flaw says what is wrong with a header's value, or "". It never repeats the
-// value, so it also serves for what a server sent.
+// Flaw says what is wrong with a header's value, or returns "". It never
+// repeats the value, so it is also safe for values that a server sent.
 func Flaw(value string, longest int) string {
 	switch {
 	case value == "":
@@ -56,15 +57,15 @@ func Flaw(value string, longest int) string {
 	return ""
 }
 
-// AccidFlaw is Flaw for an accid, or for an id that the servers make by the
-// same rule (http-api.md 2.2).
+// AccidFlaw is like Flaw, for an accid or a userUuid:
+// docs/vendor/kits.md#identifiers.
 func AccidFlaw(id string) string {
 	const others = "_@.-"
 	switch {
 	case id == "":
 		return "is empty"
 	case len(id) > MaxID:
-		return fmt.Sprintf("has %d characters, %d are allowed", len(id), MaxID)
+		return fmt.Sprintf("has %d characters, but at most %d are allowed", len(id), MaxID)
 	case strings.ContainsFunc(id, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(others, r)
 	}):
@@ -73,25 +74,26 @@ func AccidFlaw(id string) string {
 	return ""
 }
 
-// CheckURL parses the base URL of a server; a path in it is kept.
+// CheckURL parses and checks the base URL of a server. It keeps a path. The
+// error is an engine.ErrArgument that names the field.
 func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 	if len(text) > maxURL {
 		return nil, Argument("%s is longer than %d bytes", field, maxURL)
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil: // the parser's error would repeat what may be a secret
+	case err != nil: // the parser's error is left out, because it may repeat a secret
 		return nil, Argument("%s is not a URL", field)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, Argument("%s has the scheme %q, http and https are allowed", field, u.Scheme)
+		return nil, Argument("%s has the scheme %q; use http or https", field, u.Scheme)
 	case u.Hostname() == "":
 		return nil, Argument("%s has no host", field)
 	case u.User != nil:
-		return nil, Argument("%s has user info in it", field)
+		return nil, Argument("%s has a user name or password", field)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, Argument("%s has a query or a fragment", field)
 	case u.Scheme == "http" && !plainHTTP && !loopback.Is(u.Hostname()):
-		return nil, Argument("%s is plain http, which would show tokens to the network; use https", field)
+		return nil, Argument("%s is plain http, which would send tokens over the network in the clear; use https", field)
 	}
 	if trimmed := strings.TrimRight(u.Path, "/"); trimmed != "" && path.Clean(trimmed) != trimmed {
 		return nil, Argument("%s has a path with //, . or .. in it", field)
@@ -101,10 +103,10 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 	return u, nil
 }
 
-// CanonicalHost is u.Host, with the names of this machine in the spelling that
-// http.ProxyFromEnvironment knows: it sends nothing for localhost or a loopback
-// address through a proxy, but goes by the letter. The unspecified address is
-// among them, since package net dials this machine for it.
+// CanonicalHost returns u.Host, but spells the names of this machine so that
+// http.ProxyFromEnvironment recognises them: it uses no proxy for localhost and
+// loopback addresses, but only in their usual spelling. The unspecified address
+// counts too, because package net dials this machine for it.
 func CanonicalHost(u *url.URL) string {
 	host := u.Hostname()
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -128,8 +130,9 @@ func CanonicalHost(u *url.URL) string {
 	return host
 }
 
-// HTTPClient returns the client to use, which follows no redirect, and what
-// closes its connections. Those of the host's own client are the host's.
+// HTTPClient returns a client that follows no redirects, and a func that closes
+// its idle connections. If own is not nil, the client uses own's connections,
+// and the func leaves them alone.
 func HTTPClient(own *http.Client) (*http.Client, func()) {
 	var c http.Client
 	closeIdle := func() {}
@@ -143,7 +146,8 @@ func HTTPClient(own *http.Client) (*http.Client, func()) {
 	return &c, closeIdle
 }
 
-// newTransport makes one with bounds on all that it waits for but the reply.
+// newTransport makes a transport that bounds each wait except the one for the
+// reply.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -153,7 +157,7 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           16,
 		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        30 * time.Second, // servers drop idle ones, and a dropped one costs a retry
+		IdleConnTimeout:        30 * time.Second, // servers close idle connections, and a request on a closed one costs a retry
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }

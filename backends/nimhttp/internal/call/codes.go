@@ -10,17 +10,18 @@ import (
 	"github.com/imreuse/imreuse/internal/nimcodes"
 )
 
-// A ServerError is what a server answered, in its own words and numbers. It is
-// in the chain of the error, beside the engine.Code that it comes to.
+// A ServerError is a server's own answer to a call that failed: its code and
+// its message. The error chain also has the engine.Code that the answer stands
+// for, if there is one.
 type ServerError struct {
-	Domain    string // whose numbers these are: "kit", "im", "room", "meeting", or "sdk" for the IM SDK in the gateway
-	Status    int    // of HTTP; 0 of the SDK
-	Code      int    // of the reply's envelope; 0 where there was none
-	Msg       string // without the tokens that were sent
-	RequestID string // the server's, for the vendor's support
+	Domain    string // the server: "kit", "im", "room", "meeting", or "sdk" for the IM SDK in the gateway
+	Status    int    // the HTTP status; 0 if the Domain is "sdk"
+	Code      int    // the code in the reply; 0 if the reply had none
+	Msg       string // the message in the reply, without tokens that we sent
+	RequestID string // the server's id of the request; tell it to the vendor's support
 }
 
-// Error says what the server answered.
+// Error returns the server's answer as one sentence.
 func (e *ServerError) Error() string {
 	s := fmt.Sprintf("the %s server answered HTTP %d", e.Domain, e.Status)
 	if e.Domain == DomainSDK {
@@ -38,21 +39,22 @@ func (e *ServerError) Error() string {
 	return s
 }
 
-// The servers whose numbers these are.
+// The domains: each server has its own meanings for the numbers.
 const (
-	DomainKit     = "kit"     // roomkit, as the kits talk to it
+	DomainKit     = "kit"     // the kit server, for clients
 	DomainIM      = "im"      // the server API of IM, v2
 	DomainRoom    = "room"    // the server API of NERoom
-	DomainMeeting = "meeting" // the server API of meetings
-	DomainSDK     = "sdk"     // IM, as its SDK in the gateway tells it
+	DomainMeeting = "meeting" // the server API of NEMeeting
+	DomainSDK     = "sdk"     // the IM SDK in the gateway
 )
 
-// success is the code of a reply that is one, where that is not 0.
+// success has the code of a successful reply, for domains where it is not 0.
 var success = map[string]int{DomainIM: http.StatusOK}
 
-// codes is what the servers' numbers come to. The same number means different
-// things in different products, so they go by domain (http-api.md 5). A number
-// of HTTP counts where the reply has none of its own.
+// codes maps the servers' numbers to Codes. It goes by domain, because the same
+// number means different things on different servers:
+// docs/vendor/http.md#error-codes. The HTTP status counts if the reply has no
+// code.
 var codes = map[string]map[int]engine.Code{
 	DomainKit: {
 		401:    engine.ErrTokenRejected,
@@ -81,7 +83,7 @@ var codes = map[string]map[int]engine.Code{
 	DomainMeeting: accountCodes,
 }
 
-// accountCodes are of kit accounts, on either of their servers.
+// accountCodes has the numbers of the two servers that keep kit accounts.
 var accountCodes = map[int]engine.Code{
 	408:    engine.ErrUnavailable,
 	416:    engine.ErrUnavailable,
@@ -94,27 +96,27 @@ var accountCodes = map[int]engine.Code{
 	600420: engine.ErrNotEnabled,
 }
 
-// rateWait is for how long a server that was asked too often shuts its door
-// (http-api.md 4.3).
+// rateWait is how long a server may refuse an app that has sent too many
+// requests: docs/vendor/http.md#limits.
 const rateWait = 10 * time.Second
 
-// retries are the codes that say that nothing was done, and ask for another try
-// after so long; 0: a moment.
+// retries has the numbers that mean that the server did nothing and that the
+// client may try again, with the time to wait; 0: the usual backoff.
 var retries = map[string]map[int]time.Duration{
 	DomainIM:      {416: rateWait, 429: rateWait, 449: 0, 102449: 0},
 	DomainRoom:    {416: rateWait, 429: rateWait},
 	DomainMeeting: {416: rateWait, 429: rateWait},
 }
 
-// again is how long to wait before another try, and whether the server wants one.
+// again reports whether the client may try again, and how long it must wait.
 func (e *ServerError) again() (time.Duration, bool) {
 	wait, ok := retries[e.Domain][e.number()]
 	return wait, ok
 }
 
-// unclear is true of an answer after which the request may have been done all
-// the same: 431 is that of a server that has seen the request before, 700 and
-// 702 are of one whose own call to IM failed.
+// unclear reports whether the server may have carried out the request although
+// it answered with an error. 431 means that the server has seen the request
+// before; 700 and 702 mean that its own call to IM failed.
 func (e *ServerError) unclear() bool {
 	switch n := e.number(); n {
 	case 408, 431:
@@ -126,7 +128,7 @@ func (e *ServerError) unclear() bool {
 	}
 }
 
-// number is the code of the envelope, or HTTP's where there was none.
+// number returns the code in the reply, or the HTTP status if there is none.
 func (e *ServerError) number() int { return cmp.Or(e.Code, e.Status) }
 
 func (e *ServerError) code() engine.Code {
@@ -144,7 +146,7 @@ func (e *ServerError) code() engine.Code {
 	return 0
 }
 
-// err is e with its Code, where it has one.
+// err returns e, wrapped with its Code if it has one.
 func (e *ServerError) err() error {
 	if c := e.code(); c != 0 {
 		return fmt.Errorf("%w: %w", c, e)
@@ -152,8 +154,9 @@ func (e *ServerError) err() error {
 	return e
 }
 
-// SDKError is the error of a login that the IM SDK ended with that code, or 0
-// where it gave none. What it says is told without the secrets.
+// SDKError returns the error for a login that the IM SDK ended with a code,
+// which is 0 if the SDK gave none. The error shows the message without the
+// secrets.
 func SDKError(code int, msg string, secrets ...string) error {
 	e := &ServerError{Domain: DomainSDK, Code: code, Msg: Clean(msg, secrets...)}
 	return e.err()

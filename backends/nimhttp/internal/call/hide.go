@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// This file is the one home for keeping what we sent out of what we say.
+// This file keeps the tokens and secrets that we send out of our errors and
+// logs.
 
-// secrets are what r sends that no error may repeat: what it names itself, and
-// the headers that are secret in every call.
+// secrets returns everything in the request that no error may repeat:
+// r.Secrets, and the headers that are secret in every call.
 func (r Request) secrets(sent http.Header) []string {
 	all := slices.Clone(r.Secrets)
 	for _, name := range []string{"Token", "Authorization", "Checksum"} {
@@ -25,12 +26,12 @@ func (r Request) secrets(sent http.Header) []string {
 	return all
 }
 
-// Clean is what a server said, without the secrets, and not too much of it.
+// Clean returns a server's text without the secrets, shortened for an error.
 func Clean(text string, secrets ...string) string { return shorten(Hide(text, secrets...)) }
 
-// Hide is a text without the secrets. One that is so short that it could be
-// a part of a word would be told by the gaps, so it takes the whole text with
-// it; so does one that is there in escapes, of Go, JSON or URLs.
+// Hide returns the text with each secret replaced by ***. It returns "" if the
+// text has a secret of fewer than 8 bytes, because the gaps could give a short
+// one away, or a secret with escapes of Go, JSON or URLs.
 func Hide(text string, secrets ...string) string {
 	const shortest = 8
 	for _, secret := range secrets {
@@ -47,8 +48,8 @@ func Hide(text string, secrets ...string) string {
 	return text
 }
 
-// Tells reports whether a secret is in a text, as it is or in escapes. Case
-// makes no difference: net/http spells header names in its own.
+// Tells reports whether the text contains the secret, plain or escaped. It
+// ignores case, because net/http changes the case of header names.
 func Tells(text, secret string) bool {
 	if secret == "" {
 		return false
@@ -64,8 +65,8 @@ func Tells(text, secret string) bool {
 	return false
 }
 
-// unescapings are a text, and what it comes to when its escapes are undone,
-// once and again. A + is a space in all of them, as in a query.
+// unescapings returns the text, followed by the results of undoing its escapes
+// once, twice, and so on. A + becomes a space in all of them, as in a query.
 func unescapings(text string) []string {
 	const deepest = 4
 	text = strings.ReplaceAll(text, "+", " ")
@@ -81,8 +82,8 @@ func unescapings(text string) []string {
 	return all
 }
 
-// unescape undoes one layer of the escapes of Go, JSON and URLs. Whatever is
-// none stays as it is.
+// unescape undoes one layer of the escapes of Go, JSON and URLs. Everything
+// else stays as it is.
 func unescape(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
@@ -93,7 +94,7 @@ func unescape(text string) string {
 				text = text[3:]
 				continue
 			}
-		case strings.HasPrefix(text, `\/`): // JSON's alone
+		case strings.HasPrefix(text, `\/`): // an escape in JSON only
 			text = text[1:]
 		case text[0] == '\\':
 			quote := byte('"')
@@ -116,22 +117,22 @@ func unescape(text string) string {
 	return b.String()
 }
 
-// hideIn returns err, or, if any error in it tells a secret, one that only has
-// its words, without the secret: net/http quotes what it cannot read, and what
-// quotes a token is not to be unwrapped either.
+// hideIn returns err, unless an error in its chain shows a secret: net/http
+// quotes text that it cannot parse. Then hideIn returns a new error with the
+// text of err, but without the secret and without the chain.
 func hideIn(err error, secrets []string) error {
-	if !tells(err, secrets) {
+	if !chainTells(err, secrets) {
 		return err
 	}
 	text := Clean(err.Error(), secrets...)
 	if text == "" {
-		text = "what it sent cannot be repeated, since it has our own token in it"
+		text = "the reply cannot be shown, because it contains our own token"
 	}
 	return errors.New(text)
 }
 
-// tells reports whether an error, or one in its chain, tells a secret.
-func tells(err error, secrets []string) bool {
+// chainTells reports whether err or an error in its chain shows a secret.
+func chainTells(err error, secrets []string) bool {
 	if err == nil {
 		return false
 	}
@@ -141,15 +142,15 @@ func tells(err error, secrets []string) bool {
 	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		return tells(wrapper.Unwrap(), secrets)
+		return chainTells(wrapper.Unwrap(), secrets)
 	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(wrapper.Unwrap(), func(inner error) bool { return tells(inner, secrets) })
+		return slices.ContainsFunc(wrapper.Unwrap(), func(inner error) bool { return chainTells(inner, secrets) })
 	}
 	return false
 }
 
-// ShowURL is a URL without what may be a secret in it: user info, a query,
-// a fragment; "" of what is no URL.
+// ShowURL returns the URL without the parts that may have a secret: user info,
+// query and fragment. If text is not a URL, it returns "".
 func ShowURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" {
@@ -159,10 +160,11 @@ func ShowURL(text string) string {
 	return shown.String()
 }
 
-// shorten keeps a server from filling our logs.
+// shorten bounds the text, so that a server cannot fill our logs.
 func shorten(text string) string { return Shorten(text, 200) }
 
-// Shorten keeps so many bytes of a text, or a few less.
+// Shorten cuts the text to at most the given number of bytes, and adds … if it
+// cut anything.
 func Shorten(text string, most int) string {
 	if len(text) > most {
 		return strings.ToValidUTF8(text[:most], "") + "…"

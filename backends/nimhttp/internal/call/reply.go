@@ -14,8 +14,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// An envelope is what every reply is in. Two spellings of the request's id are
-// in use (http-api.md 7.3).
+// An envelope is the outer object of every reply. The servers spell the
+// request's id in two ways: docs/vendor/http.md#kit-accounts-of-neroom and the
+// section after it.
 type envelope struct {
 	Code       *json.Number    `json:"code"`
 	Msg        string          `json:"msg"`
@@ -24,15 +25,15 @@ type envelope struct {
 	Data       json.RawMessage `json:"data"`
 }
 
-// decode reads a reply of HTTP 2xx: the domain's code of success and data are
-// a success, nothing else.
+// decode decodes a reply with HTTP 2xx into data. The call succeeded only if
+// the reply has the domain's code of success, and data if data is not nil.
 func (c *Caller) decode(res *http.Response, body []byte, secrets []string, data any) error {
 	var e envelope
 	switch err := json.Unmarshal(body, &e); {
 	case err != nil && !json.Valid(body):
 		return c.notJSON(res, secrets)
 	case err != nil:
-		return c.Malformed("JSON that is not the envelope that it should be")
+		return c.Malformed("JSON without the expected envelope")
 	}
 	if e.Code == nil {
 		return c.Malformed("a reply without a code")
@@ -51,21 +52,21 @@ func (c *Caller) decode(res *http.Response, body []byte, secrets []string, data 
 		return c.Malformed("a reply without data")
 	}
 	if err := json.Unmarshal(e.Data, data); err != nil {
-		return c.Malformed("a reply whose data is not what it should be")
+		return c.Malformed("a reply with unexpected data")
 	}
 	return nil
 }
 
-// notJSON is the error of a reply whose body is no JSON. The content type of one
-// that is JSON has no say: private deployments send text/plain, and the vendor's
-// own kit does not look.
+// notJSON returns the error for a reply that is not JSON. Only the body decides:
+// like the vendor's own kit, we ignore the content type
+// (docs/vendor/kits.md#what-the-web-kit-does).
 func (c *Caller) notJSON(res *http.Response, secrets []string) error {
 	const most = 80
 	said := Hide(res.Header.Get("Content-Type"), secrets...)
 	return c.Malformed("a reply that is not JSON (HTTP %d, content type %q)", res.StatusCode, Shorten(said, most))
 }
 
-// refusal is what the server said, without the secrets that we sent.
+// refusal returns the server's answer, without the secrets that we sent.
 func (c *Caller) refusal(res *http.Response, body []byte, secrets []string) *ServerError {
 	s := &ServerError{Domain: c.Domain, Status: res.StatusCode}
 	var e envelope
@@ -79,13 +80,15 @@ func (c *Caller) refusal(res *http.Response, body []byte, secrets []string) *Ser
 	return s
 }
 
-// Malformed is the error of a reply that is not what it should be.
+// Malformed returns the error for a reply that breaks the contract. The format
+// says what the server sent.
 func (c *Caller) Malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: the %s server sent "+format, append([]any{engine.ErrUnavailable, c.Domain}, args...)...)
 }
 
-// unreachable leaves the URL out, which the *url.Error around err repeats, and
-// the secrets. The words of a failed dial are this machine's own.
+// unreachable returns the error for a server that could not be reached. It
+// leaves out the URL, which the *url.Error around err repeats, and the secrets.
+// The text of a failed dial comes from this machine, so it has none.
 func (c *Caller) unreachable(err error, secrets []string) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -102,13 +105,13 @@ func dialFailed(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// Refused reports whether err is that nobody listens at the address.
+// Refused reports whether err says that no program listens at the address.
 func Refused(err error) bool {
-	const wsaeconnrefused = syscall.Errno(10061) // Windows has a number of its own, which is none elsewhere
+	const wsaeconnrefused = syscall.Errno(10061) // the number on Windows; other systems do not use it
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaeconnrefused)
 }
 
-// retryAfter reads both forms that the header has; 0: none.
+// retryAfter reads both forms of the Retry-After header; 0 means none.
 func retryAfter(value string) time.Duration {
 	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
 		return time.Duration(min(seconds, int(2*longestWait/time.Second))) * time.Second
