@@ -15,28 +15,31 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// receiptFile is what Install leaves in the folder: the hash of what npm put
-// there. It also marks the folder as ours.
+// receiptFile is a file that Install leaves in the folder. It has the hash of
+// the packages that npm installed, and it marks the folder as ours.
 const receiptFile = "install.json"
 
 type receipt struct {
 	Packages string `json:"node_modules"` // from hashPackages
 }
 
-// Installed reports whether dir has the gateway and its SDK, as Install leaves
-// them. Check says what is wrong.
+// Installed reports whether dir has the gateway and its SDK as Install left
+// them. If it returns false, Check says why.
 func Installed(dir string) bool { return check(dir, true) == nil }
 
-// Check fails with engine.ErrState unless the gateway in dir is safe to run: its
-// files are those of this package, node_modules is as Install left it, and
-// nobody but this user and root can write any of it, or a folder above it: up
-// to the user's cache folder if dir is in there, and to the root otherwise. A
-// sticky folder such as /tmp may be above it. There are no symbolic links in
-// dir, nor between it and the cache folder. The SDK's own hash is not asked for
-// where NIM_SDK names another one.
+// Check fails with engine.ErrState unless the gateway in dir is safe to run:
 //
-// Windows has no such owners and modes: there the contents alone are checked,
-// and the access lists of the folder are the user's concern.
+//   - Its files are the same as in this package, and node_modules is as Install
+//     left it. If NIM_SDK names another SDK, the hash of node_modules is not
+//     checked.
+//   - Only this user and root can write to dir, to anything in it, and to the
+//     folders above it: up to the user's cache folder if dir is inside it, and
+//     up to the root otherwise. A folder above dir may be sticky, like /tmp.
+//   - dir has no symbolic links, and there are none between it and the cache
+//     folder.
+//
+// Windows has no such owners and modes, so there Check looks only at the
+// contents; the access lists of the folder are up to the user.
 func Check(dir string) error { return check(dir, os.Getenv("NIM_SDK") == "") }
 
 func check(dir string, withSDK bool) error {
@@ -60,7 +63,7 @@ func notInstalled(dir string) error {
 	return fmt.Errorf("%w: there is no gateway with its SDK in %s; run: %s", engine.ErrState, dir, installCommand(dir))
 }
 
-// installCommand is the command that installs into dir.
+// installCommand returns the command that installs into dir.
 func installCommand(dir string) string {
 	if standard, err := Dir(); err == nil && dir == standard {
 		return "imreuse gateway install"
@@ -68,7 +71,8 @@ func installCommand(dir string) string {
 	return "imreuse gateway install -dir " + dir
 }
 
-// checkWay checks dir and the folders above it, and returns dir without links.
+// checkWay checks dir and the folders above it. It returns dir with its links
+// resolved.
 func checkWay(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -81,7 +85,7 @@ func checkWay(dir string) (string, error) {
 	if err != nil {
 		return "", unsafe(dir, err)
 	}
-	for _, path := range []string{dir, real} { // whoever can move a link is to be trusted, too
+	for _, path := range []string{dir, real} { // both ways, because anyone who can replace a link can replace the gateway
 		for parent := ""; path != parent; path, parent = filepath.Dir(path), path {
 			if err := checkPlace(path, sticky|link); err != nil {
 				return "", err
@@ -91,7 +95,7 @@ func checkWay(dir string) (string, error) {
 	return real, nil
 }
 
-// checkBelow checks top, and the folders from there down to dir, which must not
+// checkBelow checks top, and the folders below it down to dir. Those must not
 // be links.
 func checkBelow(top, dir string) error {
 	for path := dir; path != top; path = filepath.Dir(path) {
@@ -111,9 +115,10 @@ func within(top, dir string) bool {
 	return err == nil && relative != "." && filepath.IsLocal(relative)
 }
 
-// What may be there besides files and folders that nobody else can write:
-// sticky folders, in which others cannot rename or delete what is ours, and
-// links that nobody else can change.
+// Exceptions to the rule that only files and folders are allowed, and that
+// nobody else can write to them. In a sticky folder others can write, but
+// cannot rename or delete our files. A link is allowed if it belongs to this
+// user or root.
 const (
 	sticky = fs.ModeSticky
 	link   = fs.ModeSymlink
@@ -131,10 +136,10 @@ func checkPlace(path string, allowed fs.FileMode) error {
 func checkInfo(path string, info fs.FileInfo, allowed fs.FileMode) error {
 	kind := info.Mode().Type()
 	if kind != 0 && kind != fs.ModeDir && kind&allowed == 0 {
-		return unsafe(path, errors.New("it is neither a file nor a folder, but a link or a device"))
+		return unsafe(path, errors.New("it is a link or a device, not a file or a folder"))
 	}
 	if owner, foreign := foreignOwner(info); foreign {
-		return unsafe(path, fmt.Errorf("it belongs to user %d; run it as that user, or install the gateway elsewhere", owner))
+		return unsafe(path, fmt.Errorf("it belongs to user %d; run the gateway as that user, or install it elsewhere", owner))
 	}
 	if kind != link && othersCanWrite(info) && info.Mode()&allowed == 0 {
 		return unsafe(path, fmt.Errorf("others can write to it; run: chmod go-w %s", path))
@@ -143,10 +148,10 @@ func checkInfo(path string, info fs.FileInfo, allowed fs.FileMode) error {
 }
 
 func unsafe(path string, why error) error {
-	return fmt.Errorf("%w: the gateway is not safe to run, because of %s: %w", engine.ErrState, path, why)
+	return fmt.Errorf("%w: the gateway is not safe to run because of %s: %w", engine.ErrState, path, why)
 }
 
-// checkFiles compares the files with those of this package.
+// checkFiles compares the files in dir with the ones embedded in this package.
 func checkFiles(dir string) error {
 	return fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -165,10 +170,10 @@ func checkFiles(dir string) error {
 }
 
 func changed(dir, name string) error {
-	return fmt.Errorf("%w: %s in the gateway's folder %s is not what this version of imreuse installs; run: %s", engine.ErrState, name, dir, installCommand(dir))
+	return fmt.Errorf("%w: %s in the gateway's folder %s differs from the one that this version of imreuse installs; run: %s", engine.ErrState, name, dir, installCommand(dir))
 }
 
-// checkTree checks everything in dir, but its contents.
+// checkTree checks the type, owner and mode of everything in dir.
 func checkTree(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -192,7 +197,7 @@ func checkPackages(dir string) error {
 		err = json.Unmarshal(data, &want)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %s was not installed by imreuse: it has no %s; run: %s", engine.ErrState, dir, receiptFile, installCommand(dir))
+		return fmt.Errorf("%w: %s was not installed by imreuse, because it has no valid %s; run: %s", engine.ErrState, dir, receiptFile, installCommand(dir))
 	}
 	got, err := hashPackages(dir)
 	if err != nil {
@@ -204,7 +209,7 @@ func checkPackages(dir string) error {
 	return nil
 }
 
-// hashPackages is one hash of the names and contents in node_modules.
+// hashPackages returns one hash of all names and contents in node_modules.
 func hashPackages(dir string) (string, error) {
 	hash := sha256.New()
 	root := os.DirFS(dir)

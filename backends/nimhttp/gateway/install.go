@@ -1,24 +1,26 @@
-// Package gateway has the files of the IM gateway, a small service in Node that
-// holds IM logins with the vendor's own SDK, and installs them. It is started
-// by nimhttp.StartGateway. What it serves is described by openapi.yaml.
+// Package gateway has the files of the IM gateway and installs them. The
+// gateway is a small service in Node that holds IM logins with the vendor's own
+// SDK; nimhttp.StartGateway starts it. Its HTTP API is described in
+// openapi.yaml.
 //
-// The gateway has two settings of its own, in the environment:
+// The gateway has two settings of its own, in environment variables:
 //
-//   - IMREUSE_GATEWAY_LOG is what the SDK prints on stderr: off, error (the
+//   - IMREUSE_GATEWAY_LOG is the SDK's log level on stderr: off, error (the
 //     default), warn or log. Tokens are never printed.
-//   - NIM_SDK is another build of the vendor's SDK, which you have installed: its
-//     path, or the name of a package in the gateway's node_modules. Nothing
-//     checks who can write to it.
+//   - NIM_SDK names another build of the vendor's SDK, which you installed
+//     yourself: a path, or the name of a package in the gateway's node_modules.
+//     Nothing checks who can write to it.
 //
-// Besides these, Node gets PATH, HOME, TMPDIR, TZ, LANG, LC_ALL, SSL_CERT_FILE,
+// Node gets these two, and PATH, HOME, TMPDIR, TZ, LANG, LC_ALL, SSL_CERT_FILE,
 // SSL_CERT_DIR and NODE_EXTRA_CA_CERTS, and on Windows SystemRoot, ComSpec,
-// PATHEXT, TEMP, TMP and USERPROFILE. It gets nothing else from the host's
-// environment, neither NODE_OPTIONS nor the host's own secrets. A gateway that
-// needs more is started by a wrapper script, named as GatewayOptions.Node. npm
-// gets the same, without the gateway's settings, and the variables of its
-// proxies (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), its settings (npm_config_…) and
-// its registry's tokens (NPM_TOKEN, NODE_AUTH_TOKEN), with APPDATA and
-// LOCALAPPDATA on Windows.
+// PATHEXT, TEMP, TMP and USERPROFILE. It gets no other variable of the host, so
+// neither NODE_OPTIONS nor the host's secrets. If your gateway needs more,
+// start it with a wrapper script: set GatewayOptions.Node to the script.
+//
+// npm gets the same variables except the two settings. It also gets the ones
+// for its proxies (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), its settings
+// (npm_config_…) and its registry's tokens (NPM_TOKEN, NODE_AUTH_TOKEN), and on
+// Windows APPDATA and LOCALAPPDATA.
 package gateway
 
 import (
@@ -41,12 +43,13 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The files are named one by one in kind: node_modules is never among them.
+// These patterns never match node_modules.
 //
 //go:embed *.mjs package.json package-lock.json openapi.yaml
 var files embed.FS
 
-// Version is that of the contract, openapi.yaml, which GET /healthz tells.
+// Version is the version of the gateway's HTTP API, openapi.yaml. GET /healthz
+// returns it.
 const Version = gatewayversion.Version
 
 const (
@@ -54,8 +57,8 @@ const (
 	installTimeout = 5 * time.Minute
 )
 
-// Dir returns the folder that Install makes: in the user's cache directory, by
-// the hash of the files, so that each version of them has its own.
+// Dir returns the folder that Install makes in the user's cache directory. Its
+// name has the hash of the files, so each version of them has its own folder.
 func Dir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -81,8 +84,7 @@ func filesHash() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil))[:16], err
 }
 
-// Install unpacks the files into Dir and lets npm fetch the SDK there; see
-// InstallIn.
+// Install installs the gateway in Dir, and returns that folder; see InstallIn.
 func Install(ctx context.Context, progress io.Writer) (string, error) {
 	dir, err := Dir()
 	if err != nil {
@@ -94,23 +96,25 @@ func Install(ctx context.Context, progress io.Writer) (string, error) {
 	return dir, nil
 }
 
-// InstallIn unpacks the files into dir and lets npm fetch the SDK there, and
-// reports to progress what it does. If the gateway is installed there already,
-// it does nothing. The work is done in a folder next to dir, which is renamed
-// when it is complete: two installs at once are safe, and one that is killed
-// leaves nothing that could be taken for an installation. An older or damaged
-// installation is replaced, but no other folder is, unless it is empty.
+// InstallIn unpacks the files into dir, lets npm fetch the SDK there, and
+// writes lines about its progress to progress. If the gateway is already
+// installed in dir, it does nothing. It replaces an older or damaged
+// installation and an empty folder, but no other folder.
 //
-// It fails with engine.ErrState if Node or npm is missing or too old, if others
-// can write to the folders above dir, or if dir holds something else; and with
-// engine.ErrUnavailable if npm's registry cannot be reached.
+// InstallIn works in a folder next to dir and renames that folder when it is
+// complete. So two installs may run at the same time, and an install that is
+// killed leaves nothing that could pass for an installation.
+//
+// It fails with engine.ErrState if Node or npm is missing, if Node is too old,
+// if others can write to the folders above dir, or if dir has other contents.
+// It fails with engine.ErrUnavailable if npm cannot reach its registry.
 func InstallIn(ctx context.Context, dir string, progress io.Writer) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("the gateway's folder: %w", err)
 	}
 	if Installed(dir) {
-		fmt.Fprintf(progress, "The gateway is installed already: %s\n", dir)
+		fmt.Fprintf(progress, "The gateway is already installed: %s\n", dir)
 		return nil
 	}
 	if err := ready(ctx, dir); err != nil {
@@ -131,7 +135,7 @@ func InstallIn(ctx context.Context, dir string, progress io.Writer) error {
 	return nil
 }
 
-// ready checks everything that an install needs, and makes the folder above dir.
+// ready checks that an install can succeed, and makes the folder above dir.
 func ready(ctx context.Context, dir string) error {
 	if err := CheckNode(ctx, "node"); err != nil {
 		return err
@@ -140,7 +144,7 @@ func ready(ctx context.Context, dir string) error {
 		return fmt.Errorf("%w: there is no npm in your PATH; it comes with Node", engine.ErrState)
 	}
 	if !replaceable(dir) {
-		return fmt.Errorf("%w: %s holds something other than an installation of the gateway; choose an empty folder", engine.ErrState, dir)
+		return fmt.Errorf("%w: %s is not empty and has no installation of the gateway; choose an empty folder", engine.ErrState, dir)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return fmt.Errorf("the gateway's folder: %w", err)
@@ -149,7 +153,8 @@ func ready(ctx context.Context, dir string) error {
 	return err
 }
 
-// replaceable reports whether dir is missing, empty, or ours.
+// replaceable reports whether dir is missing, is empty, or is an installation
+// of the gateway.
 func replaceable(dir string) bool {
 	if standard, err := Dir(); err == nil && dir == standard {
 		return true
@@ -179,8 +184,8 @@ func fill(ctx context.Context, work string, progress io.Writer) error {
 	return check(work, true)
 }
 
-// seal takes the right to write from everybody else, whatever the umask was, and
-// notes what npm installed.
+// seal removes everybody else's write permission, whatever the umask was, and
+// writes the receipt.
 func seal(work string) error {
 	err := filepath.WalkDir(work, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type() == fs.ModeSymlink {
@@ -207,7 +212,8 @@ func seal(work string) error {
 }
 
 // replace renames work to dir, unless another install was faster. If dir exists
-// but is not a valid installation, it is empty, damaged or of another version.
+// but is not a valid installation, replace removes it first: ready has found
+// that it is empty, damaged or of another version.
 func replace(work, dir string) error {
 	err := os.Rename(work, dir)
 	if err == nil || Installed(dir) {
@@ -216,7 +222,8 @@ func replace(work, dir string) error {
 	return errors.Join(os.RemoveAll(dir), os.Rename(work, dir))
 }
 
-// npmInstall fails soon if there is no registry, which npm would wait for.
+// npmInstall runs npm ci. Its options make npm fail soon if the registry does
+// not answer.
 func npmInstall(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, installTimeout, errors.New("npm took too long"))
 	defer cancel()

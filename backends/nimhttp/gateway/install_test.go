@@ -94,7 +94,7 @@ func TestInstall(t *testing.T) {
 	if _, err := gateway.Install(t.Context(), &progress); err != nil {
 		t.Errorf("again, and without npm: got %v, want nothing to do", err)
 	}
-	if got := progress.String(); !strings.Contains(got, "Fetching") || !strings.HasSuffix(got, "installed already: "+dir+"\n") {
+	if got := progress.String(); !strings.Contains(got, "Fetching") || !strings.HasSuffix(got, "already installed: "+dir+"\n") {
 		t.Errorf("got progress %q", got)
 	}
 }

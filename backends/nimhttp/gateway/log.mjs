@@ -1,12 +1,12 @@
-// What is printed: everything to stderr, nothing of it secret.
+// A console that never prints a secret.
 
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 
-const hidden = new Map(); // secret -> how many hold it
+const hidden = new Map(); // secret -> number of hide calls that are in force
 
-// hide keeps a secret out of everything that is printed, until the function
-// that it returns is called.
+// hide keeps a secret out of everything that is printed, until the caller calls
+// the function that hide returns.
 export function hide(secret) {
   hidden.set(secret, (hidden.get(secret) ?? 0) + 1);
   let held = true;
@@ -19,7 +19,8 @@ export function hide(secret) {
   };
 }
 
-// The longest first: one secret may be the beginning of another.
+// redact replaces the secrets in a text. It starts with the longest, because
+// one secret may be the beginning of another.
 export function redact(text) {
   const secrets = [...hidden.keys()].sort((a, b) => b.length - a.length);
   return secrets.reduce((clean, secret) => clean.replaceAll(secret, '[hidden]'), String(text));

@@ -1,12 +1,16 @@
-// Starts the gateway: settings from the environment, one line to stdout.
+// Starts the gateway. It prints its address as one line of JSON on stdout. Its
+// settings are environment variables:
 //
-//   IMREUSE_GATEWAY_SECRET  what callers have to show; required
-//   IMREUSE_GATEWAY_ADDR    host:port to listen on, loopback only; default 127.0.0.1:0
-//   IMREUSE_GATEWAY_LOG     what the SDK prints to stderr: off, error (default), warn, log
-//   NIM_SDK                 another build of the SDK: its path, or its package name
+//   IMREUSE_GATEWAY_SECRET  the secret that clients must send; required
+//   IMREUSE_GATEWAY_ADDR    the loopback host:port to listen on; default
+//                           127.0.0.1:0
+//   IMREUSE_GATEWAY_LOG     the SDK's log level on stderr: off, error, warn or
+//                           log; default error
+//   NIM_SDK                 another build of the SDK: its path or package name
 //
-// It ends when stdin does, and on SIGTERM, SIGINT and SIGHUP, after logging every
-// slot out. Exit code: 2 for a setting that is no good, 1 if it cannot start.
+// It ends when stdin closes, and on SIGTERM, SIGINT and SIGHUP. It logs every
+// slot out first. The exit code is 2 if a setting is invalid, and 1 if the
+// gateway cannot start.
 
 import { readFileSync } from 'node:fs';
 import { hide, safeConsole } from './log.mjs';
@@ -16,9 +20,10 @@ import { Gateway } from './server.mjs';
 
 const SHORTEST_SECRET = 16;
 
-// Stdout is for the address alone, and the SDK writes to the console.
+// The SDK writes to the console, and stdout is only for the address.
 globalThis.console = safeConsole(process.stderr);
-// Whoever started us may be gone, and the slots are to be logged out even so.
+// Our parent may be gone, and then every write fails. We must still log the
+// slots out.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 class Unusable extends Error {
@@ -32,16 +37,16 @@ function settings(env) {
   const { IMREUSE_GATEWAY_SECRET: secret = '', IMREUSE_GATEWAY_ADDR: addr = '127.0.0.1:0' } = env;
   const { IMREUSE_GATEWAY_LOG: level = 'error', NIM_SDK: path } = env;
   if (secret.length < SHORTEST_SECRET) {
-    throw new Unusable(`IMREUSE_GATEWAY_SECRET has to have at least ${SHORTEST_SECRET} characters`, 2);
+    throw new Unusable(`IMREUSE_GATEWAY_SECRET must have at least ${SHORTEST_SECRET} characters`, 2);
   }
   hide(secret);
-  delete env.IMREUSE_GATEWAY_SECRET; // nothing that we load needs it
+  delete env.IMREUSE_GATEWAY_SECRET; // so that the SDK does not get it
   const address = splitAddress(addr);
   if (!address) throw new Unusable(`IMREUSE_GATEWAY_ADDR ${JSON.stringify(addr)} is not host:port`, 2);
   if (!isLoopback(address.host)) {
-    throw new Unusable(`IMREUSE_GATEWAY_ADDR ${addr} is not a loopback address: the gateway is for this machine only`, 2);
+    throw new Unusable(`IMREUSE_GATEWAY_ADDR ${addr} is not a loopback address; the gateway serves only this machine`, 2);
   }
-  if (!LOG_LEVELS.includes(level)) throw new Unusable(`IMREUSE_GATEWAY_LOG is none of ${LOG_LEVELS.join(', ')}`, 2);
+  if (!LOG_LEVELS.includes(level)) throw new Unusable(`IMREUSE_GATEWAY_LOG must be one of ${LOG_LEVELS.join(', ')}`, 2);
   return { secret, address, level, path: path || undefined };
 }
 
@@ -49,14 +54,14 @@ async function load(options) {
   try {
     return await loadSDK(options);
   } catch (error) {
-    const hint = options.path ? 'see NIM_SDK' : 'run npm ci --omit=dev in the folder of the gateway';
+    const hint = options.path ? 'check NIM_SDK' : "run npm ci --omit=dev in the gateway's folder";
     throw new Unusable(`cannot load the IM SDK (${hint}): ${error.message}`, 1);
   }
 }
 
 async function listen(gateway, { host, port }) {
   try {
-    // Taken by its number: a resolver could give localhost another meaning.
+    // A resolver could map localhost to another address.
     return await gateway.listen(port, host === 'localhost' ? '127.0.0.1' : host);
   } catch (error) {
     throw new Unusable(`cannot listen on ${host}:${port}: ${error.message}`, 1);
@@ -84,7 +89,8 @@ async function main() {
   process.stdout.write(`${JSON.stringify({ url })}\n`);
 }
 
-// The SDK leaves promises to themselves: their state is in its events.
+// The SDK does not handle all of its rejected promises. Its events report the
+// same failures, so a rejection need not end the process.
 process.on('unhandledRejection', (error) => console.error(`unhandled: ${error?.stack ?? error}`));
 process.on('uncaughtException', (error) => {
   console.error(`uncaught: ${error?.stack ?? error}`);

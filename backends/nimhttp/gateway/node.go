@@ -16,11 +16,11 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// nodeAnswers is how long Node may take to print its version.
-const nodeAnswers = 10 * time.Second
+// nodeTimeout is the longest time that Node may take to print its version.
+const nodeTimeout = 10 * time.Second
 
-// OldestNode is the oldest major version of Node that the gateway runs on, from
-// its package.json.
+// OldestNode returns the oldest major version of Node that the gateway
+// supports. Its package.json has the number.
 func OldestNode() int {
 	var manifest struct{ Engines struct{ Node string } }
 	data, err := files.ReadFile("package.json")
@@ -29,7 +29,7 @@ func OldestNode() int {
 	}
 	oldest, bad := strconv.Atoi(strings.TrimPrefix(manifest.Engines.Node, ">="))
 	if err := errors.Join(err, bad); err != nil {
-		panic("gateway: package.json: " + err.Error()) // it is embedded, and tested
+		panic("gateway: package.json: " + err.Error()) // the file is embedded, and a test reads it
 	}
 	return oldest
 }
@@ -39,7 +39,7 @@ var nodeVersion = regexp.MustCompile(`^v(\d{1,4})\.\d+\.\d+`)
 // CheckNode fails with engine.ErrState if node is missing, does not work, or is
 // older than OldestNode.
 func CheckNode(ctx context.Context, node string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, nodeAnswers, fmt.Errorf("%w: %s --version did not end within %v", engine.ErrState, node, nodeAnswers))
+	ctx, cancel := context.WithTimeoutCause(ctx, nodeTimeout, fmt.Errorf("%w: %s --version did not end within %v", engine.ErrState, node, nodeTimeout))
 	defer cancel()
 	output, err := child.Node(ctx, node, "--version").Output()
 	if ctx.Err() != nil {
@@ -49,11 +49,11 @@ func CheckNode(ctx context.Context, node string) error {
 	match := nodeVersion.FindStringSubmatch(version)
 	switch {
 	case err != nil:
-		return badNode("%s", whyNot(node, err))
+		return badNode("%s", nodeFailure(node, err))
 	case match == nil && version == "":
 		return badNode("%s --version printed nothing", node)
 	case match == nil:
-		return badNode("%s --version printed %q, which is no version", node, version)
+		return badNode("%s --version printed %q, which is not a version", node, version)
 	}
 	if major, _ := strconv.Atoi(match[1]); major < OldestNode() {
 		return badNode("%s is version %s", node, strings.TrimPrefix(version, "v"))
@@ -65,8 +65,8 @@ func badNode(format string, args ...any) error {
 	return fmt.Errorf("%w: the IM gateway needs Node %d or newer, but %s", engine.ErrState, OldestNode(), fmt.Sprintf(format, args...))
 }
 
-// whyNot says in a few words why Node did not print its version.
-func whyNot(node string, err error) string {
+// nodeFailure says in a few words why Node did not print its version.
+func nodeFailure(node string, err error) string {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if said := firstLine(exit.Stderr); said != "" {
@@ -80,7 +80,8 @@ func whyNot(node string, err error) string {
 	return fmt.Sprintf("%s does not start: %v", node, err)
 }
 
-// firstLine is the first line of what a program said, fit for an error.
+// firstLine returns the first line of a program's output, shortened and without
+// control characters.
 func firstLine(output []byte) string {
 	const most = 60
 	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")

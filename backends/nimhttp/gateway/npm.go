@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// npmReason returns the reason that npm gave for its failure, on one line. npm
-// prints the reason first, then a stack trace and advice, and the place of its
-// log last.
+// npmReason returns npm's reason for its failure, on one line. npm prints the
+// reason first, then a stack trace and advice, and finally the path of its log.
 func npmReason(output []byte) string {
 	const most = 4
 	var reasons, all []string
@@ -23,7 +22,7 @@ func npmReason(output []byte) string {
 		}
 	}
 	if reasons == nil {
-		return cmp.Or(strings.Join(all[max(0, len(all)-most):], "; "), "it said nothing")
+		return cmp.Or(strings.Join(all[max(0, len(all)-most):], "; "), "it printed nothing")
 	}
 	return strings.Join(reasons[:min(len(reasons), most)], "; ")
 }

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// foreignOwner returns the owner, and whether it is neither this user nor root.
+// foreignOwner returns the owner's user id, and reports whether the owner is
+// neither this user nor root.
 func foreignOwner(info fs.FileInfo) (owner int, foreign bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

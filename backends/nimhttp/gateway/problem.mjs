@@ -1,24 +1,24 @@
-// What goes wrong, as RFC 9457 says it.
+// Failures, as problem details (RFC 9457).
 
 const KINDS = {
-  'bad-request': [400, 'The request is not as the contract has it'],
+  'bad-request': [400, 'The request breaks the contract'],
   unauthorized: [401, 'The secret is missing or wrong'],
   'no-such-path': [404, 'There is nothing at this path'],
-  'no-such-slot': [404, 'The slot is not initialised, or was released'],
+  'no-such-slot': [404, 'The slot is not initialised or was released'],
   'method-not-allowed': [405, 'This path has no such method'],
   'not-initialised': [409, 'The slot is not initialised'],
   'other-account': [409, 'Another account is logged in'],
   'other-configuration': [409, 'The slot is logged in under another configuration'],
   'too-large': [413, 'The body is too large'],
   'wrong-media-type': [415, 'The body is not application/json'],
-  'foreign-host': [421, 'The Host is not a name of this machine'],
-  'login-failed': [422, 'The login was decided, and not in its favour'],
-  internal: [500, 'The gateway has a fault'],
+  'foreign-host': [421, 'The Host is not a loopback name'],
+  'login-failed': [422, 'The login failed'],
+  internal: [500, 'The gateway has a bug'],
   closing: [503, 'The gateway is shutting down'],
 };
 
 export class Problem extends Error {
-  // extra is merged into the body: `code` is the one member that there is.
+  // extra is merged into the body. Its only member is `code`.
   constructor(kind, detail, extra = {}) {
     super(detail);
     this.kind = kind;
@@ -26,7 +26,7 @@ export class Problem extends Error {
     [this.status, this.title] = KINDS[kind];
   }
 
-  // Whoever has not shown the secret learns nothing about a slot.
+  // A caller that has not sent the secret must not see a slot's snapshot.
   get isForStranger() {
     return this.kind === 'unauthorized' || this.kind === 'foreign-host';
   }

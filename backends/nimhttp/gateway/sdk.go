@@ -2,7 +2,7 @@ package gateway
 
 import "encoding/json"
 
-// sdkPackage is the vendor's IM SDK, as npm names it.
+// sdkPackage is npm's name for the vendor's IM SDK.
 const sdkPackage = "nim-web-sdk-ng"
 
 // SDKVersion returns the version of the vendor's IM SDK that Install fetches.

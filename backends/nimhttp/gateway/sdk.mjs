@@ -1,6 +1,6 @@
-// The only file that knows the vendor's SDK. The rest of the gateway sees a
-// client with three methods (login, logout, destroy), a listener with four
-// (login, link, failed, kicked), and words for the SDK's numbers.
+// This is the only file that uses the vendor's SDK. The rest of the gateway
+// sees a client with three methods (login, logout, destroy), a listener with
+// four (login, link, failed, kicked), and words instead of the SDK's numbers.
 
 import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,15 +11,16 @@ import { hide, redact } from './log.mjs';
 
 const OFFICIAL = 'nim-web-sdk-ng/dist/nodejs/nim.js';
 
-// The index is the SDK's number. Its order is not that of progress.
+// The index is the SDK's number: docs/vendor/im-sdk.md#states.
 const LOGIN = ['logged_out', 'logged_in', 'logging_in', 'backing_off'];
 const LINK = ['down', 'up', 'connecting', 'waiting'];
 
-// At "debug" the SDK prints the token, so that level is not offered.
+// "debug" is missing because the SDK prints the token at that level.
 export const LOG_LEVELS = ['off', 'error', 'warn', 'log'];
 
-// The SDK's own time-out leaves its socket open, a device that nobody holds.
-// It is put behind the gateway's, which logs out.
+// After the SDK's own time-out its socket stays open, so the account stays
+// online (docs/vendor/im-sdk.md#calls). We make that time-out longer than our
+// own, after which the slot logs out.
 const AFTER_OUR_DEADLINE_MS = 10_000;
 
 const LONGEST_TEXT = 500;
@@ -31,10 +32,10 @@ export class SDKError extends Error {
   }
 }
 
-// loadSDK imports the SDK: the official Node build, or another one by its path
-// or package name.
+// loadSDK imports the official Node build of the SDK, or another build by its
+// path or package name.
 export async function loadSDK({ path = OFFICIAL, level = 'error' } = {}) {
-  if (!LOG_LEVELS.includes(level)) throw new Error(`the log level is none of ${LOG_LEVELS.join(', ')}`);
+  if (!LOG_LEVELS.includes(level)) throw new Error(`the log level must be one of ${LOG_LEVELS.join(', ')}`);
   const file = isAbsolute(path) || path.startsWith('.');
   const { default: NIM } = await importModule(file ? resolve(path) : createRequire(import.meta.url).resolve(path));
   return {
@@ -43,8 +44,8 @@ export async function loadSDK({ path = OFFICIAL, level = 'error' } = {}) {
   };
 }
 
-// The official build is an ES module in a file named .js, in a package that
-// does not say so. Node detects that since 20.19, and since 22.7; older versions
+// The official build is an ES module in a .js file, but its package does not
+// declare the type. Node 20.19 and 22.7 and later detect that; earlier versions
 // read the file as CommonJS and fail with a SyntaxError.
 async function importModule(file) {
   try {
@@ -55,8 +56,9 @@ async function importModule(file) {
   }
 }
 
-// importAsModule imports a copy of the file that is named .mjs. The copy finds
-// the one package that the SDK needs, ws, and is not needed once it is loaded.
+// importAsModule imports a copy of the file that is named .mjs. A link lets the
+// copy find ws, the one package that the SDK needs. Once it is loaded, the copy
+// can go.
 async function importAsModule(file) {
   const folder = mkdtempSync(join(tmpdir(), 'imreuse-sdk-'));
   try {
@@ -83,9 +85,9 @@ class Client {
     this.#service = this.#nim.V2NIMLoginService;
     this.#service.on('onLoginStatus', (status) => listener.login(LOGIN[status]));
     this.#service.on('onConnectStatus', (status) => listener.link(LINK[status]));
-    this.#service.on('onDisconnected', (error) => listener.failed(read(error)));
-    this.#service.on('onLoginFailed', (error) => listener.failed(read(error)));
-    this.#service.on('onKickedOffline', (detail) => listener.kicked(kick(detail)));
+    this.#service.on('onDisconnected', (error) => listener.failed(readError(error)));
+    this.#service.on('onLoginFailed', (error) => listener.failed(readError(error)));
+    this.#service.on('onKickedOffline', (detail) => listener.kicked(readKick(detail)));
   }
 
   async login(accid, token, timeoutMs) {
@@ -94,13 +96,14 @@ class Client {
     try {
       await this.#service.login(accid, token, { timeout: timeoutMs + AFTER_OUR_DEADLINE_MS });
     } catch (error) {
-      const { code, message } = read(error);
+      const { code, message } = readError(error);
       throw new SDKError(code, message);
     }
   }
 
-  // Being out already is an error to the SDK, and a success to everyone else.
-  // Whether a login ended is told by the status, not by this call.
+  // The SDK rejects logout if nobody is logged in; to us that is a success. The
+  // status events report whether a login has ended, so other errors do not
+  // matter here.
   async logout() {
     await this.#service.logout().catch(() => {});
   }
@@ -115,21 +118,23 @@ function options({ lbsUrl, linkAddr, linkPlain }) {
   const own = lbsUrl ? { lbsUrls: [lbsUrl], linkUrl: linkAddr, linkSSL: !linkPlain } : {};
   return {
     V2NIMLoginServiceConfig: own,
-    // By default it reports to the vendor's telemetry and asks their A/B service.
+    // By default the SDK sends telemetry and A/B requests to the vendor's
+    // hosts: docs/vendor/im-sdk.md#where-it-runs.
     reporterConfig: { enableCompass: false, isDataReportEnable: false },
     abtestConfig: { isAbtestEnable: false },
     loggerConfig: { storageEnable: false },
   };
 }
 
-// The SDK hands out its own errors, and now and then whatever was thrown.
-function read(error) {
+// readError returns the code and the text of an error. Most errors are the
+// SDK's own, but it also passes on exceptions of other types.
+function readError(error) {
   const code = Number.isSafeInteger(error?.code) ? error.code : 0;
   const words = [error?.desc ?? error?.message, error?.detail?.reason].filter((word) => typeof word === 'string' && word);
   return { code, message: text([...new Set(words)].join(': ')) };
 }
 
-function kick(detail) {
+function readKick(detail) {
   const { reason, reasonDesc, clientType, customClientType } = detail ?? {};
   return {
     reason: number(reason),

@@ -10,8 +10,8 @@ const LOGOUT_MS = 5000;
 
 // The reasons to give up a login.
 const DEADLINE = 'deadline';
-const CLOSED = 'closed'; // the request was
-const CLOSING = 'closing'; // the gateway is
+const CLOSED = 'closed'; // the client closed the request
+const CLOSING = 'closing'; // the gateway is shutting down
 
 // The SDK's own codes for the first two.
 const CODE_CANCELLED = 191002;
