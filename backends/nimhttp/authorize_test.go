@@ -11,7 +11,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A request that a server could take for another one gets no token.
+// A request gets no token if a server could read its path in another way.
 func TestAuthorizeOnlyWhatIsPlainlyTheKits(t *testing.T) {
 	s := newStub(t, ok(loginReply))
 	host := strings.TrimPrefix(s.URL, "http://")
@@ -84,7 +84,7 @@ func TestAuthorizeOnlyWhatIsPlainlyTheKits(t *testing.T) {
 	}
 }
 
-// Loopback has many names, and the host's may be another one than ours.
+// Loopback has many names; the request may use another one than KitURL.
 func TestAuthorizeLoopbackByAnyName(t *testing.T) {
 	s := newStub(t, ok(loginReply))
 	port := s.URL[strings.LastIndex(s.URL, ":"):]

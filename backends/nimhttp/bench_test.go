@@ -14,8 +14,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// BenchmarkKitLogin is a kit login over loopback, beside a bare net/http client
-// that posts the same and reads the same.
+// BenchmarkKitLogin compares a kit login over loopback with a bare net/http
+// client that sends the same request and reads the same reply.
 func BenchmarkKitLogin(b *testing.B) {
 	s := nimhttptest.New(b, nimhttptest.Options{})
 	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
@@ -45,8 +45,8 @@ func BenchmarkKitLogin(b *testing.B) {
 			}
 		})
 	}
-	// In turn, so that the machine's moods meet both: 1 is as many logins per
-	// second as the bare client.
+	// Alternately, so that a slow moment of the machine hits both. 1 means as
+	// many logins per second as the bare client.
 	b.Run("in turn", func(b *testing.B) {
 		var took [2]time.Duration
 		for b.Loop() {

@@ -19,8 +19,8 @@ var (
 	unbound  = engine.KitAccount{UserUUID: "user3", Token: "kit-token-3"}
 )
 
-// An office is a cloud with a kit server, and one process: IM in memory, the
-// kit over HTTP.
+// An office is a cloud with a kit server, and one client process, which has IM
+// in memory and the kit over HTTP.
 type office struct {
 	cloud  *mockim.Service
 	server *nimhttptest.Server
@@ -46,7 +46,8 @@ func newOffice(t *testing.T, o mockim.ServiceOptions) *office {
 	}
 }
 
-// backend has the device's IM alone, so that its kit is never asked.
+// backend uses only the IM of the device, so that the device's kit is never
+// called.
 func (o *office) backend() engine.Backend { return engine.Join(deviceIM{o.device}, o.kit) }
 
 type deviceIM struct{ device *mockim.Device }

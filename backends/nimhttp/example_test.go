@@ -11,9 +11,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A host with its own IM client, and a kit server over HTTP.
+// An app with its own IM client logs a kit in at a kit server.
 func ExampleNewKit() {
-	server, err := nimhttptest.Start(nimhttptest.Options{}) // yours is a real one
+	server, err := nimhttptest.Start(nimhttptest.Options{}) // use your own server instead
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -27,17 +27,17 @@ func ExampleNewKit() {
 }
 
 func reuseOverHTTP(ctx context.Context, appKey, url string) error {
-	kit, err := nimhttp.NewKit(nimhttp.Options{AppKey: appKey, KitURL: url}) // "": the vendor's public server
+	kit, err := nimhttp.NewKit(nimhttp.Options{AppKey: appKey, KitURL: url}) // an empty KitURL means the vendor's public server
 	if err != nil {
 		return err
 	}
-	im := hostim.Wrap(hostim.Client{}) // report to it from the SDK's callbacks
+	im := hostim.Wrap(hostim.Client{}) // call its methods from the SDK's callbacks
 	e, err := engine.New(engine.Join(im, kit), appKey, &engine.Options{Mode: engine.ReuseIM})
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	im.LoggedIn(engine.IMAccount{Accid: nimhttptest.Accid}) // the SDK says so
+	im.LoggedIn(engine.IMAccount{Accid: nimhttptest.Accid}) // the SDK reports a login
 	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
 	if err := e.LoginKit(ctx, account); err != nil {
 		return err
@@ -46,8 +46,9 @@ func reuseOverHTTP(ctx context.Context, appKey, url string) error {
 	return nil
 }
 
-// The whole chain: a kit server, and an IM gateway in which the vendor's SDK
-// holds the connection. The engine initialises IM and logs the bound account in.
+// The full chain: a kit server, and an IM gateway in which the vendor's SDK
+// holds the connection. The engine initialises IM and logs the bound account
+// in.
 func ExampleNew_autoLogin() {
 	withServers(autoLoginOverHTTP)
 	// Output:
@@ -56,7 +57,7 @@ func ExampleNew_autoLogin() {
 }
 
 func autoLoginOverHTTP(ctx context.Context, o nimhttp.Options, account engine.KitAccount) error {
-	backend, err := nimhttp.New(o) // AppKey, KitURL, GatewayURL, GatewaySecret
+	backend, err := nimhttp.New(o) // o has AppKey, KitURL, GatewayURL and GatewaySecret
 	if err != nil {
 		return err
 	}
@@ -69,12 +70,12 @@ func autoLoginOverHTTP(ctx context.Context, o nimhttp.Options, account engine.Ki
 		return err
 	}
 	fmt.Println(e.Status().State, e.Status().Accid, e.Status().Online)
-	err = e.LogoutKit(ctx) // and IM, which the engine logged in
+	err = e.LogoutKit(ctx) // also logs IM out, because the engine logged it in
 	fmt.Println(e.Status().State)
 	return err
 }
 
-// The app logs IM in through the engine, for its own chat, and the kit rides on
+// The app logs IM in through the engine for its own chat, and the kit reuses
 // that login.
 func ExampleNew_reuseIM() {
 	withServers(reuseOverGateway)
@@ -103,8 +104,9 @@ func reuseOverGateway(ctx context.Context, o nimhttp.Options, account engine.Kit
 	return err
 }
 
-// Another program has logged IM in, in a slot that has a name; the engine finds
-// and reuses that login, and would make one of its own where there is none.
+// Another program has logged IM in, in a slot with a known name. The engine
+// finds that login and reuses it. If there were none, it would log IM in
+// itself.
 func ExampleNew_autoDetect() {
 	withServers(detectOverGateway)
 	// Output:
@@ -113,7 +115,7 @@ func ExampleNew_autoDetect() {
 
 func detectOverGateway(ctx context.Context, o nimhttp.Options, account engine.KitAccount) error {
 	o.Slot = "desk-1"
-	chat, err := nimhttp.NewIM(o) // in any process, in any language
+	chat, err := nimhttp.NewIM(o) // this may be another process, in any language
 	if err != nil {
 		return err
 	}
@@ -140,7 +142,8 @@ func detectIn(ctx context.Context, o nimhttp.Options, account engine.KitAccount)
 	return err
 }
 
-// withServers runs a host beside a kit server and a gateway; yours are real.
+// withServers runs the host with a fake kit server and a fake gateway. Use your
+// own servers instead.
 func withServers(host func(context.Context, nimhttp.Options, engine.KitAccount) error) {
 	server, err := nimhttptest.Start(nimhttptest.Options{})
 	if err != nil {

@@ -2,8 +2,8 @@ package nimhttp
 
 import "time"
 
-// SetLimits shortens what IM waits for. It is for before a login: the goroutine
-// that watches one reads them.
+// SetLimits shortens the times that IM waits. Call it before a login, because
+// the goroutine that watches a login reads them.
 func (im *IM) SetLimits(silence, wait, retry, login, giveUp time.Duration) {
 	im.turn <- struct{}{}
 	defer func() { <-im.turn }()

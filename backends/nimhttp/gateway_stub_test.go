@@ -22,7 +22,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// What must be in no error and no log.
+// No error and no log may show these.
 const (
 	stubSecret = "secret-of-the-gateway-0d2c"
 	stubToken  = "token-of-alice-81fe"
@@ -30,7 +30,7 @@ const (
 
 var stubAlice = engine.IMAccount{Accid: "Alice", Token: stubToken}
 
-// A stubSnapshot is a slot as the contract has it.
+// A stubSnapshot is a snapshot as in the contract.
 type stubSnapshot struct {
 	Boot    string   `json:"boot"`
 	Seq     int      `json:"seq"`
@@ -61,29 +61,29 @@ type stubError struct {
 	Message string `json:"message"`
 }
 
-// end is how a session ends: nobody is logged in.
+// end ends the session, so that nobody is logged in.
 func (n *stubSnapshot) end(e *stubEnd) {
 	n.Accid, n.Owner, n.Session, n.Login, n.Link, n.Ended = "", "", 0, "logged_out", "down", e
 }
 
-// hold is how a login begins.
+// hold begins a session.
 func (n *stubSnapshot) hold(session int, accid, owner string) {
 	n.Accid, n.Owner, n.Session, n.Login, n.Link = accid, owner, session, "logged_in", "up"
 }
 
-// An imStub is a gateway with one slot. It does as the contract has it, until
-// a test says what to answer instead, or what the slot is to show.
+// An imStub is a gateway with one slot. It follows the contract, unless a test
+// sets another answer or changes the slot.
 type imStub struct {
 	mu       sync.Mutex
 	now      stubSnapshot  // AppKey "": the slot is not initialised
 	changed  chan struct{} // closed by the next change
 	instead  map[string]http.HandlerFunc
 	requests []imRequest
-	refuses  bool // connections, as where nothing listens
+	refuses  bool // refuses connections, as if nothing listened
 	conns    []net.Conn
 }
 
-// An imRequest is what the gateway was asked.
+// An imRequest is a request that the gateway received.
 type imRequest struct {
 	name          string // proof, health, init, read, watch, login, logout or release
 	authorization string
@@ -114,7 +114,7 @@ func requestName(r *http.Request) string {
 	return "read"
 }
 
-// change changes what the slot shows, and wakes who waits for that.
+// change changes the slot, and wakes the reads that wait for a change.
 func (s *imStub) change(to func(*stubSnapshot)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,20 +128,21 @@ func (s *imStub) changeLocked(to func(*stubSnapshot)) {
 	s.changed = make(chan struct{})
 }
 
-// next is closed by the next change.
+// next returns a channel that the next change closes.
 func (s *imStub) next() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
-// restart is another run of the gateway, which knows nothing of the one before.
+// restart begins a new run of the gateway, without the state of the old one.
 func (s *imStub) restart() {
 	s.change(func(n *stubSnapshot) { *n = stubSnapshot{Boot: n.Boot + "1"} })
 	s.cut()
 }
 
-// answer has requests of these names answered by f; nil: as the contract has it.
+// answer lets f answer the requests with these names. If f is nil, the contract
+// decides again.
 func (s *imStub) answer(f http.HandlerFunc, names ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +151,7 @@ func (s *imStub) answer(f http.HandlerFunc, names ...string) {
 	}
 }
 
-// refuse also cuts the connections there are.
+// refuse also cuts the open connections.
 func (s *imStub) refuse(refuses bool) {
 	s.mu.Lock()
 	s.refuses = refuses
@@ -172,7 +173,7 @@ func (s *imStub) seen(names ...string) []imRequest {
 	})
 }
 
-// sent are the names of the requests since the last time, but for the reads
+// sent returns the names of the requests since its last call, without the reads
 // that watch a login and the proofs of new connections.
 func (s *imStub) sent() string {
 	s.mu.Lock()
@@ -208,8 +209,8 @@ func (s *imStub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stubHealth is the health of a gateway with that secret, and its proof where
-// one is asked for.
+// stubHealth returns the health of a gateway with that secret, with a proof if
+// the request has a nonce.
 func stubHealth(boot, version, secret string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		proof := ""
@@ -222,7 +223,7 @@ func stubHealth(boot, version, secret string) http.HandlerFunc {
 	}
 }
 
-// stubReply is a reply of the gateway.
+// stubReply returns a handler that sends this reply.
 func stubReply(status int, body string) http.HandlerFunc {
 	if status == 200 {
 		return reply(status, "application/json", body)
@@ -230,7 +231,8 @@ func stubReply(status int, body string) http.HandlerFunc {
 	return reply(status, "application/problem+json", body)
 }
 
-// stubProblem is one of the contract's; more goes into it, such as ,"code":302.
+// stubProblem returns a handler that sends a problem of the contract. more is
+// added to its JSON, for example ,"code":302.
 func stubProblem(status int, kind, more string) http.HandlerFunc {
 	return stubReply(status, fmt.Sprintf(`{"type":"urn:imreuse:gateway:%s","title":"no","status":%d,"detail":"no"%s}`, kind, status, more))
 }
@@ -243,7 +245,7 @@ func (n stubSnapshot) json() string {
 	return string(b)
 }
 
-// call is the calls that change a slot, and read.
+// call answers read and the calls that change the slot.
 func (s *imStub) call(r imRequest) http.HandlerFunc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -264,7 +266,7 @@ func (s *imStub) call(r imRequest) http.HandlerFunc {
 		return stubProblem(409, "other-account", `,"snapshot":`+s.now.json())
 	case r.name == "login":
 		s.changeLocked(func(n *stubSnapshot) { n.hold(n.Seq, sent.Accid, sent.Owner) })
-	case s.now.Session != 0 && sent.Owner != "" && sent.Owner != s.now.Owner: // another's login stays
+	case s.now.Session != 0 && sent.Owner != "" && sent.Owner != s.now.Owner: // the login of another owner stays
 	case r.name == "logout" && s.now.Session != 0:
 		s.changeLocked(func(n *stubSnapshot) { n.end(&stubEnd{Session: n.Session}) })
 	case r.name == "release":
@@ -275,7 +277,8 @@ func (s *imStub) call(r imRequest) http.HandlerFunc {
 	return stubReply(200, s.now.json())
 }
 
-// watch answers when there is news, the wait is over or the client goes.
+// watch answers when the slot has changed, the wait is over, or the client is
+// gone.
 func (s *imStub) watch(w http.ResponseWriter, r *http.Request) {
 	after, _ := strconv.Atoi(r.URL.Query().Get("after"))
 	wait, _ := strconv.Atoi(r.URL.Query().Get("waitMs"))
@@ -303,8 +306,8 @@ func (s *imStub) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// dial connects to the stub without a socket, so that a bubble of synctest has
-// all that is to be waited for in it. The server of each connection ends with it.
+// dial connects to the stub without a socket, so that synctest can wait for
+// both ends. The server of a connection ends with the connection.
 func (s *imStub) dial(context.Context, string, string) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -317,7 +320,7 @@ func (s *imStub) dial(context.Context, string, string) (net.Conn, error) {
 	return client, nil
 }
 
-// cut closes all connections there are.
+// cut closes all open connections.
 func (s *imStub) cut() {
 	s.mu.Lock()
 	conns := s.conns
@@ -328,12 +331,12 @@ func (s *imStub) cut() {
 	}
 }
 
-// transport is one to the stub.
+// transport returns a transport whose connections go to the stub.
 func (s *imStub) transport() *http.Transport {
 	return &http.Transport{DialContext: s.dial}
 }
 
-// A oneConn is a listener with one connection to accept.
+// A oneConn is a listener that accepts one connection.
 type oneConn struct{ conn net.Conn }
 
 func (l *oneConn) Accept() (net.Conn, error) {
@@ -348,7 +351,7 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { return nil }
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7788} }
 
-// client is one of the slot, without a socket. It is closed with t.
+// client returns a client of the slot that uses no socket. It is closed with t.
 func (s *imStub) client(t *testing.T, change ...func(*nimhttp.Options)) *nimhttp.IM {
 	t.Helper()
 	o := nimhttp.Options{

@@ -16,19 +16,20 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A tap listens where clients look for their gateway. It forwards them to the
-// genuine one, or answers in its place, and keeps what each connection sent.
+// A tap listens at the address that clients have for their gateway. It forwards
+// each connection to the genuine gateway or answers itself, and records the
+// bytes that each connection sends.
 type tap struct {
 	t        *testing.T
 	listener net.Listener
 	target   string
-	secret   string // of the genuine gateway
+	secret   string // the genuine gateway's
 	work     sync.WaitGroup
 
 	mu     sync.Mutex
-	answer func(request []byte) string // of a stranger; nil: it forwards
+	answer func(request []byte) string // answers as a stranger; nil: it forwards
 	conns  []*tapped
-	first  []byte // that the genuine gateway answered
+	first  []byte // the genuine gateway's first answer
 }
 
 type tapped struct {
@@ -84,7 +85,7 @@ func (p *tap) accept() {
 	}
 }
 
-// Write keeps the genuine gateway's first answer.
+// Write records the genuine gateway's first answer.
 func (p *tap) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,7 +111,7 @@ func (c *tapped) end(int64, error) {
 	c.ended = true
 }
 
-// pretend answers each request that comes.
+// pretend answers each request itself.
 func (c *tapped) pretend(answer func([]byte) string) {
 	in := bufio.NewReader(io.TeeReader(c.Conn, c))
 	for {
@@ -124,7 +125,7 @@ func (c *tapped) pretend(answer func([]byte) string) {
 	}
 }
 
-// turn lets answer be given from now on, on new connections; nil: it forwards.
+// turn sets the answer for new connections; nil: they are forwarded.
 func (p *tap) turn(answer func([]byte) string) {
 	p.mu.Lock()
 	p.answer = answer
@@ -141,7 +142,7 @@ func (p *tap) cut() {
 	}
 }
 
-// sent is what each connection sent.
+// sent returns the bytes that each connection sent.
 func (p *tap) sent() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,8 +171,8 @@ func (p *tap) open() int {
 
 var proofRequest = regexp.MustCompile(`^GET /healthz\?nonce=([A-Za-z0-9_-]{22,128}) HTTP/1\.1\r\n`)
 
-// wantProofs wants every connection to have begun with a new nonce, and those
-// from the one with that number on to have sent nothing else.
+// wantProofs checks that every connection began with a new nonce, and that the
+// ones from the given number on sent nothing else.
 func (p *tap) wantProofs(stranger int) {
 	p.t.Helper()
 	seen := map[string]bool{}
@@ -199,7 +200,7 @@ func (p *tap) wantProofs(stranger int) {
 	}
 }
 
-// tappedIM is a client of the genuine gateway, through a tap.
+// tappedIM returns a client of the genuine gateway, through a tap.
 func tappedIM(t *testing.T, change ...func(*nimhttp.Options)) (*tap, *nimhttp.IM) {
 	t.Helper()
 	s := nimhttptest.New(t, nimhttptest.Options{})
@@ -224,7 +225,8 @@ func (p *tap) client(secret string, change ...func(*nimhttp.Options)) *nimhttp.I
 
 var tappedAccount = engine.IMAccount{Accid: nimhttptest.Accid, Token: nimhttptest.IMToken}
 
-// orRecorded is that answer, or nil: what the genuine gateway answered first.
+// orRecorded returns the answer. If that is nil, it returns the genuine
+// gateway's first answer.
 func (p *tap) orRecorded(answer func([]byte) string) func([]byte) string {
 	p.t.Helper()
 	p.mu.Lock()

@@ -13,7 +13,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// notices are what a Notify was told.
+// notices records the calls of a Notify.
 type notices struct {
 	mu    sync.Mutex
 	lost  []error
@@ -41,7 +41,7 @@ func (n *notices) told() (lost []error, links []bool) {
 	return slices.Clone(n.lost), slices.Clone(n.links)
 }
 
-// wantNothing is for a Notify of a login that nobody has ended.
+// wantNothing checks that the Notify was not called: the login has not ended.
 func (n *notices) wantNothing(t *testing.T) {
 	t.Helper()
 	if lost, links := n.told(); len(lost) != 0 || len(links) != 0 {
@@ -49,7 +49,7 @@ func (n *notices) wantNothing(t *testing.T) {
 	}
 }
 
-// logInAlice initialises IM and logs in, which has to work.
+// logInAlice initialises IM and logs alice in. The test fails if that fails.
 func logInAlice(t *testing.T, im *nimhttp.IM, n engine.Notify) {
 	t.Helper()
 	if err := im.InitIM(t.Context(), "app1"); err != nil {
@@ -60,13 +60,13 @@ func logInAlice(t *testing.T, im *nimhttp.IM, n engine.Notify) {
 	}
 }
 
-// pass lets time go by, in a bubble, and all that it leads to happen.
+// pass lets the time d go by in a synctest bubble, and waits for the effects.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
 
-// noSecrets looks for them in what people may get to see.
+// noSecrets checks that a text that people may see shows no secret.
 func noSecrets(t *testing.T, what, text string) {
 	t.Helper()
 	for _, secret := range []string{stubSecret, stubToken} {
@@ -76,7 +76,7 @@ func noSecrets(t *testing.T, what, text string) {
 	}
 }
 
-// A safeBuffer is for a log that several goroutines write.
+// A safeBuffer is a buffer that several goroutines may write.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

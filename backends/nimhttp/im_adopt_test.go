@@ -13,7 +13,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// theirs is a login that another client of the slot made.
+// theirs changes the slot to a login that another client made.
 func theirs(n *stubSnapshot) {
 	n.AppKey = "app1"
 	n.hold(7, "bob", "another")
@@ -62,7 +62,7 @@ func TestIMAdopt(t *testing.T) {
 	}
 }
 
-// A login in flight is waited for.
+// AdoptIM waits for a login in flight.
 func TestIMAdoptWaits(t *testing.T) {
 	type result struct {
 		a   engine.IMAccount
@@ -117,7 +117,7 @@ func TestIMAdoptWaits(t *testing.T) {
 	}
 }
 
-// Its own login is none of AdoptIM's business.
+// AdoptIM does not return a login of the same IM.
 func TestIMDoesNotAdoptItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im, n := watchedIM(t)
@@ -139,7 +139,7 @@ func TestIMDoesNotAdoptItsOwn(t *testing.T) {
 	})
 }
 
-// A login with our name on it that is not the one that is watched was given up.
+// A login with our owner that is not watched was given up.
 func TestIMAdoptFindsAnotherOfItsOwn(t *testing.T) {
 	for name, change := range map[string]func(*stubSnapshot){
 		"session": func(n *stubSnapshot) { n.Session++ },
@@ -148,7 +148,7 @@ func TestIMAdoptFindsAnotherOfItsOwn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, im := readyIM(t)
-				s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "watch") // it has not heard of it yet
+				s.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "watch") // the client has not seen it yet
 				logInAlice(t, im, engine.Notify{})
 				s.sent()
 				s.change(change)
@@ -163,7 +163,7 @@ func TestIMAdoptFindsAnotherOfItsOwn(t *testing.T) {
 	}
 }
 
-// The last who adopts is the one who hears.
+// Only the Notify of the last AdoptIM is called.
 func TestIMAdoptTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newIMStub()
@@ -186,7 +186,7 @@ func TestIMAdoptTwice(t *testing.T) {
 	})
 }
 
-// A login that was adopted has told what IM is initialised with.
+// After an adoption the client knows the AppKey, so LoginIM needs no InitIM.
 func TestIMLoginAfterAdopted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newIMStub()
@@ -215,7 +215,7 @@ func TestIMLoginAfterAdopted(t *testing.T) {
 	})
 }
 
-// A logout is of whoever is logged in.
+// After an adoption, LogoutIM logs out whoever is logged in.
 func TestIMLogoutOfAdopted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newIMStub()
@@ -233,7 +233,7 @@ func TestIMLogoutOfAdopted(t *testing.T) {
 	})
 }
 
-// Two clients of one slot: what one does, the other finds.
+// Two clients share one slot. Each adopts the other's login.
 func TestIMAdoptAnothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, host, hosts := watchedIM(t)
@@ -258,8 +258,8 @@ func TestIMAdoptAnothers(t *testing.T) {
 	})
 }
 
-// A slot that another program had for its own app is no reason to log in under
-// that app.
+// If another program used the slot for another app, this client must not log in
+// under that app.
 func TestIMAfterLoginOfAnotherApp(t *testing.T) {
 	for _, how := range []string{"LoginIM", "LoginIM app1"} {
 		t.Run(how, func(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// imCalls are the calls that need a gateway.
+// imCalls has the calls that need a gateway.
 var imCalls = map[string]func(*testing.T, *nimhttp.IM) error{
 	"InitIM":  func(t *testing.T, im *nimhttp.IM) error { return im.InitIM(t.Context(), "app1") },
 	"LoginIM": func(t *testing.T, im *nimhttp.IM) error { return im.LoginIM(t.Context(), stubAlice, engine.Notify{}) },
@@ -31,10 +31,11 @@ var imCalls = map[string]func(*testing.T, *nimhttp.IM) error{
 	},
 }
 
-// every name of a request that a snapshot answers, but of the blocking read.
+// every has the names of all requests that get a snapshot, except the blocking
+// read.
 var everyCall = []string{"init", "read", "login", "logout", "release"}
 
-// badReplies are what must not pass for a snapshot.
+// badReplies must not pass for snapshots.
 func badReplies() map[string]http.HandlerFunc {
 	good := stubSnapshot{Boot: "boot-1", Seq: 1, AppKey: "app1", Login: "logged_out", Link: "down"}
 	held := good
@@ -76,8 +77,8 @@ func badReplies() map[string]http.HandlerFunc {
 	return bad
 }
 
-// What is no answer of the gateway is ErrUnavailable, whoever asked, and
-// nothing that a client would remember.
+// A malformed reply is ErrUnavailable for every call, and the client remembers
+// nothing from it.
 func TestBadGateway(t *testing.T) {
 	for name, answer := range badReplies() {
 		for op, call := range imCalls {
@@ -110,7 +111,7 @@ func wantWell(t *testing.T, err error) {
 	}
 }
 
-// wantWorks is that a client, of a gateway that is well, logs in and out.
+// wantWorks checks that the client logs in and out once its gateway is healthy.
 func wantWorks(t *testing.T, im *nimhttp.IM) {
 	t.Helper()
 	var n notices
@@ -125,15 +126,15 @@ func wantWorks(t *testing.T, im *nimhttp.IM) {
 	}
 }
 
-// logTo logs all there is to log.
+// logTo returns a logger with the Debug level.
 func logTo(log *safeBuffer) func(*nimhttp.Options) {
 	return func(o *nimhttp.Options) {
 		o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 }
 
-// What does not prove that it is a gateway of our contract sees neither the
-// secret nor anything else that a client has to say.
+// A program without a proof, or with another version of the contract, gets
+// neither the secret nor any request.
 func TestNoGateway(t *testing.T) {
 	health := func(boot, version string) http.HandlerFunc { return stubHealth(boot, version, stubSecret) }
 	answers := map[string]http.HandlerFunc{
@@ -189,7 +190,8 @@ func TestGatewayVersions(t *testing.T) {
 	}
 }
 
-// A wrong secret is told at once, with what to do, and is not shown.
+// A wrong secret is reported at once, with a remedy, and the error does not
+// show it.
 func TestGatewaySecretIsWrong(t *testing.T) {
 	for op, call := range imCalls {
 		t.Run(op, func(t *testing.T) {
@@ -222,7 +224,7 @@ func TestGatewaySecretIsWrong(t *testing.T) {
 	}
 }
 
-// So is one that the gateway itself refuses, behind whatever proved the secret.
+// The same error comes if the gateway itself refuses the secret after a proof.
 func TestGatewayRefusesSecret(t *testing.T) {
 	for op, call := range imCalls {
 		synctest.Test(t, func(t *testing.T) {
@@ -236,7 +238,7 @@ func TestGatewayRefusesSecret(t *testing.T) {
 	}
 }
 
-// No redirect is followed, wherever it points: the secret stays here.
+// No redirect is followed, so the secret goes nowhere else.
 func TestGatewayRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for op, call := range imCalls {
@@ -267,7 +269,7 @@ func TestGatewayRedirects(t *testing.T) {
 	}
 }
 
-// Over a socket: nothing listens there, for real.
+// With a real socket: nothing listens at the address.
 func TestNoGatewayListens(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -293,7 +295,7 @@ func TestNoGatewayListens(t *testing.T) {
 	}
 }
 
-// A reply that ends before its end, for real.
+// With a real socket: a reply is cut short.
 func TestGatewayCutsReply(t *testing.T) {
 	s := newIMStub()
 	server := httptest.NewServer(s)
@@ -312,8 +314,8 @@ func TestGatewayCutsReply(t *testing.T) {
 	}
 }
 
-// A gateway that does not answer is waited for 15 s, beyond what it was asked
-// to wait.
+// The client waits 15 s for a gateway that does not answer, on top of the time
+// that it asked the gateway to wait.
 func TestGatewayIsSilent(t *testing.T) {
 	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	const patience, proof = 15 * time.Second, 10 * time.Second

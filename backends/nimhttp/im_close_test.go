@@ -17,7 +17,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Close takes away what is ours, and nothing else.
+// Close logs out and releases only what this IM made.
 func TestIMClose(t *testing.T) {
 	ours := func(t *testing.T, _ *imStub, im *nimhttp.IM) { logInAlice(t, im, engine.Notify{}) }
 	initialised := func(t *testing.T, _ *imStub, im *nimhttp.IM) { wantWell(t, im.InitIM(t.Context(), "app1")) }
@@ -38,7 +38,7 @@ func TestIMClose(t *testing.T) {
 	tests := []struct {
 		name  string
 		given func(*testing.T, *imStub, *nimhttp.IM)
-		want  string // what goes out
+		want  string // the requests that Close sends
 	}{
 		{"new", func(*testing.T, *imStub, *nimhttp.IM) {}, ""},
 		{"initialised", initialised, "read release"},
@@ -91,7 +91,8 @@ func TestIMClose(t *testing.T) {
 	}
 }
 
-// A gateway that does not release is told of, and does not hold Close up.
+// If the gateway does not release the slot, Close returns an error and does not
+// hang.
 func TestIMCloseFails(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"internal":  stubProblem(500, "internal", ""),
@@ -141,7 +142,7 @@ func TestIMClosed(t *testing.T) {
 	})
 }
 
-// Of what is closed nobody is logged in: a logout has nothing to do.
+// After Close nobody is logged in, so a logout succeeds without a request.
 func TestIMLogoutWhenClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im, _ := watchedIM(t)
@@ -159,7 +160,7 @@ func TestIMLogoutWhenClosed(t *testing.T) {
 	})
 }
 
-// A logout needs no live ctx: it logs out all the same.
+// LogoutIM logs out even if its ctx has ended.
 func TestIMLogoutWithEndedContext(t *testing.T) {
 	for range 20 { // which of two things that are ready comes first is luck
 		synctest.Test(t, func(t *testing.T) {
@@ -175,7 +176,7 @@ func TestIMLogoutWithEndedContext(t *testing.T) {
 	}
 }
 
-// Close ends the login that is being made, and it ends logged out.
+// Close ends a login in progress, and the gateway logs it out.
 func TestIMCloseDuringLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -197,7 +198,7 @@ func TestIMCloseDuringLogin(t *testing.T) {
 	})
 }
 
-// Calls that wait for their turn end with Close, or with their ctx.
+// Calls that wait for their turn end when IM is closed or their ctx ends.
 func TestIMQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -226,7 +227,7 @@ func TestIMQueue(t *testing.T) {
 	})
 }
 
-// Both halves are closed, whatever the first says.
+// Backend.Close closes both clients, even if the first fails.
 func TestCloseOfNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newIMStub()
@@ -250,14 +251,14 @@ func TestCloseOfNew(t *testing.T) {
 	})
 }
 
-// Over sockets, from many goroutines: calls take turns, and all of them end.
+// With real sockets and many goroutines: calls take turns, and all of them end.
 func TestIMConcurrently(t *testing.T) {
 	s := newIMStub()
 	var underWay, reads atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		count := &underWay
 		switch requestName(r) {
-		case "proof": // by the connection, in whose time another may get free
+		case "proof": // sent as a connection opens; a request on another connection may overlap it
 			s.ServeHTTP(w, r)
 			return
 		case "watch":
@@ -299,7 +300,7 @@ func TestIMConcurrently(t *testing.T) {
 		t.Errorf("got %s, want no slot left", got.json())
 	}
 	requests := s.seen()
-	for slices.Contains([]string{"watch", "proof"}, requests[len(requests)-1].name) { // of a cancelled read, served late
+	for slices.Contains([]string{"watch", "proof"}, requests[len(requests)-1].name) { // from a cancelled read that the server handled late
 		requests = requests[:len(requests)-1]
 	}
 	if last := requests[len(requests)-1]; last.name != "release" {
@@ -307,9 +308,9 @@ func TestIMConcurrently(t *testing.T) {
 	}
 }
 
-// drops reports whether the number of reads under way gets down to one, or this
-// read is cancelled itself. The server may still be in a read that its client
-// has cancelled: it notices when the connection closes.
+// drops reports whether the number of reads in progress falls to one, or this
+// read itself is cancelled. The server may still be in a read that its client
+// has cancelled, until it notices that the connection closed.
 func drops(ctx context.Context, reads *atomic.Int32) bool {
 	for bound := time.Now().Add(5 * time.Second); reads.Load() > 1 && ctx.Err() == nil; runtime.Gosched() {
 		if time.Now().After(bound) {
@@ -319,8 +320,7 @@ func drops(ctx context.Context, reads *atomic.Int32) bool {
 	return true
 }
 
-// Closed in the middle of all that: nobody waits for ever, and no goroutine is
-// left.
+// Close in the middle of many calls: every call ends, and no goroutine is left.
 func TestIMClosedConcurrently(t *testing.T) {
 	for range 10 {
 		s := newIMStub()
@@ -347,14 +347,14 @@ func TestIMClosedConcurrently(t *testing.T) {
 				})
 			}
 		}
-		within(t, loggedIn) // they are in the middle of it
+		within(t, loggedIn) // now calls are in progress
 		wantWell(t, im.Close())
 		work.Wait()
 		server.Close()
 	}
 }
 
-// A logout that waits for its turn when Close comes has nothing more to do.
+// A logout that waits for its turn when IM is closed succeeds.
 func TestIMCloseDuringLogout(t *testing.T) {
 	for range 200 { // which of two things that are ready comes first is luck
 		synctest.Test(t, func(t *testing.T) {

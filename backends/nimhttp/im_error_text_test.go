@@ -9,7 +9,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A gateway that repeats what it was sent, beside what the SDK said.
+// The gateway repeats the secrets that it was sent; no error shows them.
 func TestGatewayRepeatsSecrets(t *testing.T) {
 	for _, kind := range []string{"bad-request", "too-large", "internal"} {
 		for _, secret := range []string{stubToken, stubSecret} {
@@ -28,7 +28,7 @@ func TestGatewayRepeatsSecrets(t *testing.T) {
 	}
 }
 
-// What a gateway says does not fill anybody's log.
+// A long text from the gateway is shortened in the error.
 func TestGatewayIsVerbose(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	tests := []struct {
@@ -52,8 +52,8 @@ func TestGatewayIsVerbose(t *testing.T) {
 	}
 }
 
-// forEachEnd runs f for a login that is lost by each end that has a text, with
-// that text, in a bubble.
+// forEachEnd runs f in a bubble for each way to lose a login that comes with a
+// text, with the given text.
 func forEachEnd(t *testing.T, text string, f func(*testing.T, error)) {
 	for name, e := range map[string]stubEnd{
 		"kick":  {Kick: &stubKick{Reason: 1, ReasonDesc: text}},

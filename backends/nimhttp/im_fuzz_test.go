@@ -14,9 +14,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// FuzzSnapshots has a gateway answer with anything. Every call ends, with an
-// error that says what kind it is of, and has no secret in it; a client of it
-// is of use again when the gateway is.
+// FuzzSnapshots lets a gateway answer with any bytes. Every call must end, with
+// an error that has a Code and shows no secret. The client must work again once
+// the gateway does.
 func FuzzSnapshots(f *testing.F) {
 	free := stubSnapshot{Boot: "boot-1", Seq: 9, AppKey: "app1", Login: "logged_out", Link: "down", Ended: &stubEnd{Session: 3}}
 	held := free
@@ -49,7 +49,8 @@ func FuzzSnapshots(f *testing.F) {
 	})
 }
 
-// playReply has that reply given to some or all kinds of requests.
+// playReply runs a client against a gateway that sends the reply to some or all
+// kinds of requests.
 func playReply(t *testing.T, which uint8, status int, body string) {
 	kinds := [][]string{everyCall, {"login", "logout", "watch"}, {"proof"}, {"proof", "health", "watch", "init", "read", "login", "logout", "release"}, {"watch", "health", "proof"}, {"read"}}
 	names := kinds[int(which)%len(kinds)]
@@ -65,7 +66,7 @@ func playReply(t *testing.T, which uint8, status int, body string) {
 		func(ctx context.Context) error { return im.InitIM(ctx, "app1") },
 		func(ctx context.Context) error { _, err := im.AdoptIM(ctx, n.notify()); return err },
 		func(ctx context.Context) error { return im.LoginIM(ctx, stubAlice, n.notify()) },
-		func(context.Context) error { pass(20 * time.Second); return nil }, // for a loss
+		func(context.Context) error { pass(20 * time.Second); return nil }, // time for a loss
 		im.LogoutIM,
 	}
 	for i, call := range calls {
@@ -87,14 +88,14 @@ func playReply(t *testing.T, which uint8, status int, body string) {
 	}
 	if err := im.InitIM(t.Context(), "app1"); err == nil {
 		wantWell(t, im.LoginIM(t.Context(), stubAlice, engine.Notify{}))
-	} else if !errors.Is(err, engine.ErrAppKeyMismatch) { // with one that was adopted
+	} else if !errors.Is(err, engine.ErrAppKeyMismatch) { // that of an adopted login
 		t.Errorf("when the gateway is well again: got %v", err)
 	}
 	wantWell(t, im.Close())
 	noSecrets(t, "the log", log.String())
 }
 
-// wantKind is that an error says what it is.
+// wantKind checks that an error has one of the expected Codes.
 func wantKind(t *testing.T, call int, err error) {
 	t.Helper()
 	if err == nil {

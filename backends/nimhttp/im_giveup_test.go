@@ -13,7 +13,7 @@ import (
 
 var errWindowClosed = errors.New("the window was closed")
 
-// giveUp begins a login that the gateway does not answer, and gives it up.
+// giveUp starts a login that the gateway does not answer, and cancels it.
 func giveUp(t *testing.T, s *imStub, login func(ctx context.Context, n engine.Notify) error, shown bool) *notices {
 	t.Helper()
 	s.answer(func(_ http.ResponseWriter, r *http.Request) {
@@ -27,7 +27,7 @@ func giveUp(t *testing.T, s *imStub, login func(ctx context.Context, n engine.No
 	defer cancel(nil)
 	n, returned := new(notices), make(chan error)
 	go func() { returned <- login(ctx, n.notify()) }()
-	synctest.Wait() // in the middle of it
+	synctest.Wait() // the login is now in progress
 	cancel(errWindowClosed)
 	synctest.Wait()
 	select {
@@ -42,15 +42,15 @@ func giveUp(t *testing.T, s *imStub, login func(ctx context.Context, n engine.No
 	return n
 }
 
-// A login that its caller gave up ends logged out, and is never taken for one
-// that the host made.
+// A login that its caller gave up is logged out, and is never adopted as the
+// host's.
 func TestIMGiveUp(t *testing.T) {
 	tests := []struct {
 		name          string
 		shown         bool // the gateway has logged in already
 		logout        http.HandlerFunc
-		late          bool   // it does so after all that
-		atOnce, adopt string // what goes out then, and of AdoptIM
+		late          bool   // it logs in only after that
+		atOnce, adopt string // the requests after the cancel, and those of AdoptIM
 	}{
 		{"not yet logged in", false, nil, false, "init login logout", "read"},
 		{"logged in", true, nil, false, "init login logout", "read"},
@@ -90,7 +90,8 @@ func TestIMGiveUp(t *testing.T) {
 	}
 }
 
-// One that could not be logged out is logged out before the next login.
+// If a given-up login could not be logged out, it is logged out before the next
+// one.
 func TestIMLoginAfterGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -119,7 +120,7 @@ func TestIMLoginAfterGivenUp(t *testing.T) {
 	})
 }
 
-// A login that AdoptIM finds in flight, and that turns out to be a given-up one.
+// AdoptIM finds a login in flight that turns out to be a given-up one.
 func TestIMAdoptWaitsForGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -144,7 +145,7 @@ func TestIMAdoptWaitsForGivenUp(t *testing.T) {
 	})
 }
 
-// A gateway that answers nothing holds up nobody for more than 5 s.
+// A gateway that does not answer delays a cancelled login by at most 5 s.
 func TestIMGiveUpInSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -161,8 +162,8 @@ func TestIMGiveUpInSilence(t *testing.T) {
 	})
 }
 
-// A login that is given up while another client's login is on its way leaves
-// that alone.
+// A login that is given up while another client logs in leaves that client's
+// login alone.
 func TestIMGiveUpLeavesAnothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)

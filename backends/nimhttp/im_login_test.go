@@ -15,8 +15,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// readyIM is an IM that is initialised, and its gateway, which has no request
-// to tell of yet.
+// readyIM returns an initialised IM and its gateway, whose record of requests
+// is empty.
 func readyIM(t *testing.T, change ...func(*nimhttp.Options)) (*imStub, *nimhttp.IM) {
 	t.Helper()
 	s := newIMStub()
@@ -28,7 +28,7 @@ func readyIM(t *testing.T, change ...func(*nimhttp.Options)) (*imStub, *nimhttp.
 	return s, im
 }
 
-// asker is the owner that the last login was asked for with.
+// asker returns the owner in the last login request.
 func (s *imStub) asker(t *testing.T) string {
 	t.Helper()
 	logins := s.seen("login")
@@ -39,7 +39,8 @@ func (s *imStub) asker(t *testing.T) string {
 	return sent.Owner
 }
 
-// What the SDK decided: nobody is logged in, so nothing is left to be done.
+// The SDK decided that the login failed. Nobody is logged in, so no logout
+// follows.
 func TestIMLoginRefused(t *testing.T) {
 	tests := []struct {
 		code int
@@ -98,8 +99,8 @@ func TestIMLoginRefused(t *testing.T) {
 	}
 }
 
-// Replies that decide nothing. What may be logged in after them is logged out,
-// unless it is another's.
+// Replies that leave the outcome open. A login that may exist afterwards is
+// logged out, unless it belongs to another client.
 func TestIMLoginReplies(t *testing.T) {
 	then := func(accid, owner string, f func(*imStub) http.HandlerFunc) func(*imStub) http.HandlerFunc {
 		return func(s *imStub) http.HandlerFunc {
@@ -163,7 +164,7 @@ func TestIMLoginReplies(t *testing.T) {
 	}
 }
 
-// The run of the gateway that answers is the one that holds the login.
+// The login belongs to the run of the gateway that answered the login request.
 func TestIMLoginInAnotherRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -214,7 +215,7 @@ func TestIMInUse(t *testing.T) {
 	}
 }
 
-// Initialised by another with other servers, and logged in.
+// Another client initialised the slot with other servers, and is logged in.
 func TestIMInUseWithOtherServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)
@@ -253,7 +254,7 @@ func TestIMLoginTwice(t *testing.T) {
 	})
 }
 
-// What does not need the gateway to be refused.
+// Arguments that are refused without asking the gateway.
 func TestIMLoginArguments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im := readyIM(t)

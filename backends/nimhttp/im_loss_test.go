@@ -13,7 +13,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// watchedIM is an IM that is logged in and at rest, and what its Notify hears.
+// watchedIM returns an IM that is logged in and idle, and the record of its
+// Notify.
 func watchedIM(t *testing.T) (*imStub, *nimhttp.IM, *notices) {
 	t.Helper()
 	s, im := readyIM(t)
@@ -24,7 +25,7 @@ func watchedIM(t *testing.T) (*imStub, *nimhttp.IM, *notices) {
 	return s, im, n
 }
 
-// wantLost is that a login was lost, once, and stays so.
+// wantLost checks that the login was lost exactly once.
 func wantLost(t *testing.T, n *notices) error {
 	t.Helper()
 	pass(time.Minute)
@@ -35,7 +36,7 @@ func wantLost(t *testing.T, n *notices) error {
 	return lost[0]
 }
 
-// The whole of what is told about a kick.
+// A kick is reported with all its details.
 func TestIMKicked(t *testing.T) {
 	tests := []struct {
 		name string
@@ -67,7 +68,7 @@ func TestIMKicked(t *testing.T) {
 	}
 }
 
-// Every other way to lose a login.
+// All other ways to lose a login.
 func TestIMLost(t *testing.T) {
 	ended := func(end func(session int) *stubEnd) func(*imStub) {
 		return func(s *imStub) { s.change(func(n *stubSnapshot) { n.end(end(n.Session)) }) }
@@ -133,8 +134,8 @@ func TestIMLost(t *testing.T) {
 	}
 }
 
-// While a read waits nobody sees that the gateway has gone: the connection is
-// cut, and the next one refused.
+// The gateway dies while a read waits. The connection is cut, and the next one
+// is refused.
 func TestIMLostWithGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im, n := watchedIM(t)
@@ -159,7 +160,7 @@ func TestIMLostWithGateway(t *testing.T) {
 	})
 }
 
-// The same over a socket: a server that ends.
+// The same with a real socket and a server that ends.
 func TestIMLostWithServer(t *testing.T) {
 	s := newIMStub()
 	server := httptest.NewServer(s)
@@ -180,7 +181,7 @@ func TestIMLostWithServer(t *testing.T) {
 	}
 }
 
-// within is what comes out of c, sooner or later.
+// within returns the value that c receives, and fails the test if none comes.
 func within[T any](t *testing.T, c <-chan T) (got T) {
 	t.Helper()
 	timer := time.NewTimer(20 * time.Second)
@@ -193,7 +194,7 @@ func within[T any](t *testing.T, c <-chan T) (got T) {
 	return got
 }
 
-// Over a socket, and shortened: a gateway that was stopped answers nobody.
+// With a real socket and shorter limits: a stopped gateway does not answer.
 func TestIMLostInSilence(t *testing.T) {
 	s := newIMStub()
 	server := httptest.NewServer(s)
@@ -212,8 +213,8 @@ func TestIMLostInSilence(t *testing.T) {
 	}
 }
 
-// What tells nothing about a login is borne for 15 s after the last reply that
-// did, and no longer.
+// Replies that say nothing about the login are tolerated for 15 s after the
+// last good reply.
 func TestIMSilence(t *testing.T) {
 	answer := func(f http.HandlerFunc) func(*imStub) http.HandlerFunc {
 		return func(*imStub) http.HandlerFunc { return f }
@@ -245,7 +246,7 @@ func TestIMSilence(t *testing.T) {
 				s, im, n := watchedIM(t)
 				for range 2 {
 					s.answer(answer(s), "watch")
-					s.change(nothing) // the last that is heard
+					s.change(nothing) // the last good reply
 					pass(14500 * time.Millisecond)
 					s.answer(nil, "watch")
 					s.change(nothing)
@@ -271,7 +272,7 @@ func TestIMSilence(t *testing.T) {
 	}
 }
 
-// The words of the SDK come and go while a session holds: they are for Link at most.
+// While a session lasts, the SDK's states may change. They affect only Link.
 func TestIMNotLost(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -310,7 +311,7 @@ func TestIMNotLost(t *testing.T) {
 	}
 }
 
-// Link tells of changes, and of nothing else.
+// Link is called only if the state of the link changes.
 func TestIMLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, n := watchedIM(t)
@@ -338,7 +339,7 @@ func TestIMLostUnheard(t *testing.T) {
 	})
 }
 
-// A logout is no loss, and what the gateway says of it later is nobody's.
+// A logout is not a loss, and later news about that login is not reported.
 func TestIMLoggedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im, n := watchedIM(t)

@@ -23,7 +23,7 @@ func httpAnswer(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// strangers are ways to answer without the secret.
+// strangers has the ways to answer without knowing the secret.
 func strangers() map[string]func([]byte) string {
 	const health = `{"boot":"b","sdk":"10.0.0","version":"0.2.0","slots":0,"proof":"%s"}`
 	return map[string]func([]byte) string{
@@ -37,12 +37,12 @@ func strangers() map[string]func([]byte) string {
 		"a redirect": func([]byte) string {
 			return "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
 		},
-		"a recorded answer": nil, // of the genuine gateway, to this client's secret
+		"a recorded answer": nil, // the genuine gateway's, under this client's secret
 	}
 }
 
-// Whoever gatewaytest.Listens there at first contact learns nothing, and is told from a wrong
-// secret where there is no proof.
+// A stranger that listens at the address from the start learns nothing. If it
+// sends no proof, the error differs from the one for a wrong secret.
 func TestStrangerAtFirstContact(t *testing.T) {
 	for name, answer := range strangers() {
 		t.Run(name, func(t *testing.T) {
@@ -69,8 +69,8 @@ func TestStrangerAtFirstContact(t *testing.T) {
 	}
 }
 
-// The gateway dies while somebody is logged in, and something else takes its
-// port: the login is lost, and nothing is said to the stranger.
+// The gateway dies while somebody is logged in, and a stranger takes its port.
+// The login is lost, and the stranger gets no request.
 func TestStrangerTakesThePort(t *testing.T) {
 	for name, answer := range strangers() {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestStrangerTakesThePort(t *testing.T) {
 	}
 }
 
-// Connections that are cut in mid-session are no loss, and each new one is
+// A connection that is cut during a session is not a loss, and each new one is
 // proved.
 func TestConnectionsAreProved(t *testing.T) {
 	p, im := tappedIM(t)
@@ -121,7 +121,8 @@ func TestConnectionsAreProved(t *testing.T) {
 	must(t, "LogoutIM", im.LogoutIM(t.Context()))
 }
 
-// A secret that is wrong opens no connection that another client proved.
+// A client with a wrong secret cannot use a connection that another client
+// proved.
 func TestFleetSharesConnections(t *testing.T) {
 	s := nimhttptest.New(t, nimhttptest.Options{})
 	p := newTap(t, s.GatewayURL())
@@ -165,7 +166,8 @@ func TestForeignTransport(t *testing.T) {
 	}
 }
 
-// Behind TLS the proof is asked for in it, and no proxy is used.
+// With TLS the proof goes through the encrypted connection, and no proxy is
+// used.
 func TestGatewayBehindTLS(t *testing.T) {
 	s := newIMStub()
 	server := httptest.NewUnstartedServer(s)
@@ -193,7 +195,8 @@ func TestGatewayBehindTLS(t *testing.T) {
 	}
 }
 
-// The ways in which a host can dial are all used, and proved.
+// Every kind of dialer that a host can set is used, and its connections are
+// proved.
 func TestHostDials(t *testing.T) {
 	s := newIMStub()
 	plain, secure := httptest.NewServer(s), httptest.NewTLSServer(s)
@@ -224,7 +227,7 @@ func TestHostDials(t *testing.T) {
 	}
 }
 
-// A proof that does not come ends with the IM.
+// Closing the IM ends a proof that gets no answer.
 func TestCloseEndsProof(t *testing.T) {
 	p := newTap(t, "")
 	p.turn(func([]byte) string { return "" })

@@ -15,8 +15,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// One read that is cut late in its wait is no silence, if the gateway goes on and
-// has nothing to say.
+// One read that is cut late in its wait is not a loss if the gateway is still
+// there and has no news.
 func TestIMOneCutRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, n := watchedIM(t)
@@ -34,7 +34,7 @@ func TestIMOneCutRead(t *testing.T) {
 	})
 }
 
-// A dial that failed here says nothing of the gateway.
+// A dial that fails on this machine does not mean that the gateway is gone.
 func TestIMDialFailsHere(t *testing.T) {
 	for name, e := range map[string]error{
 		"EMFILE":       &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)},
@@ -73,8 +73,8 @@ func TestIMDialFailsHere(t *testing.T) {
 	}
 }
 
-// Another version in its place, without a refused connection in between, does
-// not get to see a token.
+// Another version of the gateway takes over the port, without a refused
+// connection in between. It gets no token.
 func TestIMOtherVersionAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newIMStub()
@@ -95,7 +95,7 @@ func TestIMOtherVersionAfterRestart(t *testing.T) {
 	})
 }
 
-// A login whose end nobody has heard of when the next one is made is told it.
+// If a login ended unseen before the next one is made, its loss is reported.
 func TestIMUnheardEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im, n := watchedIM(t)
@@ -114,8 +114,8 @@ func TestIMUnheardEnd(t *testing.T) {
 	})
 }
 
-// What listens there after the gateway has ended may be anything: it is asked
-// who it is before it is shown the secret.
+// After the gateway has ended, any program may listen at its address. It must
+// prove itself before it gets the secret.
 func TestIMGreetsTheNextGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, im, n := watchedIM(t)

@@ -186,8 +186,8 @@ func TestUnspecifiedAddressIsNoLoopback(t *testing.T) {
 	}
 }
 
-// A proxy that the host has chosen for the kit server is used, also on loopback;
-// the gateway is never asked through one.
+// A proxy that the host has chosen for the kit server is used, also on
+// loopback; the gateway is never asked through one.
 func TestOwnProxy(t *testing.T) {
 	proxy := newStub(t, ok(loginReply))
 	through := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }}}

@@ -161,7 +161,8 @@ func newRawServer(t *testing.T, answer string) string {
 	return "http://" + l.Addr().String()
 }
 
-// A token has to be a header, so it has no control characters; all else is fair.
+// A token has to be a header, so it has no control characters; all else is
+// fair.
 const nastyToken = `kit-"tok\en" <&>%41;é+1`
 
 // The ways in which a server, or what stands before it, can write a token.

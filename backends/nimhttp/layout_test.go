@@ -8,8 +8,8 @@ import (
 )
 
 // A host links what it uses: neither the doubles nor the IM cloud of the tests,
-// and what needs the AppSecret only if it imports that itself. The doubles run no
-// other program.
+// and what needs the AppSecret only if it imports that itself. The doubles run
+// no other program.
 func TestLayoutImports(t *testing.T) {
 	const module = "github.com/imreuse/imreuse/"
 	tests := map[string][]string{ // what a package must not link

@@ -30,8 +30,8 @@ type insides struct{ Secret string }
 
 func (i *insides) Write(p []byte) (int, error) { return len(p), nil }
 
-// printables are all that has a secret: as a host has it, and logged in, so that
-// tokens are there too.
+// printables are all that has a secret: as a host has it, and logged in, so
+// that tokens are there too.
 func printables(t *testing.T) map[string]any {
 	t.Helper()
 	in := &insides{printed.inner}
