@@ -21,7 +21,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// Over sockets, with the IM's own HTTP client: all that a life of an IM sends.
+// With real sockets and the IM's own HTTP client: every request from InitIM to
+// Close.
 func TestIMRequests(t *testing.T) {
 	s := newIMStub()
 	server := httptest.NewServer(s)
@@ -72,7 +73,8 @@ func TestIMRequests(t *testing.T) {
 
 var uuidInQuery = regexp.MustCompile(`\?owner=[0-9a-f-]{36}$`)
 
-// sortedJSON has the fields in order, and OWNER for a UUID that is the owner.
+// sortedJSON returns the JSON with its fields in order, and with OWNER instead
+// of the owner's UUID.
 func sortedJSON(t *testing.T, body string) string {
 	t.Helper()
 	if body == "" {
@@ -149,8 +151,7 @@ func TestIMLoginTimeout(t *testing.T) {
 	}
 }
 
-// The owner tells our logins from those of others: it is one for the life of
-// an IM, and no other's.
+// Each IM has one owner for all its logins, and no two IMs have the same.
 func TestIMOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newIMStub()
@@ -179,7 +180,7 @@ func TestIMWatchRequests(t *testing.T) {
 		synctest.Wait()
 		first := s.shows().Seq
 		s.change(func(n *stubSnapshot) { n.Link = "down" })
-		pass(7 * time.Second) // that wait is over
+		pass(7 * time.Second) // the wait of the first read is over
 		var got []string
 		for _, r := range s.seen("watch") {
 			got = append(got, r.line)
@@ -330,7 +331,7 @@ func TestGoodIMOptions(t *testing.T) {
 	}
 }
 
-// A client whose transport gives up before a gateway has to answer cannot work.
+// NewIM refuses a transport that gives up before the gateway must answer.
 func TestIMHeaderTimeout(t *testing.T) {
 	o := nimhttp.Options{AppKey: "app1", GatewayURL: "http://127.0.0.1:1", GatewaySecret: stubSecret}
 	for limit, want := range map[time.Duration]error{5 * time.Second: engine.ErrArgument, 15 * time.Second: nil} {

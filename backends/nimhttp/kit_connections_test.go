@@ -24,13 +24,13 @@ import (
 )
 
 // A tiring server answers a few requests on each connection, reads one more,
-// and closes the connection without an answer: to a client it is a server that
-// closed an idle connection while the request was on its way.
+// and closes the connection without an answer. To a client that looks like a
+// server that closed an idle connection just as the request went out.
 type tiring struct {
 	url string
 
 	mu    sync.Mutex
-	heard []string // paths, unanswered ones too
+	heard []string // paths, also of requests without an answer
 }
 
 func newTiring(t *testing.T, answers int, body string) *tiring {
@@ -95,15 +95,15 @@ func TestClosedWhileIdle(t *testing.T) {
 			if err := k.CheckToken(t.Context()); err != nil {
 				t.Errorf("CheckToken: got %v", err)
 			}
-			if got, want := s.seen(), 11; got != want { // all but the first met a connection that was used before
+			if got, want := s.seen(), 11; got != want { // all but the first reused a connection
 				t.Errorf("got %d requests, want %d", got, want)
 			}
 		})
 	}
 }
 
-// Nobody knows whether a guest was made: a server may as well have closed the
-// connection after it had.
+// An anonymous login is not repeated, because the server may have made the
+// guest before it closed the connection.
 func TestClosedWhileIdleMakesNoSecondGuest(t *testing.T) {
 	s := newTiring(t, 1, guestReply)
 	k := newKit(t, nimhttp.Options{KitURL: s.url})
@@ -117,7 +117,8 @@ func TestClosedWhileIdleMakesNoSecondGuest(t *testing.T) {
 	}
 }
 
-// A server that answers nothing at all is asked once on a new connection.
+// A request on a new connection is not repeated if the server closes it without
+// an answer.
 func TestNeverAnswered(t *testing.T) {
 	s := newTiring(t, 0, "")
 	k := newKit(t, nimhttp.Options{KitURL: s.url})
@@ -129,7 +130,7 @@ func TestNeverAnswered(t *testing.T) {
 	}
 }
 
-// What lets net/http send a request again is not sent itself.
+// The header that lets net/http send a request again is not sent itself.
 func TestNoIdempotencyKey(t *testing.T) {
 	s := newStub(t, ok(loginReply))
 	logIn(t, newKit(t, nimhttp.Options{KitURL: s.URL}), nil)
@@ -138,8 +139,7 @@ func TestNoIdempotencyKey(t *testing.T) {
 	}
 }
 
-// net/http reads the environment once in the life of a process, so this needs
-// one of its own.
+// net/http reads the environment only once, so this needs a process of its own.
 func TestLoopbackNeedsNoProxy(t *testing.T) {
 	if os.Getenv("TEST_KIT_URLS") != "" {
 		for kitURL := range strings.FieldsSeq(os.Getenv("TEST_KIT_URLS")) {
@@ -176,8 +176,8 @@ func TestLoopbackNeedsNoProxy(t *testing.T) {
 	}
 }
 
-// Who listens on 0.0.0.0 listens to everybody, so it is not loopback where that
-// is a permission.
+// Plain http is not allowed for 0.0.0.0 and ::, which are not loopback
+// addresses.
 func TestUnspecifiedAddressIsNoLoopback(t *testing.T) {
 	for _, u := range []string{"http://0.0.0.0:1", "http://[::]:1"} {
 		if _, err := nimhttp.NewKit(nimhttp.Options{AppKey: "app1", KitURL: u}); !errors.Is(err, engine.ErrArgument) {
@@ -186,8 +186,8 @@ func TestUnspecifiedAddressIsNoLoopback(t *testing.T) {
 	}
 }
 
-// A proxy that the host has chosen for the kit server is used, also on
-// loopback; the gateway is never asked through one.
+// A proxy that the host has set is used for a kit server, even on loopback, but
+// never for the gateway.
 func TestOwnProxy(t *testing.T) {
 	proxy := newStub(t, ok(loginReply))
 	through := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }}}

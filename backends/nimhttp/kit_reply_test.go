@@ -20,7 +20,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// JSON is JSON, whatever the header says that it is.
+// The content type of a JSON reply does not matter.
 func TestContentTypeHasNoSay(t *testing.T) {
 	for _, contentType := range []string{"text/plain", "text/plain;charset=UTF-8", "text/html", "application/octet-stream", "nonsense;;", ""} {
 		k := newKit(t, nimhttp.Options{KitURL: newStub(t, reply(200, contentType, loginReply)).URL})
@@ -52,7 +52,7 @@ func TestNotJSON(t *testing.T) {
 	}
 }
 
-// Ids of a reply are held to what a host could have said itself.
+// Ids in a reply must follow the same rules as a host's arguments.
 func TestBadIDs(t *testing.T) {
 	bad := map[string]string{
 		"33 characters": strings.Repeat("x", 33),
@@ -125,7 +125,7 @@ func wantBadReply(t *testing.T, name, value string, data map[string]string, ask 
 	}
 }
 
-// The ids that are just good enough.
+// The longest and oddest ids that are allowed.
 func TestGoodIDs(t *testing.T) {
 	id := strings.Repeat("x", 28) + "_@.-"
 	k := newKit(t, nimhttp.Options{KitURL: newStub(t, ok(strings.ReplaceAll(loginReply, "user1", id))).URL})
@@ -134,8 +134,8 @@ func TestGoodIDs(t *testing.T) {
 	}
 }
 
-// newRawServer answers every request with these bytes, whatever HTTP makes of
-// them.
+// newRawServer answers every request with these bytes, even if they are not
+// HTTP.
 func newRawServer(t *testing.T, answer string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -161,11 +161,11 @@ func newRawServer(t *testing.T, answer string) string {
 	return "http://" + l.Addr().String()
 }
 
-// A token has to be a header, so it has no control characters; all else is
-// fair.
+// A token is sent in a header, so it has no control characters. Everything else
+// is allowed.
 const nastyToken = `kit-"tok\en" <&>%41;é+1`
 
-// The ways in which a server, or what stands before it, can write a token.
+// The ways in which a server or a proxy can spell a token.
 func spellings(token string) map[string]string {
 	asJSON, _ := json.Marshal(token)
 	quoted := strconv.Quote(token)
@@ -186,8 +186,8 @@ func everyByte(format, token string) string {
 	return b.String()
 }
 
-// Wherever a server puts the token that we sent, it is in no error, nor in
-// anything that an error unwraps to.
+// If a server repeats our token, no error shows it, and no error in the chain
+// does.
 func TestTokenSentBack(t *testing.T) {
 	const rest = "Content-Length: 2\r\n\r\n{}"
 	places := map[string]string{
@@ -224,7 +224,8 @@ func TestTokenSentBack(t *testing.T) {
 	}
 }
 
-// wantUntold looks for a text in an error, and in all that is in its chain.
+// wantUntold checks that neither the error nor any error in its chain shows the
+// text.
 func wantUntold(t *testing.T, name string, err error, text string) {
 	t.Helper()
 	var walk func(error)
@@ -249,8 +250,7 @@ func wantUntold(t *testing.T, name string, err error, text string) {
 	walk(err)
 }
 
-// What a server quotes is shortened, and what it did not say is kept: an error
-// without a token in it still unwraps.
+// A server's text is shortened. An error without a token keeps its chain.
 func TestErrorsStayUseful(t *testing.T) {
 	k := newKit(t, nimhttp.Options{KitURL: newRawServer(t, "gibberish\r\n\r\n")})
 	_, err := k.Authenticate(t.Context(), account)
@@ -260,13 +260,13 @@ func TestErrorsStayUseful(t *testing.T) {
 	refusing := httptest.NewServer(nil)
 	refusing.Close()
 	k = newKit(t, nimhttp.Options{KitURL: refusing.URL})
-	_, err = k.Authenticate(t.Context(), engine.KitAccount{UserUUID: "user1", Token: "1"}) // which is in the address
+	_, err = k.Authenticate(t.Context(), engine.KitAccount{UserUUID: "user1", Token: "1"}) // the token is also part of the address
 	if dial := (*net.OpError)(nil); !errors.As(err, &dial) || !bytes.Contains([]byte(err.Error()), []byte("127.0.0.1")) {
 		t.Errorf("got %v, want the dial's error", err)
 	}
 }
 
-// The gateway's secret and the IM token are in no error of a login there.
+// No error of an IM login shows the gateway's secret or the IM token.
 func TestGatewaySecretSentBack(t *testing.T) {
 	server := nimhttptest.New(t, nimhttptest.Options{})
 	secret := server.GatewaySecret()

@@ -22,7 +22,7 @@ var account = engine.KitAccount{UserUUID: "user1", Token: "kit-token-1"}
 
 const loginReply = `{"code":0,"msg":"success","requestId":"r1","ts":1,"cost":"1ms","data":{"userUuid":"user1","imKey":"app1","imToken":"im-token-1","rtcKey":"x"}}`
 
-// A stub is a server that answers as it is told, and notes what it was asked.
+// A stub is a server that sends the given answers and records the requests.
 type stub struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -129,11 +129,6 @@ func TestBoundAccid(t *testing.T) {
 	}
 }
 
-// Every kind of broken server: a clear error with a code, a bounded number of
-// requests, nothing logged in, and no token in the error.
-// A refusing address: the request is never written, so every call tries again.
-// Each anonymous login makes a guest: what may have reached the server is not
-// said again.
 func TestAnonymous(t *testing.T) {
 	s := newStub(t, ok(`{"code":0,"data":{"userUuid":"guest1","userToken":"guest-token","imKey":"app1","imToken":"x"}}`))
 	k := newKit(t, nimhttp.Options{KitURL: s.URL})
@@ -160,8 +155,6 @@ func TestAnonymous(t *testing.T) {
 	}
 }
 
-// In a bubble of its own, where time is exact: the server's wish is waited for.
-// The caller's own reason is what errors.Is finds.
 func TestCheckToken(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -217,8 +210,7 @@ func logIn(t *testing.T, k *nimhttp.Kit, lost func(error)) {
 	}
 }
 
-// A refusal that arrives after the logout, or after the next login, is not that
-// login's.
+// If a refusal arrives after a logout or another login, no login is lost.
 func TestLateRefusal(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {

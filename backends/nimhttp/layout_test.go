@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// A host links what it uses: neither the doubles nor the IM cloud of the tests,
-// and what needs the AppSecret only if it imports that itself. The doubles run
-// no other program.
+// A host links only the packages that it uses. So it links neither the doubles
+// nor the test cloud, and it links provision, which needs the AppSecret, only
+// if it imports that. The doubles link no code that runs other programs.
 func TestLayoutImports(t *testing.T) {
 	const module = "github.com/imreuse/imreuse/"
-	tests := map[string][]string{ // what a package must not link
+	tests := map[string][]string{ // what each package must not link
 		"backends/nimhttp": {module + "backends/nimhttp/provision", module + "backends/nimhttp/nimhttptest", module + "internal/nimcloud",
 			module + "backends/mockim", module + "backends/nimhttp/internal/gatewaytest", "testing"},
 		"backends/nimhttp/provision": {module + "backends/nimhttp", module + "backends/nimhttp/nimhttptest", module + "internal/nimcloud",

@@ -19,19 +19,19 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The secrets of the values below. No other word has them in it.
+// The secrets in the values below. No other text contains them.
 var printed = struct{ gateway, kit, im, app, inner string }{
 	gateway: "Gat3way-s3cret-0123456789", kit: "K1t-t0ken-0123456789", im: "1m-t0ken-0123456789", app: "App-s3cret-0123456789",
 	inner: "1nner-of-the-h0st's-own",
 }
 
-// insides is a part of a host's client that a print must not open.
+// insides is a part of a host's HTTP client that must not be printed.
 type insides struct{ Secret string }
 
 func (i *insides) Write(p []byte) (int, error) { return len(p), nil }
 
-// printables are all that has a secret: as a host has it, and logged in, so
-// that tokens are there too.
+// printables returns all values that have a secret. They are logged in, so they
+// have tokens too.
 func printables(t *testing.T) map[string]any {
 	t.Helper()
 	in := &insides{printed.inner}
@@ -62,7 +62,7 @@ func printables(t *testing.T) map[string]any {
 		Dir: gatewaytest.FakeInstall(t), Node: gatewaytest.FakeNode(t, "v22.1.0", gatewaytest.Listens+"\n"+gatewaytest.UntilEnd), Secret: printed.gateway})
 	wantWell(t, err)
 	t.Cleanup(func() { g.Close() })
-	o.KitURL = "https://user:" + printed.inner + "@kit.example.com/?token=" + printed.kit // which New refuses
+	o.KitURL = "https://user:" + printed.inner + "@kit.example.com/?token=" + printed.kit // New would refuse this URL
 	o.GatewaySecret = printed.gateway
 	return map[string]any{
 		"nimhttp.Options":     o,
@@ -76,11 +76,12 @@ func printables(t *testing.T) map[string]any {
 		"AccountRequest":      provision.AccountRequest{Accid: "user1", IMToken: printed.im, UserToken: printed.kit},
 		"nimhttptest.Options": nimhttptest.Options{AppSecret: printed.app},
 		"nimhttptest.Server":  server,
-		"the gateway's own":   server.GatewaySecret(), // to look for, not to print
+		"the gateway's own":   server.GatewaySecret(), // only to search for
 	}
 }
 
-// arrangements are the ways in which a host may come to print a value.
+// arrangements returns the ways in which a host may hold a value that it
+// prints.
 func arrangements(v any) map[string]any {
 	type holder struct {
 		Name  string
@@ -92,8 +93,8 @@ func arrangements(v any) map[string]any {
 	}
 	of := reflect.ValueOf(v)
 	if of.Kind() == reflect.Pointer {
-		if _, double := v.(*nimhttptest.Server); !double { // whose tokens are a test's
-			all["its value"] = of.Elem().Interface() // as a careless *v has it
+		if _, double := v.(*nimhttptest.Server); !double { // its tokens belong to tests
+			all["its value"] = of.Elem().Interface() // as a careless *v prints it
 		}
 	} else {
 		pointer := reflect.New(of.Type())
@@ -109,7 +110,7 @@ func arrangements(v any) map[string]any {
 	return all
 }
 
-// unexported is a host's type with our clients in it.
+// unexported is a host's type with our clients in unexported fields.
 type unexported struct {
 	kit     *nimhttp.Kit
 	im      *nimhttp.IM
@@ -119,13 +120,13 @@ type unexported struct {
 	server  *nimhttptest.Server
 }
 
-// printings are a value in every form that it may reach a log in.
+// printings returns a value in every form in which it may reach a log.
 func printings(v any) map[string]string {
 	all := map[string]string{}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "% x"} {
 		all[verb] = fmt.Sprintf(verb, v)
 	}
-	asJSON, _ := json.Marshal(v) // some have no JSON
+	asJSON, _ := json.Marshal(v) // some values cannot be marshalled
 	all["JSON"] = string(asJSON)
 	var text, object bytes.Buffer
 	slog.New(slog.NewTextHandler(&text, nil)).Info("x", "v", v, slog.Group("g", "v", v))
@@ -134,7 +135,7 @@ func printings(v any) map[string]string {
 	return all
 }
 
-// disguises are what fmt and others make of a secret.
+// disguises returns the forms that a secret may take in a print.
 func disguises(secret string) []string {
 	b := []byte(secret)
 	decimal := strings.Trim(fmt.Sprint(b), "[]")
@@ -167,7 +168,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 }
 
-// What prints no secret still says what it is.
+// The prints without secrets still say what a value is.
 func TestPrintsSayWhatItIs(t *testing.T) {
 	k := newKit(t, nimhttp.Options{KitURL: "https://kit.example.com/prefix"})
 	if got := fmt.Sprint(k); !strings.Contains(got, "https://kit.example.com/prefix") {

@@ -13,7 +13,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// requests are the calls that reached the kit server, in order.
+// requests returns the calls that reached the kit server, in order.
 func (o *office) requests() string {
 	var names []string
 	for _, r := range o.server.Requests() {
@@ -31,8 +31,8 @@ func (o *office) hostLogin(t *testing.T, a engine.IMAccount) {
 	}
 }
 
-// The scenarios that involve the kit server, once more over HTTP: each row has
-// the number of the scenario that it plays.
+// The scenarios that involve the kit server, over HTTP. Each row begins with
+// the number of its scenario.
 func TestScenarios(t *testing.T) {
 	login := func(a engine.KitAccount) func(context.Context, *engine.Engine) error {
 		return func(ctx context.Context, e *engine.Engine) error { return e.LoginKit(ctx, a) }
@@ -114,7 +114,8 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// G6, G7 and G8: the service ends the kit session, which CheckToken finds out.
+// G6, G7 and G8: the service ends the kit session, and CheckToken finds that
+// out.
 func TestSessionEnds(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -146,7 +147,7 @@ func TestSessionEnds(t *testing.T) {
 			if err := o.kit.CheckToken(t.Context()); !errors.Is(err, test.cause) {
 				t.Errorf("got %v, want %v", err, test.cause)
 			}
-			for s := range e.Watch(t.Context()) { // until the loss is dealt with
+			for s := range e.Watch(t.Context()) { // until the engine has handled the loss
 				if s.State == test.state {
 					if !errors.Is(s.Cause, test.cause) {
 						t.Errorf("got cause %v, want %v", s.Cause, test.cause)
@@ -165,7 +166,7 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
-// L1 and I3: up, down, and up as somebody else.
+// L1 and I3: log in, log out, and log in with another account.
 func TestSwitchAccounts(t *testing.T) {
 	o := newOffice(t, mockim.ServiceOptions{})
 	e, err := engine.New(o.backend(), "app1", &engine.Options{Mode: engine.AutoLogin})
