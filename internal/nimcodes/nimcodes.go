@@ -1,6 +1,7 @@
-// Package nimcodes is the one table of the numbers with which the vendor's IM
-// SDK refuses or ends a login. The IM cloud and the gateway's double send them;
-// the client of the gateway reads them. docs/vendor/im-sdk.md has their source.
+// Package nimcodes has the numbers with which the vendor's IM SDK refuses or
+// ends a login. The test cloud and the gateway's double send them, and the
+// gateway's client reads them. Their source:
+// docs/vendor/im-sdk.md#codes-of-a-login.
 package nimcodes
 
 import (
@@ -9,19 +10,19 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The numbers that have a use by name.
+// Numbers that the packages use by name.
 const (
 	None          = 0 // the SDK gave no number
 	NotEnabled    = 101301
 	AppKeyUnknown = 101303
 	TokenInvalid  = 102302
 	Banned        = 102422
-	Cancelled     = 191002 // by a logout meanwhile
+	Cancelled     = 191002 // by a logout during the login
 	Timeout       = 191005
 )
 
-// Of returns the number for the error of a login, or None if nothing is wrong
-// with the account.
+// Of returns the number for the error of a login. It returns None if err does
+// not wrap one of the Codes that have a number here.
 func Of(err error) int {
 	switch {
 	case errors.Is(err, engine.ErrTokenRejected), errors.Is(err, engine.ErrTokenExpired):
@@ -36,8 +37,8 @@ func Of(err error) int {
 	return None
 }
 
-// Code returns the engine.Code for a number, or 0 if it has none, such as 417:
-// too many devices.
+// Code returns the engine.Code for a number. It returns 0 if the number has
+// none, for example 417, which means that the policy refuses another device.
 func Code(number int) engine.Code { return codes[number] }
 
 var codes = map[int]engine.Code{

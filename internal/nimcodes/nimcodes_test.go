@@ -16,7 +16,7 @@ func TestNumbers(t *testing.T) {
 	tests := []struct {
 		err    error
 		number int
-		code   engine.Code // of the number
+		code   engine.Code // that Code returns for the number
 	}{
 		{engine.ErrTokenRejected, 102302, engine.ErrTokenRejected},
 		{engine.ErrTokenExpired, 102302, engine.ErrTokenRejected},

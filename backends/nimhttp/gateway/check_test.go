@@ -16,7 +16,7 @@ import (
 
 const sdkFile = "node_modules/nim-web-sdk-ng/dist/nodejs/nim.js"
 
-// What somebody may do to an installation, and what Check then says.
+// Each row damages an installation; Check must name the damage.
 func TestCheck(t *testing.T) {
 	append1 := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) { appendTo(t, filepath.Join(dir, name)) }
@@ -75,7 +75,7 @@ func appendTo(t *testing.T, file string) {
 	try(t, errors.Join(err, f.Close()))
 }
 
-// linkAway moves a file or folder elsewhere, and leaves a link to it.
+// linkAway moves a file or folder elsewhere and leaves a link to it.
 func linkAway(name string) func(*testing.T, string) {
 	return func(t *testing.T, dir string) {
 		t.Helper()
@@ -101,7 +101,7 @@ func try(t *testing.T, err error) {
 	}
 }
 
-// Of a folder outside the cache, everything above counts.
+// If the folder is outside the cache, every folder above it is checked.
 func TestInstallIn(t *testing.T) {
 	cache := onMachine(t, goodNode, goodNPM)
 	top := t.TempDir()
@@ -120,12 +120,12 @@ func TestInstallIn(t *testing.T) {
 	}
 	appendTo(t, filepath.Join(dir, sdkFile))
 	if err := gateway.Check(link); err == nil {
-		t.Error("damaged, and through a link: it is taken for good")
+		t.Error("damaged, through a link: got true from Installed")
 	}
 	var progress bytes.Buffer
 	try(t, gateway.InstallIn(t.Context(), dir, &progress))
 	if err := gateway.Check(dir); err != nil || !strings.Contains(progress.String(), "Installed: "+dir) {
-		t.Errorf("got %v and %q, want it mended", err, &progress)
+		t.Errorf("got %v and %q, want it replaced", err, &progress)
 	}
 	try(t, os.Chmod(top, 0o777))
 	if err := gateway.Check(dir); !errors.Is(err, engine.ErrState) || !strings.Contains(err.Error(), "chmod go-w "+top) {
@@ -140,7 +140,7 @@ func TestInstallIn(t *testing.T) {
 	}
 }
 
-// Another's folder is not replaced.
+// A folder with other contents is not replaced.
 func TestInstallInSparesOtherFiles(t *testing.T) {
 	onMachine(t, goodNode, goodNPM)
 	dir := t.TempDir()
@@ -167,7 +167,7 @@ func TestInstallWithOpenModes(t *testing.T) {
 	}
 }
 
-// With NIM_SDK, the SDK that is installed does not matter, and the rest does.
+// With NIM_SDK the installed SDK may differ, but the other files may not.
 func TestCheckWithAnotherSDK(t *testing.T) {
 	onMachine(t, goodNode, goodNPM)
 	dir, err := gateway.Install(t.Context(), io.Discard)

@@ -24,8 +24,8 @@ const (
 	goodNPM  = "mkdir -p node_modules/nim-web-sdk-ng/dist/nodejs && touch node_modules/nim-web-sdk-ng/dist/nodejs/nim.js"
 )
 
-// onMachine makes a machine with an empty cache directory, and with these
-// programs in place of Node and npm; "": there is none.
+// onMachine sets up an empty cache directory and fake programs for Node and
+// npm. An empty script means that the program is missing.
 func onMachine(t *testing.T, node, npm string) (cache string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -52,7 +52,7 @@ func onMachine(t *testing.T, node, npm string) (cache string) {
 	return cache
 }
 
-// leftovers are what is in the cache beside the install.
+// leftovers returns the names of everything in the cache beside the install.
 func leftovers(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(dir))
@@ -167,11 +167,11 @@ func TestInstallIsGivenUp(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	if gateway.Installed(dir) {
-		t.Error("it is taken for an install")
+		t.Error("got true from Installed after the cancel")
 	}
 }
 
-// A cancelOn gives up when it is told of something.
+// A cancelOn cancels at the first line of progress with a given text.
 type cancelOn struct {
 	word   string
 	cancel context.CancelFunc

@@ -10,7 +10,7 @@ import (
 	"github.com/imreuse/imreuse/backends/nimhttp/gateway"
 )
 
-// The version is in three places, which no build tool holds together.
+// The version is in three places, and no build tool keeps them equal.
 func TestVersion(t *testing.T) {
 	var npm struct{ Version string }
 	if err := json.Unmarshal(read(t, "package.json"), &npm); err != nil {
@@ -25,7 +25,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// The oldest Node has its home in package.json. What people read names it, too.
+// package.json has the oldest version of Node; README.md must name the same.
 func TestOldestNode(t *testing.T) {
 	if got := gateway.OldestNode(); got != 20 {
 		t.Errorf("got %d, want 20, on which CI runs the tests", got)

@@ -18,7 +18,7 @@ async function loggedIn(t, env) {
   return { ...gateway, url, call, snapshot: body };
 }
 
-test('the first line of stdout is the address, and there is no second', async (t) => {
+test('stdout has one line, which is the address', async (t) => {
   const { child, line, exit } = spawnGateway(t);
   assert.match(await line, /^\{"url":"http:\/\/127\.0\.0\.1:\d+"\}$/);
   child.stdin.end();
@@ -43,7 +43,7 @@ for (const [name, end] of Object.entries(ENDS)) {
   });
 }
 
-test('it logs out even if nobody reads what it prints', async (t) => {
+test('it logs out even if nobody reads its output', async (t) => {
   const { child, call, snapshot, exit } = await loggedIn(t, { IMREUSE_GATEWAY_LOG: 'log' });
   const reader = call('GET', `/v1/im/a?after=${snapshot.seq}&waitMs=30000`);
   await call('GET', '/v1/im/a');
@@ -54,7 +54,7 @@ test('it logs out even if nobody reads what it prints', async (t) => {
   assert.equal((await exit).code, 0);
 });
 
-test('a login under way does not hold up the end', async (t) => {
+test('a login in progress does not delay the end', async (t) => {
   const { child, url, exit } = spawnGateway(t);
   const call = client(await url);
   await call('PUT', '/v1/im/a', { appKey: 'app1' });
@@ -72,11 +72,11 @@ const UNUSABLE = {
   'a name that begins like loopback': [{ IMREUSE_GATEWAY_ADDR: '127.0.0.1.example.com:80' }, 2, /not a loopback address/],
   'an address without a host': [{ IMREUSE_GATEWAY_ADDR: ':7788' }, 2, /not host:port/],
   'an address without a port': [{ IMREUSE_GATEWAY_ADDR: '127.0.0.1' }, 2, /not host:port/],
-  'a port that is none': [{ IMREUSE_GATEWAY_ADDR: '127.0.0.1:70000' }, 2, /not host:port/],
+  'an invalid port': [{ IMREUSE_GATEWAY_ADDR: '127.0.0.1:70000' }, 2, /not host:port/],
   'no secret': [{ IMREUSE_GATEWAY_SECRET: '' }, 2, /IMREUSE_GATEWAY_SECRET/],
   'a short secret': [{ IMREUSE_GATEWAY_SECRET: 'fifteen-letters' }, 2, /at least 16/],
   'the level that prints tokens': [{ IMREUSE_GATEWAY_LOG: 'debug' }, 2, /IMREUSE_GATEWAY_LOG/],
-  'an SDK that is not there': [{ NIM_SDK: '/nowhere/nim.js' }, 1, /cannot load the IM SDK/],
+  'a missing SDK': [{ NIM_SDK: '/nowhere/nim.js' }, 1, /cannot load the IM SDK/],
 };
 for (const [name, [env, wanted, message]] of Object.entries(UNUSABLE)) {
   test(`refused at the start: ${name}`, async (t) => {
@@ -97,8 +97,9 @@ test('a port that is taken', async (t) => {
   assert.match(stderr, /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
 });
 
-// As on a Node that takes every .js file for CommonJS: 20.0 to 20.18, 22.0 to 22.6.
-test('an SDK that is an ES module by its contents alone', async (t) => {
+// As on Node 20.0 to 20.18 and 22.0 to 22.6, which read every .js file as
+// CommonJS.
+test('an SDK whose package does not say that it is an ES module', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'imreuse-test-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const ws = join(folder, 'node_modules', 'ws');
@@ -121,7 +122,7 @@ test('localhost and v6 are loopback', async (t) => {
   assert.match(await spawnGateway(t, { IMREUSE_GATEWAY_ADDR: 'localhost:0' }).line, /127\.0\.0\.1/);
   const v6 = spawnGateway(t, { IMREUSE_GATEWAY_ADDR: '[::1]:0' });
   const line = await Promise.race([v6.line, v6.exit.then(({ stderr }) => stderr)]);
-  assert.match(line, /\[::1\]|EADDRNOTAVAIL|EAFNOSUPPORT/); // there are machines without v6
+  assert.match(line, /\[::1\]|EADDRNOTAVAIL|EAFNOSUPPORT/); // some machines have no IPv6
 });
 
 for (const level of ['off', 'error', 'warn', 'log']) {
@@ -135,7 +136,8 @@ for (const level of ['off', 'error', 'warn', 'log']) {
     for (const secret of [SECRET, GOOD.token, 'wrong-and-secret', 'half-a-token']) {
       assert.ok(!(stdout + stderr).includes(secret), stderr);
     }
-    // The fake prints its token at this level, so it is known that this was hidden.
+    // The fake prints its token at this level, so this shows that it was
+    // hidden.
     assert.equal(stderr.includes('login of alice with [hidden]'), level === 'log', stderr);
   });
 }

@@ -1,10 +1,12 @@
-// With the vendor's SDK, against an IM cloud on loopback that a Go test starts:
+// Tests with the vendor's SDK, against an IM cloud on loopback that a Go test
+// starts:
 //
 //   IMREUSE_IM_LBS   the URL of its address service
 //   IMREUSE_IM_LINK  its link server, as host:port
-//   IMREUSE_IM_CTL   its controls: GET {ctl}/kick?account=&reason= and GET {ctl}/drop?account=
+//   IMREUSE_IM_CTL   its controls: GET {ctl}/kick?account=&reason= and
+//                    GET {ctl}/drop?account=
 //
-// It knows the account alice, with the token alice-token.
+// The cloud has the account alice, with the token alice-token.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +24,7 @@ async function start(t) {
   const call = client(await Promise.race([gateway.url, gateway.exit.then(({ stderr }) => Promise.reject(new Error(stderr)))]));
   await call('PUT', '/v1/im/a', { appKey: 'app1', lbsUrl, linkAddr, linkPlain: true });
   const login = (over) => call('POST', '/v1/im/a/login', { ...ALICE, ...over });
-  // The first snapshot after another for which the condition holds.
+  // Returns the first later snapshot that meets the condition.
   const wait = async (condition, { seq }) => {
     for (let end = performance.now() + 20_000; performance.now() < end; ) {
       const { body } = await call('GET', `/v1/im/a?after=${seq}&waitMs=5000`);
@@ -79,7 +81,7 @@ test('real SDK: the deadline', { skip }, async (t) => {
   assert.equal((await login()).body.session, 1);
 });
 
-test('real SDK: the end of stdin logs out, and nothing secret was printed', { skip }, async (t) => {
+test('real SDK: the end of stdin logs out, and no secret was printed', { skip }, async (t) => {
   const { child, call, login, exit } = await start(t);
   await login({ token: 'not-the-token' });
   const { body } = await login();

@@ -22,12 +22,12 @@ test('from init to release', async (t) => {
   assert.equal(kind(await call('GET', '/v1/im/a')), 'no-such-slot');
 });
 
-test('a reader that waits is answered by what happens', async (t) => {
+test('a reader that waits gets the next change', async (t) => {
   const { call, service } = await startGateway(t);
   await call('PUT', '/v1/im/a', INIT);
   const { body } = await call('POST', '/v1/im/a/login', GOOD);
   const reply = call('GET', `/v1/im/a?after=${body.seq}&waitMs=30000`);
-  await call('GET', '/v1/im/a'); // so that the other has arrived
+  await call('GET', '/v1/im/a'); // so that the other request has arrived
   service().kick(2);
   assert.equal((await reply).body.ended.kick.reason, 2);
   assert.equal((await call('GET', '/v1/im/a?after=1&waitMs=30000')).status, 200);
@@ -45,7 +45,7 @@ test('health needs no secret, and counts the slots', async (t) => {
 
 const NONCE = '0123456789abcdef0123456789ABCDEF';
 
-test('a proof is of the nonce and of the secret', async (t) => {
+test('a proof depends on the nonce and the secret', async (t) => {
   const { url } = await startGateway(t);
   const health = async (nonce) => (await client(url, { secret: null })('GET', `/healthz?nonce=${nonce}`)).body;
   const want = createHmac('sha256', SECRET).update(`imreuse gateway proof 1\n${NONCE}`).digest('hex');
@@ -63,7 +63,7 @@ test('a secret that is not ASCII', async (t) => {
   assert.equal((await client(url, { secret: inBytes })('PUT', '/v1/im/a', INIT)).status, 200);
 });
 
-// connect opens a socket and notes what comes.
+// connect opens a socket and records what it receives.
 async function connect(t, url) {
   const socket = net.connect(new URL(url).port, '127.0.0.1');
   const heard = { socket, answer: '' };
@@ -95,7 +95,7 @@ for (const [host, status] of Object.entries(HOSTS)) {
   });
 }
 
-test('connection 257 is closed, and a place that is free again is taken', async (t) => {
+test('connection 257 is closed, and a new one takes a place that is free again', async (t) => {
   const { url } = await startGateway(t);
   const all = [];
   for (let number = 0; number < 256; number++) all.push(await connect(t, url));
@@ -114,7 +114,7 @@ test('connection 257 is closed, and a place that is free again is taken', async 
 
 const SLOW = { nothing: '', 'half a header': `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ` };
 for (const [name, sent] of Object.entries(SLOW)) {
-  test(`headers that do not come are not waited for: ${name}`, { timeout: 30_000 }, async (t) => {
+  test(`missing headers end the connection: ${name}`, { timeout: 30_000 }, async (t) => {
     const { url } = await startGateway(t);
     const heard = await connect(t, url);
     heard.socket.write(sent);
@@ -122,7 +122,7 @@ for (const [name, sent] of Object.entries(SLOW)) {
   });
 }
 
-test('logging out touches the login of that owner alone', async (t) => {
+test('a logout ends only the login of its owner', async (t) => {
   const { call } = await startGateway(t);
   await call('PUT', '/v1/im/a', INIT);
   const { body } = await call('POST', '/v1/im/a/login', GOOD);
@@ -136,7 +136,7 @@ test('logging out touches the login of that owner alone', async (t) => {
   assert.equal(kind(await call('POST', '/v1/im/a/logout', { owner: 'o1' })), 'no-such-slot');
 });
 
-test('the owner is looked at after a login that is under way', async (t) => {
+test('the owner is compared after the login in progress', async (t) => {
   const { call, service } = await startGateway(t);
   await call('PUT', '/v1/im/a', INIT);
   const login = call('POST', '/v1/im/a/login', { ...GOOD, token: 'hang', owner: 'o2' });
@@ -149,7 +149,7 @@ test('the owner is looked at after a login that is under way', async (t) => {
   for (const answer of [await logout, await release, await call('GET', '/v1/im/a')]) assert.deepEqual(answer.body, body);
 });
 
-test('another run is another boot, and knows nothing of the slots', async (t) => {
+test('another run has another boot and no slots', async (t) => {
   const [first, second] = [await startGateway(t), await startGateway(t)];
   await first.call('PUT', '/v1/im/a', INIT);
   assert.notEqual((await first.call('GET', '/healthz')).body.boot, (await second.call('GET', '/healthz')).body.boot);
@@ -187,7 +187,7 @@ const REFUSED = {
   'an unknown field of login': [400, at('POST', '/v1/im/a/login', { ...GOOD, password: 'x' })],
   'a field of logout': [400, at('POST', '/v1/im/a/logout', { force: true })],
   'an owner of logout that is empty': [400, at('POST', '/v1/im/a/logout', { owner: '' })],
-  'an owner of logout that is no text': [400, at('POST', '/v1/im/a/logout', { owner: 1 })],
+  'an owner of logout that is not a string': [400, at('POST', '/v1/im/a/logout', { owner: 1 })],
   'an owner of logout that is too long': [400, at('POST', '/v1/im/a/logout', { owner: 'o'.repeat(129) })],
   'an owner of release that is empty': [400, at('DELETE', '/v1/im/a?owner=')],
   'an owner of release that is too long': [400, at('DELETE', `/v1/im/a?owner=${'o'.repeat(129)}`)],
@@ -202,12 +202,12 @@ const REFUSED = {
   'a parameter twice': [400, at('GET', '/v1/im/a?after=1&after=2')],
   'a parameter of init': [400, at('PUT', '/v1/im/a?after=1', INIT)],
   'a negative after': [400, at('GET', '/v1/im/a?after=-1')],
-  'an after that is no number': [400, at('GET', '/v1/im/a?after=1e3')],
+  'an after that is not decimal': [400, at('GET', '/v1/im/a?after=1e3')],
   'an empty after': [400, at('GET', '/v1/im/a?after=')],
   'an after beyond all integers': [400, at('GET', '/v1/im/a?after=9007199254740993')],
   'a wait that is too long': [400, at('GET', '/v1/im/a?after=1&waitMs=30001')],
   'not JSON': [400, at('PUT', '/v1/im/a', '{"appKey":')],
-  'no JSON object': [400, at('PUT', '/v1/im/a', '[]')],
+  'not a JSON object': [400, at('PUT', '/v1/im/a', '[]')],
   'null': [400, at('PUT', '/v1/im/a', 'null')],
   'an empty body': [415, at('PUT', '/v1/im/a', undefined, { 'content-type': 'text/plain' })],
   'no body': [400, at('PUT', '/v1/im/a')],
@@ -225,8 +225,8 @@ const REFUSED = {
   'an unknown slot to release': [404, at('DELETE', '/v1/im/none')],
   'a login before init': [409, at('POST', '/v1/im/none/login', GOOD)],
   'an unknown path': [404, at('GET', '/v1/sessions')],
-  'a method that is not there': [405, at('DELETE', '/v1/im/a/login')],
-  'a browser that asks first': [405, at('OPTIONS', '/v1/im/a')],
+  'an unknown method': [405, at('DELETE', '/v1/im/a/login')],
+  'a CORS preflight': [405, at('OPTIONS', '/v1/im/a')],
 };
 for (const [name, [status, { method, path, body, headers }]] of Object.entries(REFUSED)) {
   test(`refused: ${name}`, async (t) => {
@@ -259,7 +259,7 @@ test('a body without an end is cut off', async (t) => {
   await until(() => answer.includes('413') && socket.destroyed, 'the cut');
 });
 
-// Bodies of which the schema and the service have to think the same.
+// Bodies that the schema and the service must both accept or both refuse.
 const text = (length) => 'é'.repeat(length);
 const PRIVATE = { appKey: 'a', lbsUrl: 'http://127.0.0.1:1/lbs', linkAddr: '127.0.0.1:2' };
 const BODIES = {
@@ -294,7 +294,7 @@ for (const [schema, bodies] of Object.entries(BODIES)) {
 const SERVERS = {
   'a public address service over http': { lbsUrl: 'http://lbs.example.com/', linkAddr: 'link.example.com:443' },
   'an address service with credentials': { lbsUrl: 'https://u:p@lbs.example.com/', linkAddr: 'link.example.com:443' },
-  'an address service that is no URL': { lbsUrl: 'lbs', linkAddr: 'link.example.com:443' },
+  'an address service that is not a URL': { lbsUrl: 'lbs', linkAddr: 'link.example.com:443' },
   'an address service in a file': { lbsUrl: 'file:///etc/hosts', linkAddr: 'link.example.com:443' },
   'a link without a port': { lbsUrl: 'https://lbs.example.com/', linkAddr: 'link.example.com' },
   'a link with a path': { lbsUrl: 'https://lbs.example.com/', linkAddr: 'link.example.com:443/x' },
@@ -309,14 +309,14 @@ for (const [name, servers] of Object.entries(SERVERS)) {
   });
 }
 
-test('a login that is refused has the code and the snapshot', async (t) => {
+test('the reply to a refused login has the code and the snapshot', async (t) => {
   const { call } = await startGateway(t);
   await call('PUT', '/v1/im/a', INIT);
   const { status, body } = await call('POST', '/v1/im/a/login', { ...GOOD, token: 'wrong' });
   assert.deepEqual([status, body.code, body.snapshot.session, body.snapshot.login], [422, 102302, 0, 'logged_out']);
 });
 
-test('a login over its time is given up', async (t) => {
+test('a login that takes too long is given up', async (t) => {
   const { call, service } = await startGateway(t);
   await call('PUT', '/v1/im/a', INIT);
   const { status, body } = await call('POST', '/v1/im/a/login', { ...GOOD, token: 'hang', timeoutMs: 20 });
@@ -334,7 +334,7 @@ test('a login whose request is closed is logged out', async (t) => {
   await until(() => service().status === 0, 'the logout');
 });
 
-test('a reader that goes lets the lease run', async (t) => {
+test('the lease runs after a reader has gone', async (t) => {
   const { call } = await startGateway(t);
   const { seq } = (await call('PUT', '/v1/im/a', { ...INIT, leaseMs: 200 })).body;
   const gone = new AbortController();
@@ -354,7 +354,7 @@ test('the slots do not see each other', async (t) => {
   assert.deepEqual((await call('GET', '/v1/im/b')).body, body);
 });
 
-test('closing logs out first, and takes no more calls', async (t) => {
+test('closing logs out first and takes no more calls', async (t) => {
   const { gateway, call, service } = await startGateway(t);
   await call('PUT', '/v1/im/a', INIT);
   const { seq } = (await call('POST', '/v1/im/a/login', GOOD)).body;
@@ -366,7 +366,7 @@ test('closing logs out first, and takes no more calls', async (t) => {
   await assert.rejects(call('GET', '/healthz'));
 });
 
-test('every answer that the contract has is given', async (t) => {
+test('every reply in the contract occurs', async (t) => {
   const { gateway, url, service } = await startGateway(t);
   const seen = new Set();
   const call = client(url, { seen });
@@ -375,7 +375,7 @@ test('every answer that the contract has is given', async (t) => {
   for (const [method, path, body] of paths) {
     await stranger(method, path, body);
     await call(method, path.replace('/a', '/%20'), body);
-    if (body === undefined || path.endsWith('/logout')) await call(method, path); // not there yet
+    if (body === undefined || path.endsWith('/logout')) await call(method, path); // the slot does not exist yet
     if (body !== undefined) for (const type of ['text/plain', 'application/json']) await call(method, path, 'x'.repeat(type.length * 5000), { headers: { 'content-type': type } });
     if (body) await call(method, path, 'x', { headers: { 'content-type': 'text/plain' } });
   }
@@ -395,7 +395,7 @@ test('every answer that the contract has is given', async (t) => {
   await call('PUT', '/v1/im/a', { appKey: 'app2' });
   await call('GET', '/healthz');
 
-  // While it closes: calls whose connections were there before.
+  // While the gateway closes: calls on connections that were already open.
   let go;
   service().logoutWaits = new Promise((resolve) => (go = resolve));
   const late = await Promise.all(paths.map(([method, path, body]) => halfway(url, method, path, body)));
@@ -410,8 +410,8 @@ test('every answer that the contract has is given', async (t) => {
   assert.deepEqual(operations().filter((operation) => !seen.has(operation)), []);
 });
 
-// halfway sends all but the end of a request; the function that it resolves with
-// sends that, and resolves with the answer.
+// halfway sends a request without its end. It resolves with a function that
+// sends the end and resolves with the reply.
 async function halfway(url, method, path, body) {
   const socket = net.connect(new URL(url).port, '127.0.0.1');
   let answer = '';

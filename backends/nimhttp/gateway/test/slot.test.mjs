@@ -9,7 +9,7 @@ const rejects = (promise, kind, code) =>
 
 const brief = ({ session, login, link }) => `${session} ${login} ${link}`;
 
-// loggedIn is a slot in which alice holds a session.
+// loggedIn returns a slot in which alice is logged in.
 async function loggedIn(options) {
   const made = await makeSlot(options);
   const reply = made.slot.login(LOGIN, never());
@@ -19,14 +19,14 @@ async function loggedIn(options) {
   return made;
 }
 
-test('a login is a session only once it is decided', async () => {
+test('a session begins only when the login has succeeded', async () => {
   const { slot, service } = await makeSlot();
   const seen = await watch(slot, async () => {
     const reply = slot.login(LOGIN, never());
     await turn();
     service().connect();
     await turn();
-    service().set(1, 1); // LOGINED, and the promise not resolved yet
+    service().set(1, 1); // LOGINED, but the promise has not resolved yet
     await turn();
     assert.equal(slot.snapshot.session, 0);
     service().settle();
@@ -37,7 +37,7 @@ test('a login is a session only once it is decided', async () => {
   assert.deepEqual({ accid, owner, ended, appKey }, { accid: 'alice', owner: 'o1', ended: null, appKey: 'app1' });
 });
 
-test('several failures before a success are no decision', async () => {
+test('failures before a success do not decide the login', async () => {
   const { slot, service } = await makeSlot();
   const reply = slot.login(LOGIN, never());
   await turn();
@@ -47,7 +47,7 @@ test('several failures before a success are no decision', async () => {
   assert.deepEqual({ session, ended }, { session: 1, ended: null });
 });
 
-test('a login that is refused leaves no name behind', async () => {
+test('a refused login leaves no accid behind', async () => {
   const { slot, service } = await makeSlot();
   const reply = slot.login(LOGIN, never());
   await turn();
@@ -76,7 +76,7 @@ test('a link that drops and returns keeps its session', async () => {
 });
 
 for (const reason of [1, 2, 3, 4]) {
-  test(`a kick with reason ${reason} is published once, with its detail`, async () => {
+  test(`a kick with reason ${reason} is published once, with its details`, async () => {
     const { slot, service } = await loggedIn();
     const seen = await watch(slot, () => service().kick(reason));
     assert.deepEqual(seen.map(brief), ['0 logged_out down']);
@@ -85,7 +85,7 @@ for (const reason of [1, 2, 3, 4]) {
   });
 }
 
-test('within the tick of a kick there is nothing to see', async () => {
+test('nothing is published within the turn of a kick', async () => {
   const { slot, service } = await loggedIn();
   const before = slot.snapshot;
   service().kick();
@@ -102,7 +102,7 @@ test('a token revoked during an outage ends the session with its code', async ()
   assert.deepEqual(seen[1].ended, { session: 1, error: { code: 102302, message: 'invalid token' } });
 });
 
-test('failures of reconnects are no cause of a later logout', async () => {
+test('failed reconnects are not the cause of a later logout', async () => {
   const { slot, service } = await loggedIn();
   service().drop();
   service().failAttempt();
@@ -111,7 +111,7 @@ test('failures of reconnects are no cause of a later logout', async () => {
   assert.deepEqual(slot.snapshot.ended, { session: 1 });
 });
 
-test('a kick before the success was told is a failure, and leaves its cause', async () => {
+test('a kick before the success is reported fails the login and keeps its cause', async () => {
   const { slot, service } = await makeSlot();
   const reply = slot.login(LOGIN, never());
   await turn();
@@ -130,7 +130,7 @@ test('logging out twice is fine', async () => {
   assert.equal((await slot.logout()).session, 0);
 });
 
-test('sessions are numbered through, over slots too', async () => {
+test('session numbers continue across slots', async () => {
   const run = new Run('boot-1');
   const first = await loggedIn({ run });
   await first.slot.logout();
@@ -168,7 +168,7 @@ test('another account is refused while one is logged in', async () => {
   assert.equal(service().calls.length, calls);
 });
 
-test('another configuration is refused while somebody is logged in, and taken after', async () => {
+test('another configuration is refused while somebody is logged in, and accepted afterwards', async () => {
   const { slot, nim } = await loggedIn();
   const before = nim();
   await rejects(slot.init({ ...CONFIGURATION, appKey: 'app2' }), 'other-configuration');
@@ -198,7 +198,7 @@ test('calls queue', async () => {
   assert.equal((await third).accid, 'carol');
 });
 
-test('a request that is closed is logged out', async () => {
+test('a login whose request is closed is logged out', async () => {
   const { slot, service } = await makeSlot();
   const gone = new AbortController();
   const reply = slot.login(LOGIN, gone.signal);
@@ -209,7 +209,7 @@ test('a request that is closed is logged out', async () => {
   assert.equal(service().status, 0);
 });
 
-test('a request that is closed in the queue is never begun', async () => {
+test('a login whose request is closed in the queue is never started', async () => {
   const { slot, service } = await makeSlot();
   const gone = new AbortController();
   const first = slot.login(LOGIN, never());
@@ -222,7 +222,7 @@ test('a request that is closed in the queue is never begun', async () => {
   assert.equal(slot.snapshot.session, 1);
 });
 
-test('a reply that is lost on its way is logged out, and a later session is not', async () => {
+test('a login whose reply is lost is logged out, and a later session is not', async () => {
   const { slot, service } = await makeSlot();
   const gone = new AbortController();
   const reply = slot.login(LOGIN, gone.signal);
@@ -245,11 +245,11 @@ test('a reply that is lost on its way is logged out, and a later session is not'
   service().succeed();
   await third;
   again.abort();
-  await slot.init(CONFIGURATION); // queued behind what the abort may have caused
+  await slot.init(CONFIGURATION); // queued behind the logout that the abort may have caused
   assert.equal(slot.snapshot.session, 3);
 });
 
-test('the deadline is ours: it logs out, and counts the time in the queue', async (t) => {
+test('the deadline logs out, and includes the time in the queue', async (t) => {
   const clock = fakeClock(t);
   const { slot, service } = await makeSlot();
   const first = slot.login({ ...LOGIN, timeoutMs: 3000 }, never());
@@ -265,12 +265,12 @@ test('the deadline is ours: it logs out, and counts the time in the queue', asyn
   await rejects(first, 'login-failed', 191005);
   await rejects(second, 'login-failed', 191005);
   assert.deepEqual(used.calls.map(([name]) => name), ['login', 'logout']);
-  assert.notEqual(service(), used); // whose socket may close late
+  assert.notEqual(service(), used); // the old client's socket may close late
   assert.deepEqual(service().calls, []);
   assert.equal(slot.snapshot.login, 'logged_out');
 });
 
-test('an SDK that does not let go is given up for a new one', async (t) => {
+test('a client of the SDK that does not finish its logout is replaced', async (t) => {
   const clock = fakeClock(t);
   const { slot, service, nim } = await loggedIn();
   const stuck = nim();
@@ -280,11 +280,11 @@ test('an SDK that does not let go is given up for a new one', async (t) => {
   clock.tick(5000);
   assert.deepEqual((await out).ended, { session: 1 });
   assert.notEqual(nim(), stuck);
-  stuck.V2NIMLoginService.drop(); // and is not heard any more
+  stuck.V2NIMLoginService.drop(); // its events are ignored now
   assert.equal(slot.snapshot.login, 'logged_out');
 });
 
-test('a reader is answered at the end of its wait', async (t) => {
+test('a reader gets a reply at the end of its wait', async (t) => {
   const clock = fakeClock(t);
   const { slot } = await makeSlot();
   const { seq } = slot.snapshot;
@@ -294,12 +294,12 @@ test('a reader is answered at the end of its wait', async (t) => {
   assert.equal((await reply).seq, seq);
 });
 
-test('a reader with a number of another run is answered at once', async () => {
+test('a reader with a number of another run gets a reply at once', async () => {
   const { slot } = await makeSlot();
   assert.equal((await slot.read({ after: 999_999, waitMs: 30_000 }, never())).boot, 'boot-1');
 });
 
-test('the lease runs while nobody asks', async (t) => {
+test('the lease runs while there is no call', async (t) => {
   const clock = fakeClock(t);
   const { slot, service, nim, emptied } = await loggedIn({ lease: 1000 });
   const { seq } = slot.snapshot;
@@ -307,7 +307,7 @@ test('the lease runs while nobody asks', async (t) => {
   await turn();
   clock.tick(29_999);
   await turn();
-  assert.equal(slot.snapshot.session, 1); // it was being asked all the time
+  assert.equal(slot.snapshot.session, 1); // there was a call all the time
   clock.tick(1);
   await reader;
   clock.tick(999);
@@ -321,7 +321,7 @@ test('the lease runs while nobody asks', async (t) => {
   assert.equal(emptied(), 1);
 });
 
-test('a reader that has gone does not ask', async (t) => {
+test('a reader that has gone does not count as a call', async (t) => {
   const clock = fakeClock(t);
   const { slot } = await makeSlot({ lease: 1000 });
   const gone = new AbortController();
@@ -334,7 +334,7 @@ test('a reader that has gone does not ask', async (t) => {
   assert.equal(slot.snapshot, null);
 });
 
-test('a lease of 0 is never over', async (t) => {
+test('a lease of 0 never ends', async (t) => {
   const clock = fakeClock(t);
   const { slot } = await loggedIn();
   clock.tick(2 ** 31);
@@ -342,7 +342,7 @@ test('a lease of 0 is never over', async (t) => {
   assert.equal(slot.snapshot.session, 1);
 });
 
-test('a release tells its readers the end, and is not there any more', async () => {
+test('a release ends the waiting reads, and the slot is gone', async () => {
   const { slot } = await loggedIn();
   const seen = await watch(slot, async () => assert.deepEqual((await slot.release()).ended, { session: 1 }));
   assert.deepEqual(seen.map((next) => next.ended ?? next), [{ session: 1 }, 'no-such-slot']);
@@ -352,7 +352,7 @@ test('a release tells its readers the end, and is not there any more', async () 
   assert.equal((await slot.init(CONFIGURATION)).ended, null);
 });
 
-test('closing gives up the login that is under way', async () => {
+test('closing gives up the login in progress', async () => {
   const { slot, service } = await makeSlot();
   const reply = slot.login(LOGIN, never());
   const queued = slot.login(LOGIN, never());
@@ -366,7 +366,7 @@ test('closing gives up the login that is under way', async () => {
   assert.equal(slot.snapshot, null);
 });
 
-test('a kick while logging out is told', async () => {
+test('a kick during a logout is reported', async () => {
   const { slot, service } = await loggedIn();
   const kicked = service();
   let go;
@@ -378,7 +378,7 @@ test('a kick while logging out is told', async () => {
   assert.equal((await out).ended.kick.reason, 3);
 });
 
-test('a lease that runs out while the slot is busy spares who asked meanwhile', async (t) => {
+test('a lease that ends while the slot is busy spares a login made meanwhile', async (t) => {
   const clock = fakeClock(t);
   const { slot, service } = await makeSlot({ lease: 1000 });
   const gone = new AbortController();
@@ -388,7 +388,7 @@ test('a lease that runs out while the slot is busy spares who asked meanwhile', 
   await reply;
   let go;
   service().logoutWaits = new Promise((resolve) => (go = resolve));
-  gone.abort(); // logs out, which nobody asked for
+  gone.abort(); // the gateway logs out by itself
   await turn();
   clock.tick(1000);
   const reader = slot.read({ after: slot.snapshot.seq, waitMs: 30_000 }, never());

@@ -1,5 +1,5 @@
-// A clock that a test moves by hand. Node has one in node:test, but only since
-// 20.4, and its interface changed in 20.11 and 21.2.
+// A clock that a test moves by hand. node:test has one only since Node 20.4,
+// and its interface changed in 20.11 and 21.2.
 
 export function fakeClock(t) {
   const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
@@ -16,7 +16,8 @@ export function fakeClock(t) {
   const next = () => [...timers].reduce((first, timer) => (first && first.at <= timer.at ? first : timer), null);
 
   return {
-    // tick lets ms milliseconds pass, and runs what falls due, in order.
+    // tick lets ms milliseconds pass and runs the timers that fall due, in
+    // order.
     tick(ms) {
       const end = now + ms;
       for (let timer = next(); timer && timer.at <= end; timer = next()) {

@@ -1,4 +1,5 @@
-// openapi.yaml as a judge of what the service answers and takes.
+// Checks the service's replies, and the requests it accepts, against
+// openapi.yaml.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { parse } from 'yaml';
 
 export const contract = parse(readFileSync(new URL('../openapi.yaml', import.meta.url), 'utf8'));
 
-// The document holds more than schemas, so it is not checked as one.
+// Not strict, because the document has more than schemas.
 const ajv = new Ajv({ allErrors: true, strict: false });
 ajv.addSchema(contract, 'contract');
 
@@ -28,8 +29,8 @@ function pointerTo(node, keys) {
 
 const template = (path) => path.split('?')[0].replace(/^\/v1\/im\/[^/]+/, '/v1/im/{slot}');
 
-// judge throws unless the contract has this answer of this operation. It returns
-// the operation and the status, as one word.
+// judge throws unless the contract allows this reply to this operation. It
+// returns the operation and the status as one string.
 export function judge(method, path, { status, type, body }) {
   const at = template(path);
   const item = contract.paths[at];
@@ -49,7 +50,8 @@ export function judge(method, path, { status, type, body }) {
   return `${method} ${at} ${status}`;
 }
 
-// operations lists what the contract has, in the words of judge.
+// operations lists the contract's operations and statuses, as judge writes
+// them.
 export function operations() {
   const methods = ['get', 'put', 'post', 'delete'];
   return Object.entries(contract.paths).flatMap(([path, item]) =>

@@ -1,6 +1,6 @@
-// A stand-in for the vendor's SDK: the same class, numbers and orders of events,
-// and no network. A test drives it by hand; in a process of its own it is driven
-// by the token: "good" logs in, "wrong" is refused, "hang" is never decided.
+// A fake of the vendor's SDK: the same class, numbers and order of events, but
+// no network. A test drives it by hand. In its own process the token drives it:
+// "good" logs in, "wrong" is refused, "hang" never ends.
 
 import { EventEmitter } from 'node:events';
 
@@ -16,7 +16,7 @@ class LoginService extends EventEmitter {
   calls = [];
   #pending = null;
 
-  // What a test may hold up or replace.
+  // A test may replace these.
   onLogin = () => {};
   logoutWaits = null;
 
@@ -43,7 +43,7 @@ class LoginService extends EventEmitter {
     else pending?.resolve();
   }
 
-  // An event comes only when a value changes: login first, then link, then error.
+  // Events come only if a value changes: first the login, then the link.
   set(status, connection) {
     if (status !== this.status) this.emit('onLoginStatus', (this.status = status));
     if (connection !== this.connection) this.emit('onConnectStatus', (this.connection = connection));
@@ -60,7 +60,7 @@ class LoginService extends EventEmitter {
     this.settle();
   }
 
-  // One attempt of several fails, and the SDK tries again by itself.
+  // One attempt fails, and the SDK will try again by itself.
   failAttempt(error = { code: 500, desc: 'server error' }) {
     this.connect();
     this.set(BACKING_OFF, DOWN);
@@ -106,7 +106,7 @@ export default class FakeNIM {
     this.destroyed = false;
     this.V2NIMLoginService = new LoginService();
     this.V2NIMLoginService.onLogin = (service, accid, token) => {
-      if (options.debugLevel === 'log') console.log(`login of ${accid} with ${token}`); // as careless as can be
+      if (options.debugLevel === 'log') console.log(`login of ${accid} with ${token}`); // careless on purpose
       BY_TOKEN[token.split('-')[0]]?.(service);
     };
     FakeNIM.made.push(this);

@@ -1,4 +1,5 @@
-// What the tests share: a slot, a gateway in this process, a gateway in its own.
+// Helpers for the tests: a slot, a gateway in this process, and a gateway in
+// its own process.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +20,7 @@ export const LOGIN = { accid: 'alice', token: 'by-hand', owner: 'o1', timeoutMs:
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 export const never = () => new AbortController().signal;
 
-// A slot that is initialised, and the fake service behind it.
+// makeSlot returns an initialised slot and the fake service behind it.
 export async function makeSlot({ lease = 0, run = new Run('boot-1') } = {}) {
   let emptied = 0;
   const slot = new Slot({ run, sdk: await loadSDK({ path: FAKE, level: 'off' }), onEmpty: () => emptied++ });
@@ -27,7 +28,7 @@ export async function makeSlot({ lease = 0, run = new Run('boot-1') } = {}) {
   return { slot, run, nim: () => FakeNIM.made.at(-1), service: () => FakeNIM.made.at(-1).V2NIMLoginService, emptied: () => emptied };
 }
 
-// Every snapshot that is published, in order, while work runs.
+// watch returns every snapshot that is published while work runs, in order.
 export async function watch(slot, work) {
   const stop = new AbortController();
   const seen = [];
@@ -49,16 +50,18 @@ export async function watch(slot, work) {
   return seen;
 }
 
-// until polls the event loop, not the clock, and gives up in the end.
+// until waits for the condition turn by turn of the event loop, and throws
+// after 5 s.
 export async function until(condition, what = 'the condition') {
   const end = performance.now() + 5000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`${what} did not come true`);
+    if (performance.now() > end) throw new Error(`timed out waiting for ${what}`);
     await turn();
   }
 }
 
-// Every answer that a client gets here is judged by the contract.
+// client returns a function that makes calls and checks every reply against the
+// contract.
 export function client(url, { secret = SECRET, seen = new Set() } = {}) {
   return async function call(method, path, body, { headers = {}, signal } = {}) {
     const raw = typeof body === 'string' || body instanceof Uint8Array;
@@ -88,7 +91,8 @@ export async function startGateway(t, { secret = SECRET } = {}) {
   return { gateway, url, call: client(url), service: () => FakeNIM.made.at(-1).V2NIMLoginService };
 }
 
-// A gateway in its own process. Its promises resolve when the process says so.
+// spawnGateway starts a gateway in its own process. The promises resolve when
+// the process prints its address or ends.
 export function spawnGateway(t, env = {}) {
   const main = fileURLToPath(new URL('../main.mjs', import.meta.url));
   const inherited = { PATH: process.env.PATH, HOME: process.env.HOME };

@@ -45,8 +45,7 @@ func TestNPMEnvironment(t *testing.T) {
 	}
 }
 
-// An end of ctx ends the children of the command, too: they hold its output
-// open.
+// The end of ctx also ends the command's children, which hold its output open.
 func TestContextEndsTheGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := child.Node(ctx, "sh", "-c", "(while :; do sleep 1; done) & echo started; wait")

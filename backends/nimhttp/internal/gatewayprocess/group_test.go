@@ -29,15 +29,15 @@ const (
 	untilEnd = gatewaytest.UntilEnd
 )
 
-// Limits for the end of a gateway: time enough for what has to happen, and
-// little for what cannot.
+// Limits for the end of a gateway: enough if the step must succeed, and little
+// if it cannot.
 const (
 	enough = 20 * time.Second
 	little = 100 * time.Millisecond
 )
 
-// A wrapper script that starts Node as a child of its own, and what may go
-// wrong there. A family is the script. It listens once its traps are set.
+// Wrapper scripts that start Node as their own child, with the ways in which
+// that may go wrong. Each script listens once its traps are set.
 var families = []struct {
 	name, script string
 	logout, term time.Duration
@@ -82,14 +82,14 @@ func TestGatewayEndsWithItsFamilyAndContext(t *testing.T) {
 	wantGone(t, gone)
 }
 
-// nimhttp.Gateway.Close promises to take 5 s at most.
+// nimhttp.Gateway.Close promises to take at most 5 s.
 func TestCloseIsBounded(t *testing.T) {
 	if got := gatewayprocess.UsualClose(); got >= 5*time.Second {
 		t.Errorf("got %v, want less than 5 s", got)
 	}
 }
 
-// A child that has left the group cannot be found, but keeps nobody waiting.
+// A child that has left the group is not found, but Close does not wait for it.
 func TestGatewayEndsWithoutAnEmigrant(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
 		t.Skip("there is no setsid")
@@ -115,16 +115,16 @@ func TestGatewayThatDoesNotListenLeavesNobody(t *testing.T) {
 	wantGone(t, gone)
 }
 
-// fakeFamily is a fake Node that runs script. When the last of
-// its processes has ended, gone is closed.
+// fakeFamily returns a fake Node that runs the script. gone is closed when the
+// last of its processes has ended.
 func fakeFamily(t *testing.T, script string) (node string, gone <-chan struct{}) {
 	t.Helper()
 	fifo, gone := lifeline(t)
 	return gatewaytest.FakeNode(t, "v20.0.0", fmt.Sprintf("exec 9>%s; %s", fifo, script)), gone
 }
 
-// lifeline is a pipe for processes to hold open. When the last of them has
-// ended, gone is closed. A process that is a zombie has ended.
+// lifeline makes a pipe that processes hold open. gone is closed when the last
+// of them has ended. A zombie counts as ended.
 func lifeline(t *testing.T) (fifo string, gone <-chan struct{}) {
 	t.Helper()
 	fifo = filepath.Join(t.TempDir(), "lifeline")
@@ -154,7 +154,7 @@ func wantGone(t *testing.T, gone <-chan struct{}) {
 	}
 }
 
-// What a host has in its environment is not for the gateway.
+// The gateway does not get the host's environment.
 func TestGatewayEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"NODE_OPTIONS", "HOST_SECRET", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "IMREUSE_APP_SECRET"} {
