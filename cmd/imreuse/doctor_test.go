@@ -266,7 +266,7 @@ func TestDoctorBadUse(t *testing.T) {
 		"no arguments":      {"doctor", "-appkey", "app1", "s3cr3t"},
 		"-kit has":          {"doctor", "-appkey", "app1", "-kit", "ftp://kit.example.com"},
 		"-kit is plain":     {"doctor", "-appkey", "app1", "-kit", "http://kit.example.com"},
-		"-kit has user":     {"doctor", "-appkey", "app1", "-kit", "https://user:s3cr3t@kit.example.com"},
+		"-kit has a user name or password":     {"doctor", "-appkey", "app1", "-kit", "https://user:s3cr3t@kit.example.com"},
 		"-lbs and -link":    {"doctor", "-appkey", "app1", "-link", "127.0.0.1:1"},
 		"-appkey has a con": {"doctor", "-appkey", "app\n1"},
 	} {

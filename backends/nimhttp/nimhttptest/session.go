@@ -39,7 +39,7 @@ func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) 
 	if err != nil {
 		return engine.IMAccount{}, err
 	}
-	im, err := s.world.Device().Authenticate(ctx, known) // a new device: an old one would keep count of its calls
+	im, err := s.world.Device().Authenticate(ctx, known) // on a new device, because a device counts its calls
 	if err != nil {
 		return engine.IMAccount{}, refusalOf(err)
 	}
@@ -54,8 +54,8 @@ func (s *Server) verify(ctx context.Context, a claim) (engine.IMAccount, error) 
 }
 
 // hasExpired reports whether the token of a has expired. The world has already
-// accepted the token, so if it is not among the expired ones, the account has
-// got a new one since, and the list of old ones is dropped.
+// accepted the account. So if a static token is not among the expired ones, the
+// account has got it since, and the list of old ones is dropped.
 func (s *Server) hasExpired(a claim) bool {
 	user := strings.ToLower(a.UserUUID)
 	s.mu.Lock()
