@@ -260,15 +260,15 @@ func TestDoctorIsBounded(t *testing.T) {
 
 func TestDoctorBadUse(t *testing.T) {
 	for wants, args := range map[string][]string{
-		"appkey":            {"doctor"},
-		"-user-token":       {"doctor", "-appkey", "app1", "-user-token", "s3cr3t"},
-		"-gateway-secret":   {"doctor", "-appkey", "app1", "-gateway-secret=s3cr3t"},
-		"no arguments":      {"doctor", "-appkey", "app1", "s3cr3t"},
-		"-kit has":          {"doctor", "-appkey", "app1", "-kit", "ftp://kit.example.com"},
-		"-kit is plain":     {"doctor", "-appkey", "app1", "-kit", "http://kit.example.com"},
-		"-kit has a user name or password":     {"doctor", "-appkey", "app1", "-kit", "https://user:s3cr3t@kit.example.com"},
-		"-lbs and -link":    {"doctor", "-appkey", "app1", "-link", "127.0.0.1:1"},
-		"-appkey has a con": {"doctor", "-appkey", "app\n1"},
+		"appkey":                           {"doctor"},
+		"-user-token":                      {"doctor", "-appkey", "app1", "-user-token", "s3cr3t"},
+		"-gateway-secret":                  {"doctor", "-appkey", "app1", "-gateway-secret=s3cr3t"},
+		"no arguments":                     {"doctor", "-appkey", "app1", "s3cr3t"},
+		"-kit has":                         {"doctor", "-appkey", "app1", "-kit", "ftp://kit.example.com"},
+		"-kit is plain":                    {"doctor", "-appkey", "app1", "-kit", "http://kit.example.com"},
+		"-kit has a user name or password": {"doctor", "-appkey", "app1", "-kit", "https://user:s3cr3t@kit.example.com"},
+		"-lbs and -link":                   {"doctor", "-appkey", "app1", "-link", "127.0.0.1:1"},
+		"-appkey has a con":                {"doctor", "-appkey", "app\n1"},
 	} {
 		code, out, errs := command(t, args...)
 		if code != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, wants) || strings.Contains(errs, "s3cr3t") {
