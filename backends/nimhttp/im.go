@@ -15,9 +15,9 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// IM is one slot of an IM gateway as an engine.IM, an engine.IMAdopter and an
-// io.Closer. Make one with NewIM. It is safe for concurrent use: its calls take
-// turns.
+// IM is a client of one slot of an IM gateway. It is an engine.IM, an
+// engine.IMAdopter and an io.Closer. Make one with NewIM. It is safe for
+// concurrent use: its calls take turns.
 //
 // A goroutine watches each login with one blocking read after another. The
 // login is lost in two cases. If the gateway reports that the session ended,
@@ -188,7 +188,7 @@ func (im *IM) prepare(ctx context.Context, appKey string) (gatewayclient.Snapsho
 // gateway may have been started again. If ctx has no deadline, a login may take
 // a minute. If the outcome of a login is unknown, LoginIM logs it out.
 //
-// It fails with engine.ErrIMInUse if anybody is logged in in the slot, and with
+// It fails with engine.ErrIMInUse if the slot already has a login, and with
 // engine.ErrState before InitIM. If the SDK reports a failure, the chain has a
 // *ServerError with the SDK's own number, and engine.ErrTokenRejected,
 // engine.ErrAccountBanned or engine.ErrUnavailable if one of them applies.
@@ -313,8 +313,8 @@ func (im *IM) LogoutIM(ctx context.Context) error {
 	return err
 }
 
-// AdoptIM implements engine.IMAdopter: it returns the account that another
-// client of the gateway logged in in the slot, with an empty token. It waits
+// AdoptIM implements engine.IMAdopter: it returns the account of a login that
+// another client of the gateway made in the slot, with an empty token. It waits
 // for a login that is still being made. If the login is one that this IM made
 // and gave up, AdoptIM logs it out and returns no account.
 func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {

@@ -89,7 +89,7 @@ func TestIMLost(t *testing.T) {
 		name string
 		end  func(*imStub)
 		want engine.Code
-		sdk  int // its code, where it has one; -1: none
+		sdk  int // the SDK's code; -1: it has none
 	}{
 		{"logged out", ended(func(session int) *stubEnd { return &stubEnd{Session: session} }), engine.ErrIMLoggedOut, -1},
 		{"logged out, no word", ended(func(int) *stubEnd { return nil }), engine.ErrIMLoggedOut, -1},

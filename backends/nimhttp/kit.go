@@ -19,8 +19,8 @@ import (
 // sends.
 const roomKitVersion = "1.31.0"
 
-// Kit is the kit server as an engine.Kit and an io.Closer. Make one with
-// NewKit. It is safe for concurrent use.
+// Kit is a client of a kit server. It is an engine.Kit and an io.Closer. Make
+// one with NewKit. It is safe for concurrent use.
 //
 // A kit login is one round trip: Authenticate makes it, and LoginKit then opens
 // the session without another request. HTTP has no push, so the client learns

@@ -94,7 +94,7 @@ type ServerError = call.ServerError
 // RoundTripper that is not an *http.Transport decides about proxies itself.
 type Options struct {
 	AppKey     string
-	KitURL     string       // the kit server's, with the path prefix of a private deployment; default: the vendor's public server
+	KitURL     string       // base URL of the kit server, with the path prefix of a private deployment; default: the vendor's public server
 	DeviceID   string       // keep one for each installation, see above; default: a new UUID for each client
 	ClientType string       // the kind of client, as the vendor's kits name it; default "web"
 	Language   string       // accept-language; default "en-US"
@@ -116,10 +116,9 @@ type Options struct {
 	HTTPClient *http.Client
 
 	// Only IM uses the following fields.
-
-	GatewayURL    string // the IM gateway's, for example http://127.0.0.1:7788; see StartGateway
-	GatewaySecret string // the gateway's; it is sent only after the gateway has proved that it knows it
-	Slot          string // in the gateway, 1 to 64 of A-Z a-z 0-9 _ . -; default: a new UUID. If you name it, your next process or another client of the gateway can adopt the login
+	GatewayURL    string // URL of the IM gateway, for example http://127.0.0.1:7788; see StartGateway
+	GatewaySecret string // the gateway's secret; it is sent only after the gateway has proved that it knows the secret
+	Slot          string // name of the slot in the gateway, 1 to 64 of A-Z a-z 0-9 _ . -; default: a new UUID. If you choose a name, your next process or another client of the gateway can adopt the login
 	LBSURL        string // the address service of a private IM deployment, https or on loopback; set LinkAddr too
 	LinkAddr      string // the link server of that deployment, as host:port; set LBSURL too
 	LinkPlain     bool   // the link is plain ws; refused unless LBSURL and LinkAddr are on loopback

@@ -20,7 +20,7 @@ import (
 type GatewayOptions struct {
 	Dir    string    // the gateway's folder with its node_modules; default: the one that "imreuse gateway install" makes
 	Addr   string    // the loopback address to listen on; default 127.0.0.1:0, which takes a free port
-	Secret string    // that clients must know, at least 16 characters; default: a new one
+	Secret string    // the secret that clients must send, at least 16 characters; default: a new one
 	Node   string    // the program to run; default "node"; older than gateway.OldestNode is an error
 	Stderr io.Writer // gets the output of the gateway and the SDK, without tokens; nil: discarded
 }
@@ -124,7 +124,7 @@ func (g *Gateway) Secret() string { return g.secret() }
 func (g *Gateway) Pid() int { return g.process.Pid() }
 
 // Wait waits until the gateway has ended. It returns nil if the gateway ended
-// by itself or by Close, without an error.
+// without an error, by itself or because of Close.
 func (g *Gateway) Wait() error { return g.process.Wait() }
 
 // Close ends the gateway and waits until it has ended, for at most 5 s. It

@@ -48,7 +48,7 @@ func onMachine(t *testing.T, node, npm string) (cache string) {
 	cache = t.TempDir()
 	t.Setenv("PATH", bin)
 	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv("HOME", cache) // where there is no XDG_CACHE_HOME
+	t.Setenv("HOME", cache) // if XDG_CACHE_HOME is not set
 	return cache
 }
 

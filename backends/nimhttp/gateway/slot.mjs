@@ -32,7 +32,7 @@ export class Slot {
   #asking = 0; // calls that have not been answered
   #leaseMs = 0;
   #lease;
-  #stops = new Set(); // one AbortController for each login in progress or queued
+  #stops = new Set(); // AbortControllers of the logins in progress or queued
 
   // onEmpty is called when the slot is not initialised and no call is queued.
   constructor({ run, sdk, onEmpty = () => {} }) {

@@ -25,7 +25,7 @@ export class State {
   #link = 'down';
   #ended = null;
 
-  #falling = null; // collects the cause after a LOGOUT, until the end of the turn
+  #falling = null; // the cause of a LOGOUT, until the turn of the SDK ends
   #listener = null;
   #waiting = new Set();
 

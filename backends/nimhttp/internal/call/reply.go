@@ -57,8 +57,8 @@ func (c *Caller) decode(res *http.Response, body []byte, secrets []string, data 
 	return nil
 }
 
-// notJSON returns the error for a reply that is not JSON. Only the body decides:
-// like the vendor's own kit, we ignore the content type
+// notJSON returns the error for a reply that is not JSON. Only the body
+// decides: like the vendor's own kit, we ignore the content type
 // (docs/vendor/kits.md#what-the-web-kit-does).
 func (c *Caller) notJSON(res *http.Response, secrets []string) error {
 	const most = 80

@@ -128,7 +128,7 @@ func (g *Process) URL() string { return g.url }
 func (g *Process) Pid() int { return g.process.Process.Pid }
 
 // Wait waits until the gateway has ended. It returns nil if the gateway ended
-// by itself or by Close, without an error.
+// without an error, by itself or because of Close.
 func (g *Process) Wait() error {
 	<-g.ended
 	if g.err != nil {
