@@ -29,6 +29,11 @@ type IMAccount struct {
 	AppKey string // "" means the engine's AppKey
 	Accid  string // at most 32 letters, digits and _ @ . -; the service folds it to lower case
 	Token  string
+
+	// Dynamic says that Token is a signed, short-lived token (the vendor's
+	// authType 1). A token from Options.IMToken is of the same kind as the
+	// account's.
+	Dynamic bool
 }
 
 // A KitAccount is an account of the kit. It is bound to exactly one IM account.
@@ -208,18 +213,50 @@ type IMAdopter interface {
 type Notify struct {
 	Lost func(cause error) // the login ended without a logout; only the first call counts; a nil cause, or a nil pointer of an error type, counts as ErrUnavailable
 	Link func(online bool) // the connection under the login went down, or came back
+
+	// Expired reports that the token of a kit login has run out while its
+	// session still holds. If it returns true, the engine renews the token. If
+	// it returns false, nobody does, and the backend must call Lost. The backend
+	// calls it at each check that finds the token expired, and never for a token
+	// that the session has no more. For an IM login it always returns false.
+	Expired func(cause error) bool
+
+	// Token fetches a fresh token for an IM login, for an SDK that asks again
+	// when it reconnects. It is nil for a kit login, and if the host has no
+	// Options.IMToken. It may block, so the backend must hold no lock. It fails
+	// if the login has ended.
+	Token func(ctx context.Context) (string, error)
+}
+
+// A KitRenewer is a Kit that can give a session a new token. It is optional; New
+// finds out whether a backend is one. A wrapper that embeds the [Backend]
+// interface hides RenewKit, as it hides AdoptIM.
+type KitRenewer interface {
+	// RenewKit gives the open session the new token a.Token. The account is the
+	// one that LoginKit logged in. If RenewKit fails, the session keeps the old
+	// token. It fails with ErrTokenRejected or ErrTokenExpired if the server
+	// refuses the new one.
+	RenewKit(ctx context.Context, a KitAccount) error
 }
 
 // Join makes a Backend from a host's IM and a kit. The Backend is an IMAdopter
-// if im is one. Its Close closes kit and then im, if they are io.Closers. If im
-// or kit is nil, Join returns nil, which New refuses.
+// if im is one, and a KitRenewer if kit is one. Its Close closes kit and then
+// im, if they are io.Closers. If im or kit is nil, Join returns nil, which New
+// refuses.
 func Join(im IM, kit Kit) Backend {
 	if im == nil || kit == nil {
 		return nil
 	}
 	j := joined{im, kit}
-	if a, ok := im.(IMAdopter); ok {
+	a, adopts := im.(IMAdopter)
+	r, renews := kit.(KitRenewer)
+	switch {
+	case adopts && renews:
+		return adoptingRenewingJoin{j, a, r}
+	case adopts:
 		return adoptingJoin{j, a}
+	case renews:
+		return renewingJoin{j, r}
 	}
 	return j
 }
@@ -232,6 +269,17 @@ type joined struct {
 type adoptingJoin struct {
 	joined
 	IMAdopter
+}
+
+type renewingJoin struct {
+	joined
+	KitRenewer
+}
+
+type adoptingRenewingJoin struct {
+	joined
+	IMAdopter
+	KitRenewer
 }
 
 // Close closes the kit first, because it rests on the IM.

@@ -50,6 +50,20 @@ type Options struct {
 	// so InitIM, LoginIM and the kit logins fail with ErrSecondaryProcess.
 	// New, Status, Watch, the logouts and Close work.
 	SecondaryProcess bool
+
+	// KitToken and IMToken fetch a token that the host did not give: from its
+	// server, a keyring, a file. With KitToken, a KitAccount may come without
+	// its Token, and with IMToken an IMAccount. A token that the host gave is
+	// used as it is: the function is not called in its place.
+	//
+	// refused is the token that was refused or has run out, "" the first time.
+	// A login whose fetched token is refused asks once more. The function is
+	// called within the ctx of the operation, and may block; its errors are in
+	// the chain of the operation's, unchanged. Except for LoginIM, RenewKit and
+	// KeepKit it may be called on a goroutine of the engine's or the backend's.
+	// It may call Status, but no operation. If it panics, the call fails.
+	KitToken func(ctx context.Context, userUUID, refused string) (string, error)
+	IMToken  func(ctx context.Context, accid, refused string) (string, error)
 }
 
 // An Engine takes one IM login and one kit login through their lifecycle. Make

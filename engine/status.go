@@ -21,6 +21,7 @@ type Status struct {
 	Accid     string    // the IM account, in lower case; "" below IMLoggedIn
 	UserUUID  string    // the kit account, in lower case; "" below KitLoggedIn
 	Anonymous bool      // the kit account is a temporary one
+	Expired   bool      // the kit's token has run out and is being renewed; the login holds
 }
 
 // Reused reports whether the kit is logged in over the host's IM login. In

@@ -27,6 +27,11 @@ type Harness struct {
 	Kick func()
 	Link func(online bool)
 
+	// Expire lets the token of the account Kit run out: the service no longer
+	// accepts it, and the backend finds out by itself or at its next check. It
+	// is nil if tokens do not run out.
+	Expire func()
+
 	// HostLogin and HostLogout drive the IM SDK as the host does, behind
 	// the engine's back. They return when the login or logout is done.
 	// HostLogout logs out whoever is logged in. If the backend is an
