@@ -100,12 +100,21 @@ func checkText(field, s string) error {
 	return nil
 }
 
+func checkToken(token string, hasSource bool) error {
+	if token == "" && hasSource {
+		return nil
+	}
+	return checkText("token", token)
+}
+
 const (
 	maxAccid   = 32 // docs/vendor/kits.md#identifiers
 	accidRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@.-"
 )
 
-func (a IMAccount) check() error {
+// check returns what is wrong with a. The token may be missing if there is a
+// source for it.
+func (a IMAccount) check(hasSource bool) error {
 	if err := checkText("accid", a.Accid); err != nil {
 		return err
 	}
@@ -115,14 +124,14 @@ func (a IMAccount) check() error {
 	if strings.Trim(a.Accid, accidRunes) != "" {
 		return argument("accid %q contains a character other than letters, digits and _ @ . -", a.Accid)
 	}
-	return checkText("token", a.Token)
+	return checkToken(a.Token, hasSource)
 }
 
-func (a KitAccount) check() error {
+func (a KitAccount) check(hasSource bool) error {
 	if err := checkText("userUuid", a.UserUUID); err != nil {
 		return err
 	}
-	return checkText("token", a.Token)
+	return checkToken(a.Token, hasSource)
 }
 
 // IM is the backend's IM SDK. It holds at most one login.

@@ -17,7 +17,7 @@ func (o *operation) adopt() error {
 	if e.adopter == nil || e.state() >= IMLoggedIn {
 		return nil
 	}
-	l := &login{lost: TriggerIMLost, phase: sought, adopted: true}
+	l := &login{phase: sought, adopted: true}
 	var a IMAccount
 	err := o.try("AdoptIM", func(ctx context.Context) (err error) {
 		o.attempt = l
@@ -51,13 +51,11 @@ func (o *operation) initIM() error {
 	return o.outcome("InitIM", err)
 }
 
-func (o *operation) loginIM(a IMAccount) error {
-	l := &login{lost: TriggerIMLost, appKey: o.e.appKeyOf(a), accid: fold(a.Accid), phase: opening}
-	b := o.e.backend
-	err := o.try("LoginIM", func(ctx context.Context) error {
-		o.attempt = l
-		return b.LoginIM(ctx, a, o.e.notify(l))
-	})
+// attemptIM logs a in. How the backend is called, and tells of a refusal, is up
+// to try.
+func (o *operation) attemptIM(a IMAccount, try func(*login, IMAccount) error) error {
+	l := &login{appKey: o.e.appKeyOf(a), id: a.Accid, token: a.Token, phase: opening}
+	err := try(l, a)
 	if stopped := o.outcome("LoginIM", err); stopped != nil {
 		return o.abandon(l, err, stopped, logoutIM)
 	}
@@ -65,29 +63,40 @@ func (o *operation) loginIM(a IMAccount) error {
 	return o.openIM(l, o.forHost())
 }
 
+func (o *operation) tryLoginIM(l *login, a IMAccount) error {
+	if stopped := o.stopReason(waits["LoginIM"]); stopped != nil {
+		return stopped
+	}
+	return o.callLoginIM(o.ctx, l, a)
+}
+
+func (o *operation) callLoginIM(ctx context.Context, l *login, a IMAccount) error {
+	return o.call(ctx, "LoginIM", func(ctx context.Context) error {
+		o.attempt = l
+		return o.e.backend.LoginIM(ctx, a, o.e.notify(l))
+	})
+}
+
 func (o *operation) openIM(l *login, host bool) error {
 	session := uuid.New() // can panic, so not under mu
 	return o.takeEdgeUp(TriggerLoginIM, host, func(s *Status) {
 		l.phase = open
 		o.e.im = l
-		s.Session, s.Accid, s.Online = session, l.accid, !l.offline
+		s.Session, s.Accid, s.Online = session, fold(l.id), !l.offline
 	})
 }
 
 // climbToKit climbs the rungs still missing below the kit, and then logs the
 // kit in as a. It asks the kit server first, so that IM is not touched in vain.
-func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
+// If a has no token, climbToKit fetches one; refused is an earlier token that
+// has run out.
+func (o *operation) climbToKit(a KitAccount, refused string, reuse, anonymous bool) error {
 	e := o.e
 	if s := e.Status(); reuse && e.requireOnline && !s.Online {
-		return fmt.Errorf("%w: %s is logged in, but its link is down, and RequireOnline is set", ErrIMNotLoggedIn, s.Accid)
+		return fmt.Errorf("%w: %s is logged in, but its link is down, and RequireOnline is set: %w", ErrIMNotLoggedIn, s.Accid, ErrUnavailable)
 	}
-	var bound IMAccount
-	err := o.try("Authenticate", func(ctx context.Context) (err error) {
-		bound, err = e.backend.Authenticate(ctx, a)
-		return err
-	})
-	o.keepSecret(bound.Token)
-	if err := o.outcome("Authenticate", err); err != nil {
+	bound, err := o.authenticate(&a, refused, a.Token == "" && !anonymous)
+	if err != nil {
 		return err
 	}
 	if err := e.match(bound, reuse); err != nil {
@@ -99,7 +108,7 @@ func (o *operation) climbToKit(a KitAccount, reuse, anonymous bool) error {
 		}
 	}
 	if e.state() == IMInitialized {
-		if err := o.loginIM(bound); err != nil {
+		if err := o.loginIM(bound, false); err != nil {
 			return err
 		}
 	}
@@ -119,7 +128,7 @@ func (e *Engine) match(bound IMAccount, reuse bool) error {
 	if !reuse {
 		return nil
 	}
-	if there := (IMAccount{AppKey: e.im.appKey, Accid: e.im.accid}); bound != there {
+	if there := (IMAccount{AppKey: e.im.appKey, Accid: fold(e.im.id)}); bound != there {
 		return &MismatchError{Bound: bound, LoggedIn: there}
 	}
 	return nil
@@ -133,7 +142,7 @@ func (e *Engine) appKeyOf(a IMAccount) string {
 }
 
 func (o *operation) loginKit(a KitAccount, anonymous bool) error {
-	l := &login{lost: TriggerKitLost, phase: opening}
+	l := &login{kit: true, id: a.UserUUID, token: a.Token, anonymous: anonymous, phase: opening}
 	b := o.e.backend
 	err := o.try("LoginKit", func(ctx context.Context) error {
 		o.attempt = l
@@ -147,6 +156,10 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 		l.phase = open
 		o.e.kit = l
 		s.UserUUID, s.Anonymous = fold(a.UserUUID), anonymous
+		if l.expired { // reported before LoginKit returned
+			s.Expired = true
+			o.e.startRenewalLocked(l)
+		}
 	})
 }
 

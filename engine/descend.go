@@ -105,7 +105,7 @@ func (o *operation) shutDown() error {
 	if e.state() == KitLoggedIn {
 		errs = append(errs, o.step(&c, logoutKit))
 		e.mu.Lock()
-		e.kit = e.kit.endLocked()
+		e.endKitLocked(TriggerClose, nil)
 		e.mu.Unlock()
 		errs = append(errs, o.settle()) // IM may have been lost meanwhile
 	}

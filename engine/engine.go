@@ -94,9 +94,11 @@ type Engine struct {
 	backend       Backend
 	adopter       IMAdopter // nil if the backend is not one
 	appKey        string
-	mode          Mode
 	log           *slog.Logger
 	trace         traceFunc
+	kitToken      tokenFunc // nil if the host has none
+	imToken       tokenFunc // the same
+	mode          Mode
 	requireOnline bool
 	secondary     bool
 
@@ -108,8 +110,8 @@ type Engine struct {
 	im, kit       *login // nil: nobody is logged in
 	backendClosed bool   // the backend's Close was called
 
-	status   atomic.Pointer[Status] // stored under mu
-	applying sync.WaitGroup         // the goroutine that applies a loss
+	status     atomic.Pointer[Status] // stored under mu
+	background sync.WaitGroup         // the goroutines that apply a loss or renew a token
 
 	// mu protects the fields that follow. It is taken after op; lostLocked
 	// tries to take op while it holds mu, but does not wait for it. mu is
@@ -120,6 +122,7 @@ type Engine struct {
 	climbing   []*operation  // operations that wait or run, and can be interrupted
 	running    *operation    // the one of them that holds op
 	descending []*operation  // logouts that wait for their turn
+	kept       *kept         // the account that KeepKit keeps logged in; nil: none
 	closing    chan struct{} // set once Close was called, so nothing climbs any more; closed when Close is done
 	closed     bool          // the status no longer changes
 }
@@ -139,7 +142,7 @@ func New(b Backend, appKey string, o *Options) (*Engine, error) {
 	}
 	e := &Engine{
 		backend: b, appKey: appKey, mode: o.Mode, log: o.Logger, trace: o.Trace,
-		requireOnline: o.RequireOnline, secondary: o.SecondaryProcess,
+		kitToken: o.KitToken, imToken: o.IMToken, requireOnline: o.RequireOnline, secondary: o.SecondaryProcess,
 		op: make(chan struct{}, 1), machine: newMachine(engineEvents()),
 	}
 	e.adopter, _ = b.(IMAdopter)
@@ -192,7 +195,7 @@ func (e *Engine) InitIM(ctx context.Context) error {
 // InitIM; with ErrAppKeyMismatch if a belongs to another app; and with the
 // errors of the backend's LoginIM.
 func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
-	return e.climb(ctx, "LoginIM", IMLoggedIn, a.Token, a.check(), func(o *operation) error {
+	return e.climb(ctx, "LoginIM", IMLoggedIn, a.Token, a.check(e.imToken != nil), func(o *operation) error {
 		if k := e.appKeyOf(a); k != e.appKey {
 			return fmt.Errorf("%w: the engine uses %q, the account belongs to %q", ErrAppKeyMismatch, e.appKey, k)
 		}
@@ -200,7 +203,7 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 			return err
 		}
 		switch s := e.Status(); {
-		case s.State >= IMLoggedIn && (e.im.accid != fold(a.Accid) || e.im.appKey != e.appKey):
+		case s.State >= IMLoggedIn && (fold(e.im.id) != fold(a.Accid) || e.im.appKey != e.appKey):
 			return fmt.Errorf("%w: as %s", ErrIMInUse, s.Accid)
 		case s.State == KitLoggedIn && s.Floor < IMLoggedIn:
 			return fmt.Errorf("%w: by the engine, for the kit", ErrIMInUse)
@@ -209,7 +212,7 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 		case s.State == Uninitialized:
 			return fmt.Errorf("%w: IM is not initialised; call InitIM first", ErrState)
 		}
-		return o.loginIM(a)
+		return o.loginIM(a, a.Token != "")
 	})
 }
 
@@ -226,22 +229,29 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 // cause of the loss if the IM login is lost meanwhile; and with the other
 // errors of the backend.
 func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
-	return e.climb(ctx, "LoginKit", KitLoggedIn, a.Token, a.check(), func(o *operation) error {
-		if s := e.Status(); s.State == KitLoggedIn {
-			if s.Anonymous || s.UserUUID != fold(a.UserUUID) {
-				return ErrKitInUse
-			}
-			return nil
-		}
-		if err := o.adopt(); err != nil {
-			return err
-		}
-		reuse, err := e.mode.reuse(e.hostLoggedIn())
-		if err != nil {
-			return err
-		}
-		return o.climbToKit(a, reuse, false)
+	return e.climb(ctx, "LoginKit", KitLoggedIn, a.Token, a.check(e.kitToken != nil), func(o *operation) error {
+		return o.loginKitAs(a, "")
 	})
+}
+
+// loginKitAs is what LoginKit does in its turn, and each try of KeepKit. refused
+// is a token of a that has run out.
+func (o *operation) loginKitAs(a KitAccount, refused string) error {
+	e := o.e
+	if s := e.Status(); s.State == KitLoggedIn {
+		if s.Anonymous || s.UserUUID != fold(a.UserUUID) {
+			return ErrKitInUse
+		}
+		return nil
+	}
+	if err := o.adopt(); err != nil {
+		return err
+	}
+	reuse, err := e.mode.reuse(e.hostLoggedIn())
+	if err != nil {
+		return err
+	}
+	return o.climbToKit(a, refused, reuse, false)
 }
 
 // LoginAnonymous logs the kit in with a temporary account, over a temporary IM
@@ -278,7 +288,7 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 		if a.UserUUID == "" {
 			return fmt.Errorf("%w: the kit server returned a temporary account without a userUuid", ErrUnavailable)
 		}
-		return o.climbToKit(a, false, true)
+		return o.climbToKit(a, "", false, true)
 	})
 }
 
@@ -324,7 +334,7 @@ func (e *Engine) Close() error {
 
 func (o *operation) close(done chan<- struct{}) error {
 	defer close(done)
-	defer o.e.applying.Wait()
+	defer o.e.background.Wait()
 	o.e.op <- struct{}{}
 	return o.hold(func() error {
 		o.began = o.e.state()

@@ -245,6 +245,9 @@ var waits = map[string]string{
 	"Anonymous":    "the kit server to create a temporary account",
 	"LoginKit":     "the kit login",
 	"LogoutKit":    "the kit logout",
+	"RenewKit":     "the kit to renew its token",
+	"KitToken":     "a kit token",
+	"IMToken":      "an IM token",
 }
 
 const turnToCome = "another operation to finish"

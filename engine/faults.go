@@ -30,7 +30,7 @@ func faulty(err error) bool {
 func (o *operation) callUntraced(ctx context.Context, call string, f func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &backendFault{fmt.Sprintf("the backend panicked in %s: %s", call, o.describe(v))}
+			err = &backendFault{fmt.Sprintf("%s panicked in %s: %s", owner(call), call, o.describe(v))}
 		}
 		if err != nil && o.failed == "" {
 			o.failed = call
@@ -40,10 +40,18 @@ func (o *operation) callUntraced(ctx context.Context, call string, f func(contex
 		return nil
 	}
 	if isNilPointer(err) {
-		return &backendFault{fmt.Sprintf("the backend returned a nil %T as the error of %s", err, call)}
+		return &backendFault{fmt.Sprintf("%s returned a nil %T as the error of %s", owner(call), err, call)}
 	}
 	tryMethods(err)
 	return err
+}
+
+// owner says whose function call is.
+func owner(call string) string {
+	if isTokenSource(call) {
+		return "the host"
+	}
+	return "the backend"
 }
 
 // isNilPointer reports whether err is a nil pointer of an error type, such as

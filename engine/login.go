@@ -11,14 +11,21 @@ import "context"
 // Notify belongs to one login, so a late report about an old login cannot
 // affect a newer one.
 type login struct {
-	lost          Trigger // the trigger of its loss
-	appKey, accid string  // set only for an IM login
-	adopted       bool    // the host made it behind the engine's back
+	appKey    string // set only for an IM login
+	id        string // its accid or userUuid, as the host or the kit server wrote it
+	kit       bool   // a kit login, not an IM login
+	anonymous bool   // the kit account is a temporary one
+	adopted   bool   // the host made it behind the engine's back
 
 	// Guarded by Engine.mu.
-	phase   phase
-	cause   error // why it was lost, as first reported; nil if it is not lost
-	offline bool
+	phase     phase
+	offline   bool
+	expired   bool                    // the kit's token has run out
+	renewing  bool                    // a goroutine renews the kit's token
+	endedByIM bool                    // the kit login ended because the IM login under it was lost
+	token     string                  // the current one
+	cause     error                   // why it was lost, as first reported; nil if it is not lost
+	stop      context.CancelCauseFunc // ends the attempt to log IM in, or the renewal; nil: neither is under way
 }
 
 type phase uint8
@@ -32,23 +39,41 @@ const (
 
 // rung is the rung that is lost with l.
 func (l *login) rung() State {
-	if l.lost == TriggerKitLost {
+	if l.kit {
 		return KitLoggedIn
 	}
 	return IMLoggedIn
 }
 
+// lost is the edge that its loss takes.
+func (l *login) lost() Trigger {
+	if l.kit {
+		return TriggerKitLost
+	}
+	return TriggerIMLost
+}
+
+// overLocked reports whether it has ended, or was lost.
+func (l *login) overLocked() bool { return l.phase == ended || l.cause != nil }
+
 func (l *login) endLocked() *login {
 	if l != nil {
 		l.phase = ended
+		l.stopRenewalLocked()
 	}
 	return nil
 }
 
 func (e *Engine) notify(l *login) Notify {
-	n := Notify{Lost: func(cause error) { e.lose(l, cause) }, Link: ignoreLink}
-	if l.lost == TriggerIMLost {
+	n := Notify{Lost: func(cause error) { e.lose(l, cause) }, Link: ignoreLink, Expired: neverRenewed}
+	if !l.kit {
 		n.Link = func(online bool) { e.setLink(l, online) }
+	}
+	if !l.kit && e.imToken != nil {
+		n.Token = func(ctx context.Context) (string, error) { return e.freshIMToken(ctx, l) }
+	}
+	if l.kit && e.kitToken != nil && !l.anonymous && e.renewer() != nil {
+		n.Expired = func(error) bool { return e.expire(l) }
 	}
 	return n
 }
@@ -59,12 +84,19 @@ func ignoreLink(bool) {} // for a kit login
 // takes the edge; if op is free, a new goroutine takes op at once and does so.
 // If it had to wait for its turn, the next operation could overtake it.
 func (e *Engine) lose(l *login, cause error) {
+	refused := refusesToken(cause) // not under mu: it calls methods of the cause
 	e.mu.Lock()
-	if l.phase == ended || l.cause != nil {
+	if l.overLocked() {
 		e.mu.Unlock()
 		return
 	}
-	l.cause = asCause(l.lost, e.status.Load().State, cause)
+	l.cause = asCause(l.lost(), e.status.Load().State, cause)
+	stop := l.stop
+	if refused && l.phase == opening && stop != nil { // another attempt may follow
+		e.mu.Unlock()
+		stop(cause)
+		return
+	}
 	var climber *operation
 	if l.phase != sought {
 		climber = e.lostLocked(l)
@@ -79,7 +111,7 @@ func (e *Engine) lose(l *login, cause error) {
 func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
 	if e.tryAcquire() {
-		e.applying.Go(e.applyLosses)
+		e.background.Go(e.applyLosses)
 	}
 	if e.running != nil && e.running.top >= l.rung() {
 		return e.running
@@ -111,7 +143,7 @@ func asCause(lost Trigger, at State, cause error) error {
 func (e *Engine) setLink(l *login, online bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l.phase == ended || l.cause != nil {
+	if l.overLocked() {
 		return
 	}
 	l.offline = !online
@@ -133,7 +165,7 @@ func (e *Engine) discard(l *login) (lost bool) {
 // loss reported meanwhile counts from here on.
 func (e *Engine) confirmFound(l *login, a IMAccount) {
 	e.mu.Lock()
-	l.appKey, l.accid, l.adopted = e.appKeyOf(a), fold(a.Accid), true
+	l.appKey, l.id, l.token = e.appKeyOf(a), a.Accid, a.Token
 	l.phase = opening
 	cause := l.cause
 	var climber *operation
@@ -165,13 +197,22 @@ func (o *operation) settle() error {
 		if l != e.im && l != e.kit {
 			continue
 		}
-		if err := o.takeEdge(l.lost, l.cause, nil); err != nil {
+		if err := o.applyLoss(l.lost(), l.cause); err != nil {
 			return err
 		}
-		loss := &operation{e: e, name: string(l.lost), began: e.state(), guard: o.guard, ctx: o.ctx, secrets: o.secrets}
-		if err := loss.descend(e.Status().Floor, l.cause); err != nil {
-			loss.warn(loss.failure(err))
-		}
+	}
+	return nil
+}
+
+// applyLoss takes the edge of a loss, and goes on down to the floor.
+func (o *operation) applyLoss(lost Trigger, cause error) error {
+	e := o.e
+	if err := o.takeEdge(lost, cause, nil); err != nil {
+		return err
+	}
+	loss := &operation{e: e, name: string(lost), began: e.state(), guard: o.guard, ctx: o.ctx, secrets: o.secrets}
+	if err := loss.descend(e.Status().Floor, cause); err != nil {
+		loss.warn(loss.failure(err))
 	}
 	return nil
 }

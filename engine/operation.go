@@ -12,18 +12,18 @@ import (
 type operation struct {
 	e      *Engine
 	name   string
-	began  State  // the state in which its turn began
-	failed string // the call of the backend that failed
+	failed string // the call that failed: of the backend, or of a token source
 
+	began  State // the state in which its turn began
 	top    State // the rung that it climbs to, or the lowest rung that it ends
+	holds  bool  // it holds Engine.op
 	own    guard
 	guard  *guard                  // own, or the guard of the operation that this one belongs to
 	ctx    context.Context         // the guard, or a child of it
 	cancel context.CancelCauseFunc // set only for an operation that climbs
 
-	holds   bool      // it holds Engine.op
 	attempt *login    // the login that the backend is working on; nil if none
-	secrets [3]string // tokens that no error text may show
+	secrets [4]string // tokens that no error text may show
 }
 
 // newOperation makes an operation. If ctx is nil, context.Background takes its
@@ -196,9 +196,12 @@ func (o *operation) undo(err error) error {
 // toFloor undoes whatever the operation did, even in a call of the backend that
 // did not return.
 func (o *operation) toFloor() {
+	if o.began == KitLoggedIn && o.e.state() == KitLoggedIn {
+		return // what it found
+	}
 	if l := o.attempt; l != nil && !o.e.discard(l) && !l.adopted {
 		undo := logoutIM
-		if l.lost == TriggerKitLost {
+		if l.kit {
 			undo = logoutKit
 		}
 		var c stepContext
@@ -230,4 +233,8 @@ func (o *operation) failure(err error) *Error {
 	return &Error{Op: o.name, State: o.began, Call: o.failed, Err: err}
 }
 
-func (o *operation) warn(err *Error) { o.guard.logFailure(o.ctx, o.e.log, err) }
+func (o *operation) warn(err *Error) {
+	if err.Err != errNotNeeded {
+		o.guard.logFailure(o.ctx, o.e.log, err)
+	}
+}

@@ -150,8 +150,8 @@ func (o *operation) takeEdge(t Trigger, cause error, set func(*Status)) error {
 	now := e.publishLocked(func(s *Status) {
 		s.State, s.Via, s.Cause, s.Floor = to, t, cause, min(s.Floor, to)
 		if to < KitLoggedIn {
-			s.UserUUID, s.Anonymous = "", false
-			e.kit = e.kit.endLocked()
+			s.UserUUID, s.Anonymous, s.Expired = "", false, false
+			e.endKitLocked(t, cause)
 		}
 		if to < IMLoggedIn {
 			s.Session, s.Accid, s.Online = uuid.Nil, "", false
