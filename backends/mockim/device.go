@@ -24,9 +24,10 @@ type Device struct {
 	// The SDK and the kit, guarded by service.mu.
 	appKey      string
 	initialized bool
-	accid       string   // logged in to IM; "": nobody
-	session     *session // of the kit; nil: none
-	hostLogins  int      // calls of HostLogin in flight
+	accid       string    // logged in to IM; "": nobody
+	reconnect   reconnect // of the IM login
+	session     *session  // of the kit; nil: none
+	hostLogins  int       // calls of HostLogin in flight
 
 	mu     sync.Mutex // protects the following fields; not held with service.mu
 	calls  []string
@@ -36,7 +37,7 @@ type Device struct {
 
 type session struct {
 	userUUID string
-	lost     func(error)
+	notify   engine.Notify
 }
 
 // Device makes a device whose IM is not initialised.
@@ -109,6 +110,7 @@ func (d *Device) endIMLocked(cause error) {
 		return
 	}
 	d.accid, d.session = "", nil
+	d.reconnect.endLocked()
 	d.updateActiveLocked()
 	d.im.LoggedOut(cause)
 }
@@ -139,7 +141,11 @@ func (d *Device) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notif
 	if err := d.enter(ctx, "LoginIM", a.Accid); err != nil {
 		return err
 	}
-	return d.im.LoginIM(ctx, a, n)
+	err := d.im.LoginIM(ctx, a, n)
+	if err == nil {
+		d.keepAsk(a.Accid, n)
+	}
+	return err
 }
 
 // LogoutIM implements engine.IM. It logs out even if it fails because of Fail
@@ -158,7 +164,11 @@ func (d *Device) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount
 	if err := d.applyFaults(ctx, "AdoptIM"); err != nil {
 		return engine.IMAccount{}, err
 	}
-	return d.im.AdoptIM(ctx, n)
+	a, err := d.im.AdoptIM(ctx, n)
+	if err == nil {
+		d.keepAsk(a.Accid, n)
+	}
+	return a, err
 }
 
 // Authenticate implements engine.Kit. It fails with engine.ErrTokenRejected for
@@ -194,9 +204,25 @@ func (d *Device) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Not
 	if _, err := d.service.verifyKitLocked(a); err != nil {
 		return err
 	}
-	d.session = &session{fold(a.UserUUID), n.Lost}
+	d.session = &session{fold(a.UserUUID), n}
 	d.updateActiveLocked()
 	return nil
+}
+
+// RenewKit implements engine.KitRenewer. It fails with engine.ErrState if no
+// session of that account is open, with engine.ErrTokenRejected if the token is
+// wrong, and with engine.ErrTokenExpired if it has run out.
+func (d *Device) RenewKit(ctx context.Context, a engine.KitAccount) error {
+	if err := d.enter(ctx, "RenewKit", a.UserUUID); err != nil {
+		return err
+	}
+	d.service.mu.Lock()
+	defer d.service.mu.Unlock()
+	if d.session == nil || d.session.userUUID != fold(a.UserUUID) {
+		return fmt.Errorf("%w: no kit session of %s is open", engine.ErrState, fold(a.UserUUID))
+	}
+	_, err := d.service.verifyKitLocked(a)
+	return err
 }
 
 // LogoutKit implements engine.Kit. It ends the session even if it fails because

@@ -70,16 +70,6 @@ func (d *Device) isLoggedInLocked(a engine.IMAccount) bool {
 // HostLogout logs out whoever is logged in, even if ctx has ended.
 func (d *Device) HostLogout(ctx context.Context) error { return d.sdkLogout(ctx) }
 
-// Link takes the connection of this device's IM login down, or back up. Without
-// a login it does nothing; a new login is online.
-func (d *Device) Link(online bool) {
-	d.service.mu.Lock()
-	defer d.service.mu.Unlock()
-	if d.accid != "" {
-		d.im.Link(online)
-	}
-}
-
 // LoggedIn returns the accid that is logged in to IM on this device, or "".
 func (d *Device) LoggedIn() string {
 	d.service.mu.Lock()
@@ -99,7 +89,7 @@ func (d *Device) Calls() []string {
 }
 
 // callNames lists the calls that Fail and Block accept.
-var callNames = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin"}
+var callNames = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "RenewKit", "LogoutKit", "HostLogin"}
 
 // mustBeCallName panics if there is no such call. Otherwise a test with a
 // misspelt name would pass without its fault.
@@ -110,9 +100,9 @@ func mustBeCallName(call string) {
 }
 
 // Fail makes the next call of that name fail with err. Calling it twice makes
-// the next two calls fail. The name is a method of engine.IM, engine.Kit or
-// engine.IMAdopter, or "HostLogin"; Fail panics if it is none of them. A logout
-// that fails still logs out.
+// the next two calls fail. The name is a method of engine.IM, engine.Kit,
+// engine.KitRenewer or engine.IMAdopter, or "HostLogin"; Fail panics if it is
+// none of them. A logout that fails still logs out.
 func (d *Device) Fail(call string, err error) {
 	mustBeCallName(call)
 	d.mu.Lock()

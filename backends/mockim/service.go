@@ -52,11 +52,13 @@ type Service struct {
 type imAccount struct {
 	appKey, accid string
 	token         secret
+	expired       bool // the token
 }
 
 type kitAccount struct {
-	token secret
-	accid string // the IM account that it is bound to; "": none
+	token   secret
+	expired bool   // the token has run out
+	accid   string // the IM account that it is bound to; "": none
 }
 
 // A secret holds a token that fmt cannot print: fmt looks into pointers and
@@ -90,7 +92,9 @@ func (s *Service) AddIM(a engine.IMAccount) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.im[fold(a.Accid)] = &imAccount{a.AppKey, fold(a.Accid), newSecret(a.Token)}
+	old := s.im[fold(a.Accid)]
+	s.im[fold(a.Accid)] = &imAccount{appKey: a.AppKey, accid: fold(a.Accid), token: newSecret(a.Token),
+		expired: old != nil && old.expired && old.token.equal(a.Token)}
 }
 
 // Bind registers the kit account k and binds it to accid. If k is registered
@@ -99,7 +103,9 @@ func (s *Service) AddIM(a engine.IMAccount) {
 func (s *Service) Bind(k engine.KitAccount, accid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kits[fold(k.UserUUID)] = &kitAccount{newSecret(k.Token), fold(accid)}
+	old := s.kits[fold(k.UserUUID)]
+	s.kits[fold(k.UserUUID)] = &kitAccount{token: newSecret(k.Token), accid: fold(accid),
+		expired: old != nil && old.expired && old.token.equal(k.Token)}
 }
 
 // FindIM returns the IM account accid with its token, and whether it exists.
@@ -136,11 +142,11 @@ func (s *Service) CreateKitAccount(imAccid, imToken string) (engine.KitAccount, 
 	defer s.mu.Unlock()
 	if imAccid == "" {
 		imAccid = k.UserUUID
-		s.im[imAccid] = &imAccount{s.options.AppKey, imAccid, newSecret(newID())}
+		s.im[imAccid] = &imAccount{appKey: s.options.AppKey, accid: imAccid, token: newSecret(newID())}
 	} else if _, err := s.verifyIMLocked(imAccid, imToken); err != nil {
 		return engine.KitAccount{}, err
 	}
-	s.kits[k.UserUUID] = &kitAccount{newSecret(k.Token), fold(imAccid)}
+	s.kits[k.UserUUID] = &kitAccount{token: newSecret(k.Token), accid: fold(imAccid)}
 	return k, nil
 }
 
@@ -149,7 +155,7 @@ func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 func (s *Service) verifyIMLocked(accid, token string) (*imAccount, error) {
 	a := s.im[fold(accid)]
-	if a == nil || !a.token.equal(token) {
+	if a == nil || !a.token.equal(token) || a.expired {
 		return nil, fmt.Errorf("IM account %s: %w", fold(accid), engine.ErrTokenRejected)
 	}
 	return a, nil
@@ -159,6 +165,9 @@ func (s *Service) verifyKitLocked(k engine.KitAccount) (*kitAccount, error) {
 	a := s.kits[fold(k.UserUUID)]
 	if a == nil || !a.token.equal(k.Token) {
 		return nil, fmt.Errorf("kit account %s: %w", fold(k.UserUUID), engine.ErrTokenRejected)
+	}
+	if a.expired {
+		return nil, fmt.Errorf("kit account %s: %w", fold(k.UserUUID), engine.ErrTokenExpired)
 	}
 	return a, nil
 }
@@ -202,8 +211,8 @@ func (s *Service) endKitLocked(userUUID string, cause error) {
 		if k := d.session; k != nil && k.userUUID == userUUID {
 			d.session = nil
 			d.updateActiveLocked()
-			if k.lost != nil {
-				k.lost(cause)
+			if k.notify.Lost != nil {
+				k.notify.Lost(cause)
 			}
 		}
 	}
