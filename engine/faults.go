@@ -118,11 +118,13 @@ func textOf(v any) (text string) {
 // keepSecret remembers a token that describe must not show.
 func (o *operation) keepSecret(token string) {
 	for i := range o.secrets {
-		if o.secrets[i] == "" {
+		if o.secrets[i] == "" || o.secrets[i] == token {
 			o.secrets[i] = token
 			return
 		}
 	}
+	copy(o.secrets[:], o.secrets[1:]) // the oldest goes, which was refused
+	o.secrets[len(o.secrets)-1] = token
 }
 
 func (o *operation) containsToken(text string) bool {
