@@ -123,6 +123,9 @@ func (o *operation) keepSecret(token string) {
 			return
 		}
 	}
+	if token == "" {
+		return
+	}
 	copy(o.secrets[:], o.secrets[1:]) // the oldest goes, which was refused
 	o.secrets[len(o.secrets)-1] = token
 }
