@@ -19,6 +19,7 @@ import (
 type service struct {
 	bound engine.IMAccount // what Authenticate answers
 
+	ring    chan struct{} // rings at each call
 	mu      sync.Mutex
 	calls   []string
 	acts    map[string][]act    // what the next such calls do, by "Authenticate" or "Authenticate t1"
@@ -31,7 +32,7 @@ type service struct {
 type act func(ctx context.Context) error
 
 func newService() *service {
-	return &service{bound: imAccount, acts: map[string][]act{}, tokens: map[string][]any{}}
+	return &service{bound: imAccount, ring: make(chan struct{}, 1), acts: map[string][]act{}, tokens: map[string][]any{}}
 }
 
 // fails makes the next such calls fail, each with one of the errors.
@@ -70,13 +71,43 @@ func (s *service) wantCalls(t *testing.T, want ...string) {
 	}
 }
 
+// note is called with mu held.
+func (s *service) note(call string) {
+	s.calls = append(s.calls, call)
+	select {
+	case s.ring <- struct{}{}:
+	default:
+	}
+}
+
+// waitForCall waits until something is called, which must be soon, and returns
+// how long that took.
+func (s *service) waitForCall(t *testing.T, atMost time.Duration) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for {
+		s.mu.Lock()
+		n := len(s.calls)
+		s.mu.Unlock()
+		if n > 0 {
+			synctest.Wait()
+			return time.Since(began)
+		}
+		select {
+		case <-s.ring:
+		case <-time.After(atMost + time.Millisecond):
+			t.Fatalf("nothing was called for %v, want a pause of at most %v", time.Since(began), atMost)
+		}
+	}
+}
+
 func (s *service) call(ctx context.Context, name, token string) error {
 	s.mu.Lock()
 	line := name
 	if token != "" {
 		line += " " + token
 	}
-	s.calls = append(s.calls, line)
+	s.note(line)
 	var next act
 	for _, key := range []string{line, name} {
 		if next == nil && len(s.acts[key]) > 0 {
@@ -93,7 +124,7 @@ func (s *service) call(ctx context.Context, name, token string) error {
 func (s *service) source(name string) func(context.Context, string, string) (string, error) {
 	return func(ctx context.Context, id, refused string) (string, error) {
 		s.mu.Lock()
-		s.calls = append(s.calls, fmt.Sprintf("%s %s %s", name, id, refused))
+		s.note(fmt.Sprintf("%s %s %s", name, id, refused))
 		var next any = errors.New("the source has no more")
 		if list := s.tokens[name]; len(list) > 0 {
 			next, s.tokens[name] = list[0], list[1:]

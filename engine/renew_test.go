@@ -445,26 +445,6 @@ func pauseLimit(i int) time.Duration {
 	return 60 * time.Second
 }
 
-// waitForCall waits until something is called, which must be soon, and returns
-// how long that took.
-func (s *service) waitForCall(t *testing.T, atMost time.Duration) time.Duration {
-	t.Helper()
-	began := time.Now()
-	for {
-		s.mu.Lock()
-		n := len(s.calls)
-		s.mu.Unlock()
-		if n > 0 {
-			break
-		}
-		if time.Since(began) > atMost {
-			t.Fatalf("nothing was called for %v, want a pause of at most %v", time.Since(began), atMost)
-		}
-		after(10 * time.Millisecond)
-	}
-	return time.Since(began)
-}
-
 // Any other Code is the server's refusal: the session ends, and then the login.
 func TestExpiredRefused(t *testing.T) {
 	for _, row := range []struct {
