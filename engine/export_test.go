@@ -66,3 +66,7 @@ func (e *Engine) Busy() string {
 	}
 	return ""
 }
+
+// TriesAgain reports what KeepKit makes of a Code, with or without a source of
+// tokens.
+func TriesAgain(c Code, hasSource bool) bool { return triesAgain(c, hasSource, false) }
