@@ -30,6 +30,9 @@
 // LogoutKit ends a kit login in progress, LogoutIM also an IM login, and Close
 // any operation that climbs.
 //
-// The engine runs no goroutine of its own, except a short one that applies a
-// loss reported while no operation is running. Close waits for that goroutine.
+// The engine runs no goroutine of its own, with two exceptions: a short one
+// that applies a loss reported while no operation is running, and one that
+// renews a kit token that has run out, until it has succeeded or the login has
+// ended. Close waits for both. A renewal fetches the token before it waits for
+// its turn, so that nothing waits for the token.
 package engine

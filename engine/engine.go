@@ -20,11 +20,12 @@ type Options struct {
 	// Trace is called before each call of the backend, with the name of the
 	// method. The backend gets the context that Trace returns; the function
 	// that Trace returns is called with the backend's result. nil disables
-	// tracing.
+	// tracing. Calls of KitToken and IMToken are traced in the same way.
 	//
 	// Trace and Logger are called in the middle of operations. They may
 	// call Status, but must not call an operation: it would wait for
-	// itself.
+	// itself. With KitToken or IMToken, they may be called from several
+	// goroutines at once.
 	//
 	// If Trace, the function it returned, Logger, or a method of an
 	// operation's ctx panics, the engine finishes the operation as if that
@@ -51,17 +52,27 @@ type Options struct {
 	// New, Status, Watch, the logouts and Close work.
 	SecondaryProcess bool
 
-	// KitToken and IMToken fetch a token that the host did not give: from its
-	// server, a keyring, a file. With KitToken, a KitAccount may come without
-	// its Token, and with IMToken an IMAccount. A token that the host gave is
-	// used as it is: the function is not called in its place.
+	// KitToken and IMToken fetch a token, for example from the app server,
+	// a keyring or a file. If KitToken is set, a KitAccount needs no Token;
+	// if IMToken is set, an IMAccount needs none. A token that the host gave
+	// is used as it is: if the server refuses it, no other is fetched.
+	// IMToken is also called if the kit server has no token for the bound
+	// IM account, or one that IM refuses.
 	//
-	// refused is the token that was refused or has run out, "" the first time.
-	// A login whose fetched token is refused asks once more. The function is
-	// called within the ctx of the operation, and may block; its errors are in
-	// the chain of the operation's, unchanged. Except for LoginIM, RenewKit and
-	// KeepKit it may be called on a goroutine of the engine's or the backend's.
-	// It may call Status, but no operation. If it panics, the call fails.
+	// refused is the token that was refused or has run out, or "". If the
+	// server refuses a fetched token, the engine fetches one more. The ctx
+	// is the operation's, and an error is in the chain of the operation's
+	// error. If the function panics or returns no usable token, the
+	// operation fails.
+	//
+	// KitToken also renews a token that runs out during a login, if the
+	// backend is a KitRenewer, whoever gave that token. Then it is called on
+	// a goroutine of the engine, with a ctx that ends only with the login,
+	// so it must limit its own time. If it fails, it is called again after
+	// a pause: up to 1 s at first, up to 60 s later. IMToken is also called
+	// on a goroutine of the backend, for an IM SDK that asks for a token
+	// when it reconnects. So both must be safe for concurrent use. They may
+	// call Status, but no operation.
 	KitToken func(ctx context.Context, userUUID, refused string) (string, error)
 	IMToken  func(ctx context.Context, accid, refused string) (string, error)
 }
@@ -71,8 +82,8 @@ type Options struct {
 // concurrent use: operations take turns in the order in which they were called,
 // and Status never waits.
 //
-// The operations are InitIM, LoginIM, LoginKit, LoginAnonymous, LogoutKit,
-// LogoutIM and Close. An operation names the state that the host wants; if the
+// The operations are InitIM, LoginIM, LoginKit, LoginAnonymous, RenewKit,
+// KeepKit, LogoutKit, LogoutIM and Close. An operation names the state that the host wants; if the
 // engine is already there, it does nothing and succeeds. Every error is an
 // *Error. A bad argument fails with ErrArgument before anything is sent.
 //
@@ -193,7 +204,7 @@ func (e *Engine) InitIM(ctx context.Context) error {
 // It fails with ErrIMInUse if another account is logged in, or if the kit is
 // logged in over an IM login that the engine made for it; with ErrState before
 // InitIM; with ErrAppKeyMismatch if a belongs to another app; and with the
-// errors of the backend's LoginIM.
+// errors of Options.IMToken and of the backend's LoginIM.
 func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 	return e.climb(ctx, "LoginIM", IMLoggedIn, a.Token, a.check(e.imToken != nil), func(o *operation) error {
 		if k := e.appKeyOf(a); k != e.appKey {
@@ -227,7 +238,7 @@ func (e *Engine) LoginIM(ctx context.Context, a IMAccount) error {
 // so; with ErrAppKeyMismatch (a *MismatchError) if the bound IM account belongs
 // to another app; with ErrInterrupted if a logout or Close ends it; with the
 // cause of the loss if the IM login is lost meanwhile; and with the other
-// errors of the backend.
+// errors of the backend, of Options.KitToken and of IMToken.
 func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 	return e.climb(ctx, "LoginKit", KitLoggedIn, a.Token, a.check(e.kitToken != nil), func(o *operation) error {
 		return o.loginKitAs(a, "")

@@ -215,12 +215,12 @@ func playAnonymous(t *testing.T, mode engine.Mode) error {
 }
 
 func renderErrors(*testing.T) string {
-	rows := [][]string{{"code", "name", "what it says", "what to do",
+	rows := [][]string{{"code", "name", "what it says", "what to do", "`KeepKit`",
 		"Meeting", "Room", "Desktop", "RoomKit1", "Meeting1"}}
 	profiles := []engine.Profile{engine.ProfileMeeting, engine.ProfileRoom, engine.ProfileDesktop,
 		engine.ProfileRoomKit1, engine.ProfileMeeting1}
 	for _, c := range codeNames {
-		row := []string{strconv.Itoa(int(c.code)), quoted(c.name), c.code.Error(), c.code.Remedy()}
+		row := []string{strconv.Itoa(int(c.code)), quoted(c.name), c.code.Error(), c.code.Remedy(), keeps(c.code)}
 		for _, p := range profiles {
 			n, ok := c.code.In(p)
 			row = append(row, either(ok, strconv.Itoa(n), "–"))
@@ -228,4 +228,15 @@ func renderErrors(*testing.T) string {
 		rows = append(rows, row)
 	}
 	return table(rows)
+}
+
+// keeps says what KeepKit makes of a code.
+func keeps(c engine.Code) string {
+	switch {
+	case engine.TriesAgain(c, false):
+		return "tries again"
+	case engine.TriesAgain(c, true):
+		return "tries again if there is a source for a new token"
+	}
+	return "returns it"
 }
