@@ -325,7 +325,7 @@ func (e *Engine) LogoutIM(ctx context.Context) error {
 // Close logs out the kit and IM, and closes the backend. An IM login that the
 // host made behind the engine's back stays. Close ends every login in progress.
 // It waits for the backend call in progress, however long that takes, and for
-// the engine's goroutine. Errors of the backend are returned, but do not stop
+// the engine's goroutines. Errors of the backend are returned, but do not stop
 // Close. A second Close waits for the first and returns nil.
 func (e *Engine) Close() error {
 	e.mu.Lock()

@@ -90,7 +90,8 @@ func (e *Engine) lose(l *login, cause error) {
 		e.mu.Unlock()
 		return
 	}
-	l.cause = asCause(l.lost(), e.status.Load().State, cause)
+	cause = asCause(l.lost(), e.status.Load().State, cause)
+	l.cause = cause
 	stop := l.stop
 	if refused && l.phase == opening && stop != nil { // another attempt may follow
 		e.mu.Unlock()
@@ -102,7 +103,7 @@ func (e *Engine) lose(l *login, cause error) {
 		climber = e.lostLocked(l)
 	}
 	e.mu.Unlock()
-	climber.abort(l.cause)
+	climber.abort(cause)
 }
 
 // lostLocked queues the loss of l, and returns the operation that is climbing

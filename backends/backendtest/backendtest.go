@@ -27,9 +27,10 @@ type Harness struct {
 	Kick func()
 	Link func(online bool)
 
-	// Expire lets the token of the account Kit run out: the service no longer
-	// accepts it, and the backend finds out by itself or at its next check. It
-	// is nil if tokens do not run out.
+	// Expire lets the token of the account Kit run out, and lets the backend
+	// notice if it does not by itself. It puts a new, valid token into
+	// Kit.Token; if it cannot, the cases that need one are skipped. Expire may
+	// return before the backend has noticed.
 	Expire func()
 
 	// HostLogin and HostLogout drive the IM SDK as the host does, behind
@@ -95,11 +96,14 @@ const (
 	link
 	other
 	host
+	expire
+	renew
 )
 
 // skipReason returns why a case with these needs must be skipped, or "".
 func (h *Harness) skipReason(n need) string {
 	_, adopts := h.Backend.(engine.IMAdopter)
+	_, renews := h.Backend.(engine.KitRenewer)
 	switch {
 	case n&kick != 0 && h.Kick == nil:
 		return "Harness.Kick is nil"
@@ -107,6 +111,10 @@ func (h *Harness) skipReason(n need) string {
 		return "Harness.Link is nil"
 	case n&other != 0 && h.Other == engine.KitAccount{}:
 		return "Harness.Other is zero"
+	case n&expire != 0 && h.Expire == nil:
+		return "Harness.Expire is nil"
+	case n&renew != 0 && !renews:
+		return "the backend is not an engine.KitRenewer"
 	case n&host != 0 && !adopts:
 		return "the backend is not an engine.IMAdopter"
 	case n&host != 0 && (h.HostLogin == nil || h.HostLogout == nil):

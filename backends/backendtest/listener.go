@@ -10,15 +10,19 @@ import (
 
 // A listener records what a backend reports about one login.
 type listener struct {
+	renews bool // what Expired returns
+
 	mu      sync.Mutex
 	reports reports
 	changed chan struct{} // closed, and replaced, when the next report comes
 }
 
-// reports has the calls of Lost and the changes of Link, each in order.
+// reports has the calls of Lost, the number of calls of Expired, and the changes
+// of Link, each in order.
 type reports struct {
-	lost  []error
-	links []bool // only changes: a login starts online, so Link(true) is none at first
+	lost    []error
+	expired int
+	links   []bool // only changes: a login starts online, so Link(true) is none at first
 }
 
 func newListener() *listener { return &listener{changed: make(chan struct{})} }
@@ -34,6 +38,10 @@ func (l *listener) notify() engine.Notify {
 					r.links = append(r.links, online)
 				}
 			})
+		},
+		Expired: func(error) bool {
+			l.record(func(r *reports) { r.expired++ })
+			return l.renews
 		},
 	}
 }
@@ -56,7 +64,7 @@ func (l *listener) heard() reports {
 func (l *listener) snapshot() (reports, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return reports{slices.Clone(l.reports.lost), slices.Clone(l.reports.links)}, l.changed
+	return reports{lost: slices.Clone(l.reports.lost), expired: l.reports.expired, links: slices.Clone(l.reports.links)}, l.changed
 }
 
 // wait waits until cond holds, and returns whether it did in time.

@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 			backendtest.Run(t, func(*testing.T) *backendtest.Harness {
 				s := newService(o)
 				d := s.Device()
-				return &backendtest.Harness{
+				h := &backendtest.Harness{
 					Backend:    d,
 					AppKey:     appKey,
 					IM:         alice,
@@ -29,6 +29,12 @@ func TestConformance(t *testing.T) {
 					HostLogin:  d.HostLogin,
 					HostLogout: d.HostLogout,
 				}
+				h.Expire = func() {
+					s.ExpireKit(kitAlice.UserUUID)
+					h.Kit.Token += "+" // a new one
+					s.Bind(h.Kit, alice.Accid)
+				}
+				return h
 			})
 		})
 	}
