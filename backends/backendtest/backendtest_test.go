@@ -3,6 +3,7 @@ package backendtest_test
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func harnessOf(wrap func(*memory) engine.Backend) func() *backendtest.Harness {
 	return func() *backendtest.Harness {
 		m := new(memory)
-		return &backendtest.Harness{
+		h := &backendtest.Harness{
 			Backend:    wrap(m),
 			AppKey:     "myAppKey",
 			IM:         engine.IMAccount{Accid: "alice", Token: "im-secret-a"},
@@ -28,6 +29,8 @@ func harnessOf(wrap func(*memory) engine.Backend) func() *backendtest.Harness {
 			HostLogin:  m.hostLogin,
 			HostLogout: m.hostLogout,
 		}
+		h.Expire = func() { h.Kit.Token = m.expire() }
+		return h
 	}
 }
 
@@ -69,6 +72,8 @@ func TestSkips(t *testing.T) {
 		"link":               "Harness.Link is nil",
 		"authenticate-other": "Harness.Other is zero",
 		"adopt":              "the backend is not an engine.IMAdopter",
+		"kit-expired":        "Harness.Expire is nil",
+		"kit-renew":          "the backend is not an engine.KitRenewer",
 	} {
 		if got := skipped[name]; got != want {
 			t.Errorf("%s with a bare harness: got skip reason %q, want %q", name, got, want)
@@ -80,12 +85,18 @@ func TestBrokenBackends(t *testing.T) {
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			wantFailures(t, b.open, b.fails)
+			synctest.Test(t, func(t *testing.T) { wantFailures(t, b.open, b.fails) }) // whose time costs nothing
 		})
 	}
 }
 
-// logged and loggedAdopter are the wrappers in the package comment.
+// A backend that never calls Expired breaks every rule about it.
+func TestAbruptBackend(t *testing.T) {
+	open := harnessOf(func(m *memory) engine.Backend { return abrupt{m} })
+	wantFailures(t, open, "kit-expired", "kit-expired-holds", "kit-renewed-expires", "engine-renewed")
+}
+
+// logged and the like are the wrappers in the package comment.
 type logged struct{ engine.Backend }
 
 type loggedAdopter struct {
@@ -93,9 +104,27 @@ type loggedAdopter struct {
 	engine.IMAdopter
 }
 
+type loggedRenewer struct {
+	logged
+	engine.KitRenewer
+}
+
+type loggedAdopterRenewer struct {
+	logged
+	engine.IMAdopter
+	engine.KitRenewer
+}
+
 func wrap(b engine.Backend) engine.Backend {
-	if a, ok := b.(engine.IMAdopter); ok {
+	a, adopts := b.(engine.IMAdopter)
+	r, renews := b.(engine.KitRenewer)
+	switch {
+	case adopts && renews:
+		return loggedAdopterRenewer{logged{b}, a, r}
+	case adopts:
 		return loggedAdopter{logged{b}, a}
+	case renews:
+		return loggedRenewer{logged{b}, r}
 	}
 	return logged{b}
 }

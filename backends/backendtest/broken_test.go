@@ -26,6 +26,10 @@ var broken = []struct {
 	{"adopts its own login", harnessOf(func(m *memory) engine.Backend { return &selfish{memory: m} }), "adopt-own"},
 	{"adopts without Link(false)", harnessOf(func(m *memory) engine.Backend { return optimistic{m} }), "adopt-offline"},
 	{"hides AdoptIM in a wrapper", harnessOf(func(m *memory) engine.Backend { return struct{ engine.Backend }{m} }), "adopter"},
+	{"does not call Lost if nobody renews", harnessOf(func(m *memory) engine.Backend { return endless{m} }), "kit-expired-lost"},
+	{"accepts any token in RenewKit", harnessOf(func(m *memory) engine.Backend { return credulous{m} }), "kit-renew-wrong-token"},
+	{"ends the session of a token that is refused", harnessOf(func(m *memory) engine.Backend { return touchy{m} }), "kit-renew-wrong-token"},
+	{"forgets the new token", harnessOf(func(m *memory) engine.Backend { return forgetful{m} }), "kit-renewed-expires"},
 }
 
 // Each embeds the correct backend and gets one thing wrong. The hooks of the
@@ -149,4 +153,52 @@ func (b optimistic) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAcco
 			n.Link(online)
 		}
 	}})
+}
+
+// An abrupt backend asks nobody whether the token will be renewed.
+type abrupt struct{ *memory }
+
+func (b abrupt) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify) error {
+	n.Expired = func(error) bool { return false }
+	return b.memory.LoginKit(ctx, a, n)
+}
+
+type endless struct{ *memory }
+
+func (b endless) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify) error {
+	n.Lost = func(error) {}
+	return b.memory.LoginKit(ctx, a, n)
+}
+
+type credulous struct{ *memory }
+
+func (b credulous) RenewKit(ctx context.Context, a engine.KitAccount) error {
+	if err := b.memory.RenewKit(ctx, a); ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+type touchy struct{ *memory }
+
+func (b touchy) RenewKit(ctx context.Context, a engine.KitAccount) error {
+	err := b.memory.RenewKit(ctx, a)
+	if errors.Is(err, engine.ErrTokenRejected) {
+		b.session.notify.Lost(err)
+	}
+	return err
+}
+
+// A forgetful backend goes on checking the token that LoginKit had.
+type forgetful struct{ *memory }
+
+func (b forgetful) RenewKit(ctx context.Context, a engine.KitAccount) error {
+	s := b.session
+	if s == nil {
+		return b.memory.RenewKit(ctx, a)
+	}
+	old := s.account
+	err := b.memory.RenewKit(ctx, a)
+	s.account = old
+	return err
 }

@@ -51,6 +51,22 @@
 // You may call both from any goroutine, with locks held, even before LoginIM
 // returns. They never block, and never call the backend.
 //
+// # Tokens that run out
+//
+// If the server lets a kit token run out, and a session with it still holds,
+// call Expired. If it returns true, keep the session: the engine fetches a new
+// token and calls RenewKit. If it returns false, end the session and call Lost
+// with ErrTokenExpired. Call Expired again at each check that still finds the
+// token expired, but not for a token that the session has no more.
+//
+// A kit that can give an open session a new token is an [engine.KitRenewer].
+// RenewKit checks the new token before it replaces the old one: if it fails, the
+// session goes on with the old one.
+//
+// An IM SDK may ask for a fresh token when it reconnects. Call Token then, but
+// hold no lock, since it may block. It is nil if the host has no source, and it
+// fails once the login has ended.
+//
 // # Adoption
 //
 // If the host can drive the IM SDK itself, the backend must also be an
@@ -71,7 +87,8 @@
 //
 //	type logged struct{ engine.Backend } // wrong: has no AdoptIM
 //
-// Embed the concrete type instead, which keeps all its methods:
+// RenewKit is found in the same way. Embed the concrete type instead, which keeps
+// all its methods:
 //
 //	type logged struct{ *mockim.Device }
 //

@@ -12,12 +12,20 @@ import (
 
 // memory is a complete backend: an IM SDK and a kit in memory, with the
 // accounts of one app. It is an engine.IMAdopter, because its host can log in
-// as well.
+// as well, and an engine.KitRenewer.
 type memory struct {
 	mu      sync.Mutex
 	appKey  string // "": IM is not initialised
 	im      *login // nil: nobody is logged in
-	session bool   // the kit is logged in
+	session *session
+	expired map[string]bool // kit tokens that have run out
+	fresh   string          // user-a's kit token, once the first has run out
+}
+
+// A session of the kit has a token, which RenewKit replaces.
+type session struct {
+	account engine.KitAccount
+	notify  engine.Notify
 }
 
 // A login keeps its own Notify, so that reports about it never reach another
@@ -70,7 +78,7 @@ func (m *memory) loginLocked(ctx context.Context, a engine.IMAccount, l *login) 
 func (m *memory) LogoutIM(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.im, m.session = nil, false // no call of Lost: the engine asked for it
+	m.im, m.session = nil, nil // no call of Lost: the engine asked for it
 	return nil
 }
 
@@ -91,18 +99,34 @@ func (m *memory) Authenticate(ctx context.Context, a engine.KitAccount) (engine.
 	if err := ctx.Err(); err != nil {
 		return engine.IMAccount{}, context.Cause(ctx)
 	}
-	if token, ok := kitTokens[a.UserUUID]; !ok || token != a.Token {
-		return engine.IMAccount{}, fmt.Errorf("%w: %v", engine.ErrTokenRejected, a)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.checkLocked(a); err != nil {
+		return engine.IMAccount{}, err
 	}
 	accid := bindings[a.UserUUID]
 	return engine.IMAccount{Accid: accid, Token: imTokens[accid]}, nil
+}
+
+func (m *memory) checkLocked(a engine.KitAccount) error {
+	token := kitTokens[a.UserUUID]
+	if m.fresh != "" && a.UserUUID == "user-a" {
+		token = m.fresh
+	}
+	switch {
+	case m.expired[a.Token]:
+		return fmt.Errorf("%w: %v", engine.ErrTokenExpired, a)
+	case token == "" || token != a.Token:
+		return fmt.Errorf("%w: %v", engine.ErrTokenRejected, a)
+	}
+	return nil
 }
 
 func (m *memory) Anonymous(context.Context) (engine.KitAccount, error) {
 	return engine.KitAccount{}, errors.ErrUnsupported
 }
 
-func (m *memory) LoginKit(ctx context.Context, a engine.KitAccount, _ engine.Notify) error {
+func (m *memory) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if ctx.Err() != nil {
@@ -111,14 +135,30 @@ func (m *memory) LoginKit(ctx context.Context, a engine.KitAccount, _ engine.Not
 	if m.im == nil {
 		return fmt.Errorf("%w: the IM login of %v is gone", engine.ErrState, a)
 	}
-	m.session = true
+	m.session = &session{a, n}
+	return nil
+}
+
+func (m *memory) RenewKit(ctx context.Context, a engine.KitAccount) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if m.session == nil || m.session.account.UserUUID != a.UserUUID {
+		return fmt.Errorf("%w: no session of %v is open", engine.ErrState, a)
+	}
+	if err := m.checkLocked(a); err != nil {
+		return err // the session keeps its token
+	}
+	m.session.account = a
 	return nil
 }
 
 func (m *memory) LogoutKit(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.session = false
+	m.session = nil
 	return nil
 }
 
@@ -130,7 +170,7 @@ func (m *memory) Close() error { return nil }
 // with a lock held.
 func (m *memory) endLocked(cause error) {
 	l := m.im
-	m.im, m.session = nil, false
+	m.im, m.session = nil, nil
 	if l != nil && l.notify.Lost != nil { // a login that nobody adopted has no Notify
 		l.notify.Lost(cause)
 	}
@@ -152,6 +192,26 @@ func (m *memory) link(online bool) {
 	if m.im.notify.Link != nil {
 		m.im.notify.Link(online)
 	}
+}
+
+// expire lets the kit token of user-a run out, and returns a new one.
+func (m *memory) expire() (fresh string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := kitTokens["user-a"]
+	if m.fresh != "" {
+		old = m.fresh
+	}
+	if m.expired == nil {
+		m.expired = map[string]bool{}
+	}
+	m.expired[old] = true
+	m.fresh = fmt.Sprintf("kit-secret-a%d", len(m.expired))
+	if s := m.session; s != nil && s.account.Token == old && !s.notify.Expired(engine.ErrTokenExpired) {
+		m.session = nil
+		s.notify.Lost(engine.ErrTokenExpired)
+	}
+	return m.fresh
 }
 
 func (m *memory) hostLogin(ctx context.Context, a engine.IMAccount) error {
