@@ -83,6 +83,14 @@ var tokenRows = []struct {
 	{name: "a fetched IM token is rejected", sources: bothKinds, login: loginIMWith(""),
 		script: func(s *service) { s.gives("IMToken", "i1", "i2"); s.fails("LoginIM", rejected) },
 		calls:  []string{"InitIM", "IMToken myaccid ", "LoginIM i1", "IMToken myaccid i1", "LoginIM i2"}},
+	{name: "a fetched kit token is rejected, and then IM is away", sources: bothKinds, login: loginKitWith(""),
+		script: func(s *service) {
+			s.gives("KitToken", "k1", "k2")
+			s.fails("Authenticate", rejected)
+			s.fails("LoginIM", engine.ErrUnavailable)
+		},
+		calls: []string{"KitToken user1 ", "Authenticate k1", "KitToken user1 k1", "Authenticate k2", "InitIM", "LoginIM im-s3cr3t"},
+		err:   engine.ErrUnavailable, call: "LoginIM"},
 	{name: "a fetched kit token, and the server is away", sources: bothKinds, login: loginKitWith(""),
 		script: func(s *service) { s.gives("KitToken", "k1", "k2"); s.fails("Authenticate", engine.ErrUnavailable) },
 		calls:  []string{"KitToken user1 ", "Authenticate k1"}, err: engine.ErrUnavailable, call: "Authenticate"},
