@@ -99,12 +99,9 @@ func (o *operation) loginIM(a IMAccount, given bool) error {
 	if given || o.e.imToken == nil {
 		return o.attemptIM(a, o.tryLoginIM)
 	}
-	attempt := o.tryRefusableLoginIM
 	call := func(token string) error {
 		a.Token = token
-		err := o.attemptIM(a, attempt)
-		attempt = o.tryLoginIM
-		return err
+		return o.attemptIM(a, o.tryRefusableLoginIM)
 	}
 	if a.Token == "" {
 		return o.withFetched(o.e.imTokens(), a.Accid, "", call)

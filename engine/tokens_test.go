@@ -400,6 +400,20 @@ func TestLostByRefusalAfterLoginIM(t *testing.T) {
 	})
 }
 
+// A loss of the login underneath is no refusal of the kit token, whatever its
+// cause.
+func TestLostByRefusalInAuthenticate(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		e := open(t, s, s.options(reuseIM, "KitToken"))
+		climb(t, e, imLoggedIn)
+		s.called()
+		s.gives("KitToken", "k1", "k2")
+		s.does("Authenticate", func(context.Context) error { s.imNotify().Lost(rejected); return nil })
+		wantFailure(t, e.LoginKit(t.Context(), tokenlessKit), rejected, "Authenticate")
+		s.wantCalls(t, "KitToken user1 ", "Authenticate k1")
+	})
+}
+
 // A logout in the middle of an attempt that may be followed by another ends it.
 func TestLogoutInRefusableLoginIM(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *service) {
