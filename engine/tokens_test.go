@@ -2,12 +2,15 @@ package engine_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/imreuse/imreuse/engine"
 )
@@ -399,6 +402,29 @@ func TestLostByRefusalAfterLoginIM(t *testing.T) {
 		s.wantCalls(t)
 	})
 }
+
+// A loss between the answer of LoginIM and the edge is an ordinary one too. The
+// only thing to hook there is the random Session.
+func TestLostByRefusalBeforeEdge(t *testing.T) {
+	defer uuid.SetRand(nil)
+	inBubble(t, func(t *testing.T, s *service) {
+		s.gives("IMToken", "i1")
+		e := open(t, s, s.options(autoLogin, "IMToken"))
+		climb(t, e, imInitialized)
+		uuid.SetRand(readerFunc(func(p []byte) (int, error) {
+			s.imNotify().Lost(rejected)
+			return rand.Read(p)
+		}))
+		_ = e.LoginIM(t.Context(), tokenlessIM)
+		if got := settled(e); got.State != imInitialized || got.Cause != error(rejected) {
+			t.Errorf("got %+v, want im_lost by %v", got, rejected)
+		}
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // A loss of the login underneath is no refusal of the kit token, whatever its
 // cause.
