@@ -163,3 +163,36 @@ func ExampleCodeOf() {
 	// Log IM in with the bound account (Engine.LoginIM, or the host's own IM client) before the kit login.
 	// 1801
 }
+
+// A bot that stays logged in: its kit token comes from the app server, and
+// KeepKit logs in again after an outage, until somebody logs out.
+func ExampleEngine_KeepKit() {
+	ctx := context.Background()
+	cloud, kit := newCloud()
+
+	e, err := engine.New(cloud.Device(), "app1", &engine.Options{
+		Mode: engine.AutoLogin,
+		KitToken: func(ctx context.Context, userUUID, refused string) (string, error) {
+			return kit.Token, nil // yours asks the app server
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer e.Close()
+	go func() {
+		for s := range e.Watch(ctx) {
+			if s.State == engine.KitLoggedIn {
+				fmt.Println(s.State)
+				break
+			}
+		}
+		e.LogoutKit(ctx) // the user has had enough
+	}()
+	err = e.KeepKit(ctx, engine.KitAccount{UserUUID: kit.UserUUID})
+	fmt.Println(errors.Is(err, engine.ErrInterrupted))
+	// Output:
+	// kit_logged_in
+	// true
+}

@@ -343,7 +343,7 @@ func TestKeepKitRefuses(t *testing.T) {
 		e := open(t, s, &autoLogin)
 		wantErr(t, e.KeepKit(t.Context(), tokenlessKit), engine.ErrArgument)
 		wantErr(t, e.KeepKit(t.Context(), engine.KitAccount{Token: "k"}), engine.ErrArgument)
-		wantErr(t, e.KeepKit(nil, kitAccount), engine.ErrArgument) //nolint:staticcheck // what is tested
+		wantErr(t, e.KeepKit(noCtx, kitAccount), engine.ErrArgument)
 		wantErr(t, e.Close(), nil)
 		wantErr(t, e.KeepKit(t.Context(), kitAccount), engine.ErrClosed)
 		s.wantCalls(t, "Close")
@@ -604,7 +604,7 @@ func TestKeepKitPanics(t *testing.T) {
 			if v := recover(); v != "on purpose" {
 				t.Errorf("it panicked with %v", v)
 			}
-			wantErr(t, e.KeepKit(nil, kitAccount), engine.ErrArgument) //nolint:staticcheck // the engine goes on
+			wantErr(t, e.KeepKit(noCtx, kitAccount), engine.ErrArgument) // the engine goes on
 		}()
 		_ = e.KeepKit(panickingCtx{t.Context()}, kitAccount)
 		t.Error("it returned")

@@ -206,6 +206,9 @@ var (
 	tokenlessIM  = engine.IMAccount{Accid: imAccount.Accid}
 )
 
+// noCtx is what a host passes that has no ctx.
+var noCtx context.Context
+
 // untilEnd is an act that goes on until its ctx ends.
 func untilEnd(ctx context.Context) error {
 	<-ctx.Done()

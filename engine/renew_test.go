@@ -151,7 +151,7 @@ func TestRenewKitOfOthers(t *testing.T) {
 	t.Run("a nil ctx", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *service) {
 			e := openKit(t, s)
-			wantErr(t, e.RenewKit(nil, renewWith("k1")), engine.ErrArgument) //nolint:staticcheck // what is tested
+			wantErr(t, e.RenewKit(noCtx, renewWith("k1")), engine.ErrArgument)
 		})
 	})
 }
