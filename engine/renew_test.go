@@ -322,9 +322,19 @@ func TestExpiredInLoginKit(t *testing.T) {
 			t.Error("a login that failed has expired")
 		}
 		s.called()
+		seen := watching(t, e)
 		wantErr(t, e.LoginKit(t.Context(), kitAccount), nil)
 		settled(e)
 		s.wantCalls(t, "Authenticate kit-s3cr3t", "LoginIM im-s3cr3t", "LoginKit kit-s3cr3t", "KitToken user1 kit-s3cr3t", "RenewKit k1")
+		var published []bool
+		for _, now := range seen() {
+			if now.State == kitLoggedIn {
+				published = append(published, now.Expired)
+			}
+		}
+		if want := []bool{true, false}; !slices.Equal(published, want) {
+			t.Errorf("Expired is published as %v, want %v", published, want)
+		}
 	})
 }
 
