@@ -19,8 +19,8 @@ import (
 // sends.
 const roomKitVersion = "1.31.0"
 
-// Kit is a client of a kit server. It is an engine.Kit and an io.Closer. Make
-// one with NewKit. It is safe for concurrent use.
+// Kit is a client of a kit server. It is an engine.Kit, an engine.KitRenewer and
+// an io.Closer. Make one with NewKit. It is safe for concurrent use.
 //
 // A kit login is one round trip: Authenticate makes it, and LoginKit then opens
 // the session without another request. HTTP has no push, so the client learns
@@ -39,10 +39,20 @@ type Kit struct {
 	closed  bool
 }
 
+// A session is a kit login with the token that it has now. It does not change: a
+// renewal replaces it by another session of the same login.
 type session struct {
-	user  string
+	login *kitLogin
 	token func() string // a func, because fmt does not print its result
-	lost  func(error)
+}
+
+type kitLogin struct {
+	user   string
+	notify engine.Notify
+}
+
+func (l *kitLogin) with(token string) *session {
+	return &session{l, func() string { return token }}
 }
 
 // NewKit makes a client of a kit server. It sends nothing. If an option is
@@ -99,17 +109,19 @@ type loginReply struct {
 
 // Authenticate implements engine.Kit: it logs a in at the kit server. The bound
 // IM account has the accid in the reply's imAccid, or else in its userUuid, and
-// the AppKey in its imKey.
+// the AppKey in its imKey. With AuthDynamic its token is a's own, as a dynamic
+// one.
 func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
 	if err := checkAccount(a); err != nil {
 		return engine.IMAccount{}, err
 	}
-	s := &session{user: a.UserUUID, token: func() string { return a.Token }}
+	s := (&kitLogin{user: a.UserUUID}).with(a.Token)
 	var reply loginReply
 	if err := k.call(ctx, callLogin, s, &reply); err != nil {
 		return engine.IMAccount{}, err
 	}
-	if reply.IMToken == "" && k.authType == AuthDynamic {
+	dynamic := k.authType == AuthDynamic
+	if dynamic {
 		// A dynamic token is also the IM token, so the reply may leave it out:
 		// docs/vendor/kits.md#what-the-web-kit-does.
 		reply.IMToken = a.Token
@@ -120,7 +132,7 @@ func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMA
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.checked = s
-	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.accid(), Token: reply.IMToken}, nil
+	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.accid(), Token: reply.IMToken, Dynamic: dynamic}, nil
 }
 
 // accid returns the accid of the bound IM account.
@@ -190,10 +202,10 @@ func (k *Kit) LoginKit(ctx context.Context, a engine.KitAccount, n engine.Notify
 	switch {
 	case k.closed:
 		return engine.ErrClosed
-	case s == nil || !strings.EqualFold(s.user, a.UserUUID) || s.token() != a.Token:
+	case s == nil || !strings.EqualFold(s.login.user, a.UserUUID) || s.token() != a.Token:
 		return fmt.Errorf("%w: call Authenticate for this account first", engine.ErrState)
 	}
-	s.lost = n.Lost
+	s.login.notify = n
 	k.checked, k.open = nil, s
 	return nil
 }
@@ -207,11 +219,49 @@ func (k *Kit) LogoutKit(context.Context) error {
 	return nil
 }
 
+// RenewKit implements engine.KitRenewer. It has the kit server check a's token,
+// and only then puts it in the place of the old one; CheckToken and Authorize use
+// it from then on. If it fails, the session keeps the old token.
+//
+// It fails with engine.ErrState if no session of a is open, also if the session
+// ended during the check; with engine.ErrTokenRejected or engine.ErrTokenExpired
+// if the server refuses the token; and with engine.ErrUnavailable if the server
+// cannot be reached.
+func (k *Kit) RenewKit(ctx context.Context, a engine.KitAccount) error {
+	if err := checkAccount(a); err != nil {
+		return err
+	}
+	old, err := k.session()
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(old.login.user, a.UserUUID) {
+		return fmt.Errorf("%w: the kit is logged in as another account", engine.ErrState)
+	}
+	renewed := old.login.with(a.Token)
+	if err := k.call(ctx, callCheckToken, renewed, nil); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.closed:
+		return engine.ErrClosed
+	case k.open == nil || k.open.login != old.login:
+		return fmt.Errorf("%w: the kit session ended before it was renewed", engine.ErrState)
+	}
+	k.open = renewed
+	return nil
+}
+
 // CheckToken asks the kit server whether the token of the account that is
-// logged in is still valid. If the server refuses the token, CheckToken reports
-// the login as lost and returns the same cause: engine.ErrTokenRejected or
-// engine.ErrTokenExpired. A server that cannot be reached does not end the
-// login. If nobody is logged in, it fails with engine.ErrState.
+// logged in is still valid. If the server refuses it, CheckToken reports that
+// and returns the cause: engine.ErrTokenExpired or engine.ErrTokenRejected. It
+// reports an expired token by Notify.Expired, so that it can be renewed. If
+// nobody renews it, or if the token was rejected, it reports the login as lost.
+// It reports nothing about a token that RenewKit has replaced meanwhile. A server
+// that cannot be reached does not end the login. If nobody is logged in,
+// CheckToken fails with engine.ErrState.
 //
 // Call it if the server refuses one of your own requests, or from time to time.
 func (k *Kit) CheckToken(ctx context.Context) error {
@@ -221,7 +271,7 @@ func (k *Kit) CheckToken(ctx context.Context) error {
 	}
 	err = k.call(ctx, callCheckToken, s, nil)
 	if errors.Is(err, engine.ErrTokenRejected) || errors.Is(err, engine.ErrTokenExpired) {
-		k.loseSession(s, err)
+		k.report(s, err)
 	}
 	return err
 }
@@ -238,16 +288,21 @@ func (k *Kit) session() (*session, error) {
 	return k.open, nil
 }
 
-// loseSession ends s and reports the loss, if s is still the open session.
-func (k *Kit) loseSession(s *session, cause error) {
+// report reports that the server refuses the token of s, if s is still open and
+// has that token.
+func (k *Kit) report(s *session, cause error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.open != s {
 		return
 	}
+	n := s.login.notify
+	if errors.Is(cause, engine.ErrTokenExpired) && n.Expired != nil && n.Expired(cause) {
+		return
+	}
 	k.open = nil
-	if s.lost != nil {
-		s.lost(cause)
+	if n.Lost != nil {
+		n.Lost(cause)
 	}
 }
 
@@ -269,7 +324,7 @@ func commonHeader(o Options) http.Header {
 func (k *Kit) header(s *session) http.Header {
 	h := maps.Clone(k.common) // a shallow copy will do: no value is changed in place
 	if s != nil {
-		h.Set("user", s.user)
+		h.Set("user", s.login.user)
 		h.Set("token", s.token())
 		if k.authType == AuthDynamic {
 			h.Set("authType", "1")

@@ -109,15 +109,18 @@ func TestLoginRequest(t *testing.T) {
 	}
 }
 
+// The token of a loginByIM is IM's own, whatever the reply says.
 func TestDynamicToken(t *testing.T) {
-	s := newStub(t, ok(`{"code":0,"data":{"userUuid":"user1","imKey":"app1"}}`))
-	k := newKit(t, nimhttp.Options{KitURL: s.URL, AuthType: nimhttp.AuthDynamic})
-	im, err := k.Authenticate(t.Context(), account)
-	if err != nil || im.Token != account.Token {
-		t.Errorf("got %v, want IM's token to be the one of the login", err)
-	}
-	if got := s.seen()[0].Header.Get("authType"); got != "1" {
-		t.Errorf("got authType %q, want 1", got)
+	for _, answer := range []string{`{"code":0,"data":{"userUuid":"user1","imKey":"app1"}}`, loginReply} {
+		s := newStub(t, ok(answer))
+		k := newKit(t, nimhttp.Options{KitURL: s.URL, AuthType: nimhttp.AuthDynamic})
+		im, err := k.Authenticate(t.Context(), account)
+		if err != nil || im.Token != account.Token || !im.Dynamic {
+			t.Errorf("%s: got %v, dynamic: %t, and %v, want the token of the login as a dynamic one", answer, im, im.Dynamic, err)
+		}
+		if got := s.seen()[0].Header.Get("authType"); got != "1" {
+			t.Errorf("got authType %q, want 1", got)
+		}
 	}
 }
 

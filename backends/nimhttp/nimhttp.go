@@ -198,8 +198,8 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// Backend joins a Kit and an IM. It is an engine.Backend and an
-// engine.IMAdopter. Make one with New.
+// Backend joins a Kit and an IM. It is an engine.Backend, an engine.IMAdopter and
+// an engine.KitRenewer. Make one with New.
 type Backend struct {
 	*Kit
 	*IM
