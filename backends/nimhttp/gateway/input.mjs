@@ -49,9 +49,13 @@ const LOGIN = {
   // the SDK sends them unchanged.
   accid: (value, name) => text(128)(value, name).toLowerCase(),
   token: text(4096),
+  dynamic: optional(flag, false),
   owner: text(128),
   timeoutMs: optional(integer(1, 120_000), 60_000),
 };
+
+// Without a token, an answer says that the host has none.
+const ANSWER = { asks: integer(1, Number.MAX_SAFE_INTEGER), token: optional(text(4096)) };
 
 // Without an owner, a call applies to whoever is logged in.
 const OWNER = { owner: optional(text(128)) };
@@ -81,6 +85,7 @@ export function slotName(name) {
 }
 
 export const loginBody = (given) => check(LOGIN, given);
+export const answerBody = (given) => check(ANSWER, given);
 export const noBody = (given) => check({}, given);
 export const noQuery = (query) => check({}, Object.fromEntries(query));
 

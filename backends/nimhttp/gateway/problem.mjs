@@ -5,6 +5,7 @@ const KINDS = {
   unauthorized: [401, 'The secret is missing or wrong'],
   'no-such-path': [404, 'There is nothing at this path'],
   'no-such-slot': [404, 'The slot is not initialised or was released'],
+  'no-such-question': [409, 'The SDK does not wait for this answer'],
   'method-not-allowed': [405, 'This path has no such method'],
   'not-initialised': [409, 'The slot is not initialised'],
   'other-account': [409, 'Another account is logged in'],

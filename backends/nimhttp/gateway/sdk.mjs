@@ -1,6 +1,7 @@
 // This is the only file that uses the vendor's SDK. The rest of the gateway
 // sees a client with three methods (login, logout, destroy), a listener with
-// four (login, link, failed, kicked), and words instead of the SDK's numbers.
+// five (login, link, failed, kicked, ask), and words instead of the SDK's
+// numbers.
 
 import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -22,6 +23,9 @@ export const LOG_LEVELS = ['off', 'error', 'warn', 'log'];
 // online (docs/vendor/im-sdk.md#calls). We make that time-out longer than our
 // own, after which the slot logs out.
 const AFTER_OUR_DEADLINE_MS = 10_000;
+
+// Of a login: the SDK asks the tokenProvider for each token.
+const AUTH_DYNAMIC = 1;
 
 const LONGEST_TEXT = 500;
 
@@ -75,7 +79,8 @@ async function importAsModule(file) {
 class Client {
   #nim;
   #service;
-  #unhide = () => {};
+  #listener;
+  #unhide = []; // of the tokens of the login: the last, and the one before it
 
   constructor(NIM, level, configuration, listener) {
     this.#nim = new NIM(
@@ -83,6 +88,7 @@ class Client {
       options(configuration),
     );
     this.#service = this.#nim.V2NIMLoginService;
+    this.#listener = listener;
     this.#service.on('onLoginStatus', (status) => listener.login(LOGIN[status]));
     this.#service.on('onConnectStatus', (status) => listener.link(LINK[status]));
     this.#service.on('onDisconnected', (error) => listener.failed(readError(error)));
@@ -90,15 +96,33 @@ class Client {
     this.#service.on('onKickedOffline', (detail) => listener.kicked(readKick(detail)));
   }
 
-  async login(accid, token, timeoutMs) {
-    this.#unhide();
-    this.#unhide = hide(token);
+  async login({ accid, token, dynamic, timeoutMs }) {
+    this.#hide(token);
+    const login = { token, decided: false };
+    const asked = { authType: AUTH_DYNAMIC, tokenProvider: () => this.#tokenFor(login) };
     try {
-      await this.#service.login(accid, token, { timeout: timeoutMs + AFTER_OUR_DEADLINE_MS });
+      const options = { timeout: timeoutMs + AFTER_OUR_DEADLINE_MS, ...(dynamic && asked) };
+      await this.#service.login(accid, dynamic ? '' : token, options);
     } catch (error) {
       const { code, message } = readError(error);
       throw new SDKError(code, message);
+    } finally {
+      login.decided = true;
     }
+  }
+
+  // The SDK asks for the token at each attempt of a login, and at each reconnect.
+  async #tokenFor({ token, decided }) {
+    if (!decided) return token;
+    const fresh = await this.#listener.ask();
+    this.#hide(fresh);
+    return fresh;
+  }
+
+  // The token before may still be in what the SDK prints.
+  #hide(token) {
+    this.#unhide.push(hide(token));
+    if (this.#unhide.length > 2) this.#unhide.shift()();
   }
 
   // The SDK rejects logout if nobody is logged in; to us that is a success. The
@@ -110,7 +134,7 @@ class Client {
 
   async destroy() {
     await this.#nim.destroy().catch(() => {});
-    this.#unhide();
+    for (const unhide of this.#unhide) unhide();
   }
 }
 

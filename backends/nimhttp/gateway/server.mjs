@@ -26,7 +26,7 @@ const MAX_CONNECTIONS = 256;
 // part of the contract: openapi.yaml, Health.
 const PROOF_LABEL = 'imreuse gateway proof 1\n';
 
-const PATH = /^\/v1\/im\/([^/]+)(\/login|\/logout)?$/;
+const PATH = /^\/v1\/im\/([^/]+)(\/login|\/logout|\/token)?$/;
 
 // The operations, by the part of the path after the slot, and by method.
 const OPERATIONS = {
@@ -43,6 +43,9 @@ const OPERATIONS = {
   },
   '/logout': {
     POST: { body: input.logoutBody, run: (gateway, name, { body }) => gateway.slot(name).logout(body) },
+  },
+  '/token': {
+    PUT: { body: input.answerBody, run: (gateway, name, { body }) => gateway.slot(name).answer(body) },
   },
 };
 

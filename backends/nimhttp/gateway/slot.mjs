@@ -97,6 +97,16 @@ export class Slot {
     });
   }
 
+  // answer does not queue either: a call in the queue may wait for the SDK.
+  answer({ asks, token }) {
+    return this.#ask(() => {
+      this.#initialised();
+      if (!this.#state.answer(asks, token)) throw new Problem('no-such-question', `question ${asks} is not open`);
+      if (token !== undefined) this.#tokenHash = hashOf({ token, dynamic: true });
+      return this.#state.published;
+    });
+  }
+
   // The calls of one slot queue. Each one starts when the one before has ended.
   #queue(work) {
     this.#queued++;
@@ -147,17 +157,17 @@ export class Slot {
     this.#client = this.#sdk.connect(configuration, this.#state.listener(configuration.appKey));
   }
 
-  async #logIn({ accid, token, owner, timeoutMs }, stop, gone) {
+  async #logIn({ accid, token, dynamic, owner, timeoutMs }, stop, gone) {
     this.#initialised('not-initialised');
     throwIfStopped(stop);
-    const tokenHash = createHash('sha256').update(token).digest('hex');
+    const tokenHash = hashOf({ token, dynamic });
     const { session, accid: held } = this.#state;
     if (session && accid !== held) throw new Problem('other-account', `${held} is logged in; log it out first`);
     if (session && tokenHash === this.#tokenHash) return this.#state.published;
     // Given another token, the SDK would log out by itself, but without an
     // event.
     if (session) await this.#logOut();
-    await this.#decide(this.#client.login(accid, token, timeoutMs), stop);
+    await this.#decide(this.#client.login({ accid, token, dynamic, timeoutMs }), stop);
     return this.#hold({ accid, owner, tokenHash }, gone);
   }
 
@@ -246,6 +256,8 @@ function throwIfStopped(stop) {
   if (stop.reason === CLOSED) throw new Problem('login-failed', 'the request was closed', { code: CODE_CANCELLED });
   throw new Problem('login-failed', 'the login took longer than timeoutMs', { code: CODE_TIMEOUT });
 }
+
+const hashOf = ({ token, dynamic }) => createHash('sha256').update(`${dynamic} ${token}`).digest('hex');
 
 const sameValues = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 

@@ -9,11 +9,15 @@ export const turn = () => new Promise((resolve) => setImmediate(resolve));
 export class Run {
   seq = 0;
   sessions = 0;
+  questions = 0;
 
   constructor(boot) {
     this.boot = boot;
   }
 }
+
+// For how long the SDK waits for a token. By itself it would wait forever.
+const ANSWER_MS = 15_000;
 
 const NOBODY = { session: 0, accid: '', owner: '' };
 
@@ -24,6 +28,7 @@ export class State {
   #login = 'logged_out';
   #link = 'down';
   #ended = null;
+  #question = null; // of the SDK, for a fresh token
 
   #falling = null; // the cause of a LOGOUT, until the turn of the SDK ends
   #listener = null;
@@ -61,6 +66,7 @@ export class State {
       link: heard((word) => (this.#link = word)),
       failed: heard((error) => this.#falling && (this.#falling.error = error)),
       kicked: heard((kick) => this.#falling && (this.#falling.kick = kick)),
+      ask: () => this.#ask(listener),
     };
     this.#listener = listener;
     this.#appKey = appKey;
@@ -73,12 +79,49 @@ export class State {
   // ignoreEvents drops later events of the present client.
   ignoreEvents() {
     this.#listener = null;
+    this.#close();
+  }
+
+  // ask resolves with a fresh token, or rejects if nobody has one.
+  #ask(listener) {
+    if (this.#listener !== listener) return Promise.reject(new Error('this client has been given up'));
+    this.#close();
+    const answer = new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#answer('it took too long'), ANSWER_MS);
+      this.#question = { number: ++this.#run.questions, resolve, reject, timer };
+    });
+    this.#publish();
+    return answer;
+  }
+
+  // answer answers the open question, if it has that number. It reports whether it
+  // has.
+  answer(number, token) {
+    if (this.#question?.number !== number) return false;
+    this.#answer('the host has no token', token);
+    return true;
+  }
+
+  #answer(why, token) {
+    this.#close(why, token);
+    this.#publish();
+  }
+
+  // close ends the question that is open, if there is one.
+  #close(why = 'the SDK does not need the token any more', token) {
+    if (!this.#question) return;
+    const { resolve, reject, timer } = this.#question;
+    this.#question = null;
+    clearTimeout(timer);
+    if (token === undefined) reject(new Error(why));
+    else resolve(token);
   }
 
   // The SDK reports LOGOUT first, and its cause later in the same turn:
   // docs/vendor/im-sdk.md#states.
   #onLogin(word) {
     this.#login = word;
+    if (word !== 'logging_in') this.#close();
     if (word !== 'logged_out' || this.#falling) return;
     this.#falling = {};
     setImmediate(() => this.#fallen());
@@ -128,6 +171,7 @@ export class State {
       login: this.#login,
       link: this.#link,
       ended: this.#ended,
+      ...(this.#question && { asks: this.#question.number }),
     };
     if (this.published && same(seen, this.published)) return;
     this.published = Object.freeze({ boot: this.#run.boot, seq: ++this.#run.seq, ...seen });

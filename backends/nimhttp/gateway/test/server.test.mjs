@@ -6,6 +6,7 @@ import { client, LOGIN, SECRET, startGateway, until } from '../testing/harness.m
 import { judge, operations, validator } from '../testing/contract.mjs';
 
 const INIT = { appKey: 'app1' };
+const ANSWER = { asks: 1, token: 'good' };
 const GOOD = { ...LOGIN, token: 'good' };
 const kind = ({ body }) => body.type?.replace('urn:imreuse:gateway:', '');
 
@@ -168,7 +169,7 @@ for (const [name, secret] of Object.entries(SECRETS)) {
     const { url, call } = await startGateway(t);
     await call('PUT', '/v1/im/a', INIT);
     const stranger = client(url, { secret });
-    const calls = [['GET', '/v1/im/a'], ['PUT', '/v1/im/a', INIT], ['DELETE', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout'], ['GET', '/v1/im/none'], ['GET', '/elsewhere'], ['PATCH', '/v1/im/a']];
+    const calls = [['GET', '/v1/im/a'], ['PUT', '/v1/im/a', INIT], ['DELETE', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout'], ['PUT', '/v1/im/a/token', ANSWER], ['GET', '/v1/im/none'], ['GET', '/elsewhere'], ['PATCH', '/v1/im/a']];
     for (const [method, path, body] of calls) {
       const response = await fetch(url + path, { method, body: body && JSON.stringify(body), headers: secret === null ? {} : { authorization: `Bearer ${secret}` } });
       assert.equal(response.status, 401, `${method} ${path}`);
@@ -189,6 +190,11 @@ const REFUSED = {
   'an owner of logout that is empty': [400, at('POST', '/v1/im/a/logout', { owner: '' })],
   'an owner of logout that is not a string': [400, at('POST', '/v1/im/a/logout', { owner: 1 })],
   'an owner of logout that is too long': [400, at('POST', '/v1/im/a/logout', { owner: 'o'.repeat(129) })],
+  'an answer without a question': [400, at('PUT', '/v1/im/a/token', { token: 'good' })],
+  'an answer to question 0': [400, at('PUT', '/v1/im/a/token', { asks: 0 })],
+  'an answer to a question that is not open': [409, at('PUT', '/v1/im/a/token', ANSWER)],
+  'an unknown slot to answer': [404, at('PUT', '/v1/im/none/token', ANSWER)],
+  'an answer that is posted': [405, at('POST', '/v1/im/a/token', ANSWER)],
   'an owner of release that is empty': [400, at('DELETE', '/v1/im/a?owner=')],
   'an owner of release that is too long': [400, at('DELETE', `/v1/im/a?owner=${'o'.repeat(129)}`)],
   'an owner of release, twice': [400, at('DELETE', '/v1/im/a?owner=o1&owner=o1')],
@@ -275,18 +281,26 @@ const BODIES = {
     ...[{ ...GOOD, token: `good-${text(4091)}` }, { ...GOOD, token: text(4097) }, { ...GOOD, token: '' }],
     ...[{ ...GOOD, owner: text(128) }, { ...GOOD, owner: text(129) }, { ...GOOD, owner: '' }],
     ...[1000, 120_000, 120_001, 0, -1, 2.5, '5', null].map((timeoutMs) => ({ ...GOOD, timeoutMs })),
+    ...[true, false, 'true', 1, null].map((dynamic) => ({ ...GOOD, dynamic })),
   ],
 };
+BODIES.Answer = [
+  ...[{}, ANSWER, { asks: 1 }, { ...ANSWER, owner: 'o1' }],
+  ...[0, -1, 1.5, '1', null, 2 ** 53].map((asks) => ({ ...ANSWER, asks })),
+  ...[text(4096), text(4097), '', 7, null].map((token) => ({ ...ANSWER, token })),
+];
+const PATHS = { Init: ['PUT', '/v1/im/a'], Answer: ['PUT', '/v1/im/a/token'], Login: ['POST', '/v1/im/a/login'], Logout: ['POST', '/v1/im/a/logout'] };
+const GOES = { Answer: 409 }; // nobody asks
 BODIES.Logout = [{}, ...['o', text(128), text(129), '', 1, null].map((owner) => ({ owner }))];
 for (const [schema, bodies] of Object.entries(BODIES)) {
   for (const [index, body] of bodies.entries()) {
     test(`the contract and the service agree on ${schema} ${index}`, async (t) => {
       const { call } = await startGateway(t);
       if (schema !== 'Init') await call('PUT', '/v1/im/a', INIT);
-      const [method, path] = schema === 'Init' ? ['PUT', '/v1/im/a'] : ['POST', `/v1/im/a/${schema.toLowerCase()}`];
+      const [method, path] = PATHS[schema];
       const sent = JSON.parse(JSON.stringify(body));
       const { status, text: answer } = await call(method, path, sent);
-      assert.equal(status, validator('components', 'schemas', schema)(sent) ? 200 : 400, answer);
+      assert.equal(status, validator('components', 'schemas', schema)(sent) ? (GOES[schema] ?? 200) : 400, answer);
     });
   }
 }
@@ -371,11 +385,13 @@ test('every reply in the contract occurs', async (t) => {
   const seen = new Set();
   const call = client(url, { seen });
   const stranger = client(url, { secret: 'a-stranger-s-secret', seen });
-  const paths = [['PUT', '/v1/im/a', INIT], ['GET', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout', { owner: 'o1' }], ['DELETE', '/v1/im/a']];
+  const paths = [['PUT', '/v1/im/a', INIT], ['GET', '/v1/im/a'], ['POST', '/v1/im/a/login', GOOD], ['POST', '/v1/im/a/logout', { owner: 'o1' }], ['PUT', '/v1/im/a/token', ANSWER], ['DELETE', '/v1/im/a']];
   for (const [method, path, body] of paths) {
     await stranger(method, path, body);
     await call(method, path.replace('/a', '/%20'), body);
-    if (body === undefined || path.endsWith('/logout')) await call(method, path); // the slot does not exist yet
+    // The slot does not exist yet.
+    if (body === undefined || path.endsWith('/logout')) await call(method, path);
+    if (path.endsWith('/token')) await call(method, '/v1/im/none/token', body);
     if (body !== undefined) for (const type of ['text/plain', 'application/json']) await call(method, path, 'x'.repeat(type.length * 5000), { headers: { 'content-type': type } });
     if (body) await call(method, path, 'x', { headers: { 'content-type': 'text/plain' } });
   }
@@ -393,6 +409,12 @@ test('every reply in the contract occurs', async (t) => {
   await call('POST', '/v1/im/a/login', { ...GOOD, token: 'wrong' });
   await call('POST', '/v1/im/a/login', GOOD);
   await call('PUT', '/v1/im/a', { appKey: 'app2' });
+  await call('POST', '/v1/im/a/login', { ...GOOD, dynamic: true });
+  service().drop();
+  const asked = service().reconnectWithToken();
+  const { asks } = (await call('GET', '/v1/im/a')).body;
+  await call('PUT', '/v1/im/a/token', { asks, token: 'a-fresh-token' });
+  assert.equal(await asked, 'a-fresh-token');
   await call('GET', '/healthz');
 
   // While the gateway closes: calls on connections that were already open.

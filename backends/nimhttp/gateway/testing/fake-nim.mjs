@@ -24,7 +24,8 @@ class LoginService extends EventEmitter {
     this.calls.push(['login', accid, token, option]);
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
-      this.onLogin(this, accid, token);
+      if (token) this.onLogin(this, accid, token);
+      else option.tokenProvider().then((provided) => this.onLogin(this, accid, provided));
     });
   }
 
@@ -85,6 +86,22 @@ class LoginService extends EventEmitter {
   reconnect() {
     this.connect();
     this.set(IN, UP);
+  }
+
+  // With a dynamic token, the SDK asks for a fresh one on the new link. If it gets
+  // none, it hangs up, and tries again later.
+  async reconnectWithToken() {
+    this.connect();
+    try {
+      const { 3: option } = this.calls.findLast(([name]) => name === 'login');
+      const token = await option.tokenProvider();
+      if (this.status !== LOGGING_IN) return null;
+      this.set(IN, UP);
+      return token;
+    } catch {
+      if (this.status === LOGGING_IN) this.drop();
+      return null;
+    }
   }
 
   kick(reason = 1) {

@@ -4,4 +4,4 @@
 package gatewayversion
 
 // Version is the version of the contract; gateway.Version is the same.
-const Version = "0.2.0"
+const Version = "0.3.0"
