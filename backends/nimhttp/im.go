@@ -19,6 +19,13 @@ import (
 // engine.IMAdopter and an io.Closer. Make one with NewIM. It is safe for
 // concurrent use: its calls take turns.
 //
+// A login with a dynamic token needs a fresh one each time the SDK reconnects.
+// Notify.Token supplies it, within 15 s. If it fails, the login holds, offline,
+// and the SDK asks again. Without a Notify.Token the SDK gets the login's token
+// once more, and if that has expired, the login is lost with
+// engine.ErrTokenRejected. A login that AdoptIM returned gets its tokens from the
+// client that made it.
+//
 // A goroutine watches each login with one blocking read after another. The
 // login is lost in two cases. If the gateway reports that the session ended,
 // the cause is the gateway's reason. If the gateway is gone, was started again,
@@ -63,6 +70,7 @@ type limits struct {
 	retry   time.Duration // after a failed read
 	login   time.Duration // for a login, if the caller has no deadline
 	giveUp  time.Duration // to log out a login whose outcome is unknown
+	answer  time.Duration // for Notify.Token; the gateway waits just as long
 }
 
 var usualLimits = limits{
@@ -71,6 +79,7 @@ var usualLimits = limits{
 	retry:   100 * time.Millisecond,
 	login:   time.Minute,
 	giveUp:  5 * time.Second,
+	answer:  15 * time.Second,
 }
 
 // longestLogin is the longest time-out that the gateway accepts for a login.
@@ -219,7 +228,7 @@ func (im *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) 
 	if err != nil {
 		return err
 	}
-	im.watch(now, n, a.Token)
+	im.watch(now, n, &a)
 	return nil
 }
 
@@ -248,7 +257,7 @@ func (im *IM) login(ctx context.Context, a engine.IMAccount) (gatewayclient.Snap
 		timeout = min(max(time.Until(deadline), time.Millisecond), longestLogin)
 	}
 	accid := strings.ToLower(a.Accid)
-	now, err := im.slot.Login(ctx, gatewayclient.LoginRequest{Accid: accid, Token: a.Token, Owner: im.owner, TimeoutMs: timeout.Milliseconds()})
+	now, err := im.slot.Login(ctx, gatewayclient.LoginRequest{Accid: accid, Token: a.Token, Dynamic: a.Dynamic, Owner: im.owner, TimeoutMs: timeout.Milliseconds()})
 	switch {
 	case err == nil && now.Session == 0, err == nil && now.Accid != accid:
 		err = im.slot.Malformed("a login of another account than requested")
@@ -344,7 +353,7 @@ func (im *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, e
 		im.appKey = im.ownAppKey // the slot is initialised, so LoginIM needs no InitIM
 	}
 	im.asked = false
-	im.watch(now, n, "")
+	im.watch(now, n, nil)
 	return engine.IMAccount{AppKey: now.AppKey, Accid: now.Accid}, nil
 }
 

@@ -15,9 +15,9 @@ import (
 // does.
 type watch struct {
 	im      *IM
-	boot    string          // names the run of the gateway
-	session uint64          // the login in that run
-	secrets func() []string // a func, because fmt does not print its result
+	boot    string // names the run of the gateway
+	session uint64 // the login in that run
+	tokens  *tokens
 	notify  engine.Notify
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -28,9 +28,10 @@ type watch struct {
 	heard  time.Time // when the gateway last answered
 }
 
-// watch follows the login in the snapshot now. If it replaced a login whose end
-// was never reported, that loss is reported first.
-func (im *IM) watch(now gatewayclient.Snapshot, n engine.Notify, token string) {
+// watch follows the login in the snapshot now: of account a, or of another client
+// if a is nil. If it replaced a login whose end was never reported, that loss is
+// reported first.
+func (im *IM) watch(now gatewayclient.Snapshot, n engine.Notify, a *engine.IMAccount) {
 	if before := im.unwatch(); before != nil {
 		if cause := before.lossIn(now); cause != nil && before.notify.Lost != nil {
 			before.notify.Lost(cause)
@@ -39,8 +40,8 @@ func (im *IM) watch(now gatewayclient.Snapshot, n engine.Notify, token string) {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
 		im: im, boot: now.Boot, session: now.Session,
-		secrets: func() []string { return []string{token, im.slot.Secret()} },
-		notify:  n, stop: stop, stopped: make(chan struct{}),
+		tokens: newTokens(im, n, a),
+		notify: n, stop: stop, stopped: make(chan struct{}),
 		seq: now.Seq, online: true, heard: time.Now(),
 	}
 	w.link(now.Online())
@@ -140,6 +141,7 @@ func (w *watch) judge(ctx context.Context, now gatewayclient.Snapshot, err error
 	}
 	w.seq = now.Seq
 	w.link(now.Online())
+	w.tokens.answer(ctx, now.Asks)
 	return nil
 }
 
@@ -150,7 +152,7 @@ func (w *watch) lossIn(now gatewayclient.Snapshot) error {
 	case now.Boot != w.boot:
 		return errRestarted
 	case now.Session != w.session:
-		return now.Cause(w.session, w.secrets())
+		return now.Cause(w.session, append(w.tokens.secrets(), w.im.slot.Secret()))
 	}
 	return nil
 }

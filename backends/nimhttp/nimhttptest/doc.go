@@ -108,7 +108,8 @@
 // A login is a device in the world. The gateway refuses it with one of the
 // SDK's codes:
 //
-//	102302  the account is unknown, or the token is wrong
+//	403     the token is a dynamic one, and there is no AppSecret
+//	102302  the account is unknown, or the token is wrong or has expired
 //	101303  the world has another AppKey
 //
 // If the world ends the login, the client sees it. A kick ends the session with

@@ -155,6 +155,10 @@ func Start(o Options) (*Server, error) {
 			World:  o.World,
 			Addr:   o.GatewayAddr,
 			Secret: cmp.Or(o.GatewaySecret, newID()),
+
+			AppSecret: o.AppSecret,
+			Now:       o.Now,
+
 			Logger: o.Logger,
 			Answer: s.answerGateway,
 		})

@@ -40,6 +40,7 @@ type Snapshot struct {
 	Session uint64 `json:"session"` // the number of the login; 0: nobody is logged in
 	Login   string `json:"login"`
 	Link    string `json:"link"`
+	Asks    uint64 `json:"asks"` // the SDK's open question for a fresh token; 0: there is none
 	Ended   *ended `json:"ended"`
 }
 
@@ -64,8 +65,9 @@ func (s Snapshot) isSnapshot() bool {
 	return s.Boot != "" && s.Seq != 0 && s.AppKey != "" && s.Login != "" && s.Link != "" && held == (s.Accid != "") && held == (s.Owner != "")
 }
 
-// Online reports whether the link to IM is up.
-func (s Snapshot) Online() bool { return s.Link == "up" }
+// Online reports whether the link to IM is up and somebody is logged in over it.
+// While the SDK waits for a fresh token, the link is up already.
+func (s Snapshot) Online() bool { return s.Link == "up" && s.Login != "logging_in" }
 
 // IsFree reports whether nobody is logged in or logging in.
 func (s Snapshot) IsFree() bool { return s.Session == 0 && s.Login == "logged_out" }
@@ -199,6 +201,7 @@ func (s *Slot) Next(ctx context.Context, after uint64, wait, patience time.Durat
 type LoginRequest struct {
 	Accid     string `json:"accid"`
 	Token     string `json:"token"`
+	Dynamic   bool   `json:"dynamic,omitempty"`
 	Owner     string `json:"owner"`
 	TimeoutMs int64  `json:"timeoutMs"`
 }
@@ -206,6 +209,17 @@ type LoginRequest struct {
 // Login asks for a login, and waits until it is decided.
 func (s *Slot) Login(ctx context.Context, r LoginRequest) (Snapshot, error) {
 	return s.call(ctx, http.MethodPost, "/login", nil, r, time.Duration(r.TimeoutMs)*time.Millisecond+s.patience, r.Token)
+}
+
+// Answer answers the SDK's question with a fresh token. An empty token says that
+// the host has none.
+func (s *Slot) Answer(ctx context.Context, asks uint64, token string) error {
+	body := struct {
+		Asks  uint64 `json:"asks"`
+		Token string `json:"token,omitempty"`
+	}{asks, token}
+	_, err := s.call(ctx, http.MethodPut, "/token", nil, body, s.patience, token)
+	return err
 }
 
 // Logout logs out the login of the owner, or with "" whoever is logged in. It
@@ -303,6 +317,8 @@ func (s *Slot) problem(status int, reply []byte, secrets []string) error {
 		p.cause = fmt.Errorf("%w under another configuration (LBSURL, LinkAddr or LinkPlain)", InUse(p.snapshot))
 	case NotInitialised, NoSuchSlot:
 		p.cause = fmt.Errorf("%w: the gateway was started again or the slot was released; log in again", engine.ErrUnavailable)
+	case "no-such-question":
+		p.cause = fmt.Errorf("%w: the SDK does not wait for a token any more", engine.ErrUnavailable)
 	case "unauthorized":
 		p.cause = errWrongSecret.cause
 	case "bad-request", "too-large":

@@ -24,6 +24,8 @@ import (
 // replaces the run, like a process that is killed and started again.
 type Gateway struct {
 	world    *mockim.Service
+	secretOf func() string // the AppSecret
+	now      func() time.Time
 	answer   func(http.ResponseWriter, *http.Request, Responder)
 	url      string
 	secret   string
@@ -61,18 +63,23 @@ type gatewayRun struct {
 	work    sync.WaitGroup // work that no call waits for: leases and reconnects
 
 	// Guarded by gateway.mu.
-	stopped  bool // no more work may start
-	seq      int64
-	sessions int64
-	slots    map[string]*slot
+	stopped   bool // no more work may start
+	seq       int64
+	sessions  int64
+	questions int64
+	slots     map[string]*slot
 }
 
-// Options configure a gateway. All fields are required except Addr and Logger.
+// Options configure a gateway. All fields are required except Addr, AppSecret and
+// Logger.
 type Options struct {
 	World  *mockim.Service
 	Addr   string // "": 127.0.0.1:0
 	Secret string
 	Logger *slog.Logger
+
+	AppSecret string           // the key to dynamic tokens; "": the app does not allow them
+	Now       func() time.Time // the clock by which dynamic tokens expire
 
 	// Answer writes the reply to a request: the Responder's, or another one.
 	Answer func(http.ResponseWriter, *http.Request, Responder)
@@ -98,6 +105,8 @@ func Start(o Options) (*Gateway, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	g := &Gateway{
 		world:    o.World,
+		secretOf: func() string { return o.AppSecret },
+		now:      o.Now,
 		answer:   o.Answer,
 		url:      "http://" + listener.Addr(),
 		secret:   o.Secret,
@@ -188,6 +197,7 @@ func (r *gatewayRun) stopWork(mark func()) []*slot {
 	var all []*slot
 	for _, s := range r.slots {
 		s.stopLeaseLocked()
+		s.closeQuestionLocked()
 		all = append(all, s)
 	}
 	return all

@@ -39,10 +39,11 @@ var (
 		"":        {http.MethodGet: (*gatewayCall).read, http.MethodPut: (*gatewayCall).init, http.MethodDelete: (*gatewayCall).release},
 		"/login":  {http.MethodPost: (*gatewayCall).logIn},
 		"/logout": {http.MethodPost: (*gatewayCall).logOut},
+		"/token":  {http.MethodPut: (*gatewayCall).answerQuestion},
 	}
 	healthPath = methods{http.MethodGet: (*gatewayCall).health}
 
-	slotPath = regexp.MustCompile(`^/v1/im/([^/]+)(/login|/logout)?$`)
+	slotPath = regexp.MustCompile(`^/v1/im/([^/]+)(/login|/logout|/token)?$`)
 	slotName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	bearer   = regexp.MustCompile(`(?i)^Bearer +(.+)$`)
 	nonce    = regexp.MustCompile(`^[A-Za-z0-9_-]{22,128}$`)
@@ -194,7 +195,10 @@ func (c *gatewayCall) init() (any, error) {
 }
 
 func (c *gatewayCall) logIn() (any, error) {
-	who := loginRequest{strings.ToLower(c.body.text("accid", 128)), c.body.text("token", 4096), c.body.text("owner", 128)}
+	who := loginRequest{
+		accid: strings.ToLower(c.body.text("accid", 128)), token: c.body.text("token", 4096),
+		owner: c.body.text("owner", 128), dynamic: c.body.flag("dynamic"),
+	}
 	limit := c.body.milliseconds("timeoutMs", time.Millisecond, 2*time.Minute, time.Minute)
 	ctx, cancel := context.WithTimeoutCause(c.Context(), limit, errDeadline)
 	defer cancel()
@@ -205,6 +209,12 @@ func (c *gatewayCall) logIn() (any, error) {
 		}
 		return now, err
 	})
+}
+
+// answerQuestion does not queue.
+func (c *gatewayCall) answerQuestion() (any, error) {
+	asks, token := c.body.required("asks", 1), c.body.optionalText("token", 4096)
+	return c.ask(noSuchSlot, func(s *slot) (snapshot, error) { return s.answer(asks, token) })
 }
 
 func (c *gatewayCall) logOut() (any, error) {

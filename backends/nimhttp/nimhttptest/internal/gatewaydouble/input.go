@@ -90,6 +90,14 @@ func (f *fields) integer(name string, least, most, otherwise int64) int64 {
 	return int64(number)
 }
 
+// required is like integer, for a field that must not be missing.
+func (f *fields) required(name string, least int64) int64 {
+	if _, there := f.given[name]; !there {
+		f.fail("%s is missing", name)
+	}
+	return f.integer(name, least, maxInteger, least)
+}
+
 // number is like integer, for a query, whose values are all text.
 func (f *fields) number(name string, least, most, otherwise int64) int64 {
 	if text, _ := f.given[name].(string); decimal.MatchString(text) {

@@ -29,7 +29,7 @@ type imLink struct {
 func (s *slot) connect(ctx context.Context, r loginRequest) (snapshot, error) {
 	g := s.run.gateway
 	g.mu.Lock()
-	l := &imLogin{account: engine.IMAccount{AppKey: s.setup.appKey, Accid: r.accid, Token: r.token}, owner: r.owner}
+	l := &imLogin{account: engine.IMAccount{AppKey: s.setup.appKey, Accid: r.accid, Token: r.token, Dynamic: r.dynamic}, owner: r.owner}
 	s.publishLocked("logging_in", "connecting")
 	g.mu.Unlock()
 	for {
@@ -38,7 +38,7 @@ func (s *slot) connect(ctx context.Context, r loginRequest) (snapshot, error) {
 		}
 		link, err := s.dial(l.account)
 		if err != nil {
-			return snapshot{}, loginFailed(nimcodes.Of(err), shorten(err.Error()))
+			return snapshot{}, loginFailed(codeOf(err), shorten(err.Error()))
 		}
 		if err := s.run.stopReason(ctx); err != nil {
 			link.cut()
@@ -96,34 +96,46 @@ func (s *slot) lostLocked(cause error) {
 func (s *slot) hangUp() {
 	s.run.gateway.mu.Lock()
 	l := s.login
-	if l == nil || l.link == nil {
+	if l == nil || l.link == nil && s.question == nil {
 		s.run.gateway.mu.Unlock()
 		return
 	}
 	link := l.link
 	l.link = nil
+	s.closeQuestionLocked()
 	s.publishLocked("logging_in", "waiting")
 	s.run.gateway.mu.Unlock()
-	link.cut()
+	if link != nil {
+		link.cut()
+	}
 }
 
 // reconnect brings the link back up if it is down. It waits for the slot's
-// earlier calls.
+// earlier calls. With a dynamic token it asks for a fresh one, and the answer
+// brings the link up.
 func (s *slot) reconnect() {
 	if s.takeTurn() != nil {
 		return
 	}
 	defer s.endTurn()
 	l := s.loginToReconnect()
-	if l == nil {
-		return
+	switch {
+	case l == nil:
+	case l.account.Dynamic:
+		s.askFor(l)
+	default:
+		s.logInAgain(l, l.account)
 	}
-	link, err := s.dial(l.account)
+}
+
+// logInAgain takes the link up again, in the turn of the slot.
+func (s *slot) logInAgain(l *imLogin, a engine.IMAccount) {
+	link, err := s.dial(a)
 	s.run.gateway.mu.Lock()
 	down := s.run.gateway.isDownLocked(l.account.Accid)
 	switch {
 	case err != nil:
-		s.endLocked(&ended{Session: l.session, Error: &sdkError{Code: nimcodes.Of(err), Message: shorten(err.Error())}})
+		s.endLocked(&ended{Session: l.session, Error: &sdkError{Code: codeOf(err), Message: shorten(err.Error())}})
 	case !down:
 		s.upLocked(link)
 	}
@@ -138,6 +150,10 @@ func (s *slot) reconnect() {
 func (s *slot) loginToReconnect() *imLogin {
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
+	return s.loginToReconnectLocked()
+}
+
+func (s *slot) loginToReconnectLocked() *imLogin {
 	if l := s.login; l != nil && l.link == nil && !s.run.gateway.isDownLocked(l.account.Accid) {
 		return l
 	}
@@ -149,10 +165,14 @@ func (s *slot) loginToReconnect() *imLogin {
 func (s *slot) dial(a engine.IMAccount) (*imLink, error) {
 	k := &imLink{slot: s, device: s.run.gateway.world.Device()}
 	ctx := context.Background() // the world answers at once
+	a, err := s.run.gateway.inWorld(a)
+	if err != nil {
+		return nil, err
+	}
 	if err := k.device.InitIM(ctx, a.AppKey); err != nil {
 		return nil, err
 	}
-	err := k.device.LoginIM(ctx, a, engine.Notify{Lost: k.lost})
+	err = k.device.LoginIM(ctx, a, engine.Notify{Lost: k.lost})
 	s.run.gateway.mu.Lock()
 	defer s.run.gateway.mu.Unlock()
 	if err != nil && k.cause == nil {

@@ -22,6 +22,7 @@ const (
 	unauthorized       kind = "unauthorized"
 	noSuchPath         kind = "no-such-path"
 	noSuchSlot         kind = "no-such-slot"
+	noSuchQuestion     kind = "no-such-question"
 	methodNotAllowed   kind = "method-not-allowed"
 	notInitialised     kind = "not-initialised"
 	otherAccount       kind = "other-account"
@@ -41,6 +42,7 @@ var kinds = map[kind]struct {
 	unauthorized:       {http.StatusUnauthorized, "The secret is missing or wrong"},
 	noSuchPath:         {http.StatusNotFound, "There is nothing at this path"},
 	noSuchSlot:         {http.StatusNotFound, "The slot is not initialised or was released"},
+	noSuchQuestion:     {http.StatusConflict, "The SDK does not wait for this answer"},
 	methodNotAllowed:   {http.StatusMethodNotAllowed, "This path has no such method"},
 	notInitialised:     {http.StatusConflict, "The slot is not initialised"},
 	otherAccount:       {http.StatusConflict, "Another account is logged in"},

@@ -19,6 +19,7 @@ type slot struct {
 	leaseTime time.Duration
 	setup     *setup // nil until the slot is initialised
 	login     *imLogin
+	question  *question // of the SDK, for a fresh token; nil: it asks nothing
 	ended     *ended
 	published snapshot
 	readers   map[chan snapshot]struct{} // closed when the slot is released
@@ -65,7 +66,10 @@ func (s *slot) init(to setup, lease time.Duration) (snapshot, error) {
 }
 
 // A loginRequest names the account to log in, and the owner of the login.
-type loginRequest struct{ accid, token, owner string }
+type loginRequest struct {
+	accid, token, owner string
+	dynamic             bool
+}
 
 // logIn logs r in. made reports whether it made a new login, rather than
 // finding the account logged in.
@@ -74,7 +78,7 @@ func (s *slot) logIn(ctx context.Context, r loginRequest) (now snapshot, made bo
 	if err != nil {
 		return snapshot{}, false, err
 	}
-	if held != nil && held.account.Token == r.token {
+	if held != nil && held.account.Token == r.token && held.account.Dynamic == r.dynamic {
 		return now, false, nil
 	}
 	if held != nil {

@@ -18,6 +18,7 @@ type snapshot struct {
 	Session int64  `json:"session"`
 	Login   string `json:"login"`
 	Link    string `json:"link"`
+	Asks    int64  `json:"asks,omitempty"`
 	Ended   *ended `json:"ended"`
 }
 
@@ -72,6 +73,9 @@ func (s *slot) publishLocked(login, link string) {
 	if l := s.login; l != nil {
 		now.Accid, now.Owner, now.Session = l.account.Accid, l.owner, l.session
 	}
+	if s.question != nil {
+		now.Asks = s.question.number
+	}
 	if now == s.published {
 		return
 	}
@@ -86,6 +90,7 @@ func (s *slot) publishLocked(login, link string) {
 
 // endLocked ends the slot's session.
 func (s *slot) endLocked(e *ended) {
+	s.closeQuestionLocked()
 	s.login, s.ended = nil, e
 	s.publishLocked("logged_out", "down")
 }
