@@ -47,7 +47,7 @@ func contractHost(t *testing.T, w *contractWorld) {
 	calls := []struct{ method, target, body string }{
 		{"GET", "/healthz", ""}, {"GET", "/healthz?nonce=" + contractNonce, ""}, {"GET", "/elsewhere", ""}, {"OPTIONS", "/v1/im/host", ""},
 		{"PUT", "/v1/im/host", `{"appKey":"app1"}`}, {"GET", "/v1/im/host", ""}, {"DELETE", "/v1/im/host", ""},
-		{"POST", "/v1/im/host/login", `{"accid":"user-one","token":"` + tokenOne + `","owner":"o"}`}, {"POST", "/v1/im/host/logout", ""},
+		{"POST", "/v1/im/host/login", `{"accid":"user-one","token":"` + tokenOne + `","owner":"o"}`}, {"POST", "/v1/im/host/logout", ""}, {"PUT", "/v1/im/host/token", `{"asks":1}`},
 	}
 	for _, host := range []string{"example.com", "example.com:7788", "10.0.0.1", "0.0.0.0:7788", "[::]:7788", "localhost.example.com", "127.0.0.1.example.com"} {
 		foreign := newGatewayClient(t, w.url, w.secret, w.judge)

@@ -49,6 +49,7 @@ type gatewaySnapshot struct {
 	Session int
 	Login   string
 	Link    string
+	Asks    int
 	Ended   *gatewayEnd
 }
 

@@ -45,6 +45,7 @@ func contractWhileClosing(t *testing.T, w *contractWorld) {
 		{"GET", "/v1/im/late", `{}`},
 		{"POST", "/v1/im/late/login", `{"accid":"user-one","token":"t","owner":"o"}`},
 		{"POST", "/v1/im/late/logout", `{}`},
+		{"PUT", "/v1/im/late/token", `{"asks":1}`},
 		{"DELETE", "/v1/im/late", `{}`},
 	}
 	var late []*halfway

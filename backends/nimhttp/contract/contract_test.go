@@ -73,6 +73,12 @@ var contractRows = []contractRow{
 	{"logout during an outage", contractOutageLogout},
 	{"reader", contractReader},
 	{"reader who waits", contractReaderWaits},
+	{"dynamic token", contractDynamic},
+	{"fresh token at a reconnect", contractFreshToken},
+	{"no token at a reconnect", contractNoToken},
+	{"token refused at a reconnect", contractTokenRefused},
+	{"answer to no question", contractNoQuestion},
+	{"answer that does not come", contractAnswerTime},
 	{"lease", contractLease},
 	{"lease with a reader", contractLeaseReader},
 	{"secret", contractSecret},
@@ -141,7 +147,7 @@ func wantAllSeen(t *testing.T, j *judge, ran int) {
 func doubleContract(t *testing.T, j *judge, multiDevice bool) *contractWorld {
 	t.Helper()
 	world := twoAccounts(multiDevice)
-	s := nimhttptest.New(t, nimhttptest.Options{World: world})
+	s := nimhttptest.New(t, nimhttptest.Options{World: world, AppSecret: contractAppSecret})
 	return &contractWorld{
 		gatewayClient: newGatewayClient(t, s.GatewayURL(), s.GatewaySecret(), j),
 		t:             t,

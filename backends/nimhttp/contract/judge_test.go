@@ -86,7 +86,7 @@ var (
 
 	snapshotShape = shape{
 		"boot": text(1, math.MaxInt), "seq": integer(1), "appKey": text(1, math.MaxInt), "accid": anyText, "owner": anyText, "session": integer(0),
-		"login": word("logged_out", "logging_in", "logged_in", "backing_off"), "link": word("down", "connecting", "up", "waiting"), "ended": checkEnded,
+		"login": word("logged_out", "logging_in", "logged_in", "backing_off"), "link": word("down", "connecting", "up", "waiting"), "asks?": integer(1), "ended": checkEnded,
 	}
 
 	endedShape = shape{
@@ -131,6 +131,7 @@ var problems = map[string]struct {
 	"unauthorized":        {401, "The secret is missing or wrong"},
 	"no-such-path":        {404, "There is nothing at this path"},
 	"no-such-slot":        {404, "The slot is not initialised or was released"},
+	"no-such-question":    {409, "The SDK does not wait for this answer"},
 	"method-not-allowed":  {405, "This path has no such method"},
 	"not-initialised":     {409, "The slot is not initialised"},
 	"other-account":       {409, "Another account is logged in"},
@@ -206,7 +207,7 @@ func newJudge(t *testing.T) *judge {
 		}
 	}
 	if len(j.operations) < 30 || len(j.types) != len(problems) {
-		t.Fatalf("got %d replies and %d types of problems from openapi.yaml, want about 44 and %d", len(j.operations), len(j.types), len(problems))
+		t.Fatalf("got %d replies and %d types of problems from openapi.yaml, want about 54 and %d", len(j.operations), len(j.types), len(problems))
 	}
 	return j
 }

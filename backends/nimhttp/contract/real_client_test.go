@@ -73,7 +73,7 @@ func wantNoSecrets(t *testing.T, g *nimhttp.Gateway, said *gatewaytest.Buffer) {
 func newRealWorld(t *testing.T, multiDevice bool) (*mockim.Service, *nimcloud.Cloud) {
 	t.Helper()
 	world := twoAccounts(multiDevice)
-	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
+	cloud, err := nimcloud.Start(nimcloud.Options{World: world, AppSecret: contractAppSecret})
 	if err != nil {
 		t.Fatal(err)
 	}

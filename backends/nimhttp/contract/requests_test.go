@@ -37,7 +37,7 @@ func contractSecret(t *testing.T, w *contractWorld) {
 	} {
 		stranger := newGatewayClient(t, w.url, secret, w.judge)
 		for _, call := range [][2]string{
-			{"PUT", "/v1/im/secret"}, {"GET", "/v1/im/secret"}, {"DELETE", "/v1/im/secret"}, {"POST", "/v1/im/secret/login"}, {"POST", "/v1/im/secret/logout"},
+			{"PUT", "/v1/im/secret"}, {"GET", "/v1/im/secret"}, {"DELETE", "/v1/im/secret"}, {"POST", "/v1/im/secret/login"}, {"POST", "/v1/im/secret/logout"}, {"PUT", "/v1/im/secret/token"},
 			{"PATCH", "/v1/im/secret"}, {"OPTIONS", "/v1/im/secret"}, {"GET", "/v1/im/%20"}, {"GET", "/elsewhere"}, {"GET", "/"},
 		} {
 			r, err := stranger.send(t.Context(), call[0], call[1], "text/plain", strings.NewReader("{"))
@@ -107,6 +107,15 @@ func contractBadRequests(t *testing.T, w *contractWorld) {
 		{"owner of logout as a parameter", "POST", path + "/logout?owner=o", "", "", "bad-request"},
 		{"logout as text", "POST", path + "/logout", "text/plain", `{"owner":"o"}`, "wrong-media-type"},
 		{"logout of 64 KiB and a byte", "POST", path + "/logout", anyJSON, `{"owner":"o"}` + strings.Repeat(" ", 64<<10), "too-large"},
+		{"unknown field of an answer", "PUT", path + "/token", anyJSON, `{"asks":1,"owner":"o"}`, "bad-request"},
+		{"answer to no number", "PUT", path + "/token", anyJSON, `{"token":"t"}`, "bad-request"},
+		{"answer to question 0", "PUT", path + "/token", anyJSON, `{"asks":0}`, "bad-request"},
+		{"answer that is empty", "PUT", path + "/token", anyJSON, `{"asks":1,"token":""}`, "bad-request"},
+		{"answer that is too long", "PUT", path + "/token", anyJSON, `{"asks":1,"token":"` + strings.Repeat("t", 4097) + `"}`, "bad-request"},
+		{"parameter of an answer", "PUT", path + "/token?asks=1", anyJSON, `{"asks":1}`, "bad-request"},
+		{"answer as text", "PUT", path + "/token", "text/plain", `{"asks":1}`, "wrong-media-type"},
+		{"answer of 64 KiB and a byte", "PUT", path + "/token", anyJSON, `{"asks":1}` + strings.Repeat(" ", 64<<10), "too-large"},
+		{"answer in an unknown slot", "PUT", "/v1/im/none/token", anyJSON, `{"asks":1}`, "no-such-slot"},
 		{"owner of release that is empty", "DELETE", path + "?owner=", "", "", "bad-request"},
 		{"owner of release that is too long", "DELETE", path + "?owner=" + strings.Repeat("o", 129), "", "", "bad-request"},
 		{"owner of release, twice", "DELETE", path + "?owner=o&owner=o", "", "", "bad-request"},
@@ -218,6 +227,7 @@ func contractBounds(t *testing.T, w *contractWorld) {
 		{"accid", []any{long(128)}, []any{"", long(129), 7, nil}},
 		{"token", []any{long(4096)}, []any{"", long(4097), 7, nil}},
 		{"owner", []any{long(128)}, []any{"", long(129), 7, nil}},
+		{"dynamic", []any{false}, []any{"true", 1, nil}},
 		{"timeoutMs", []any{120_000}, []any{0, -1, 120_001, 2.5, "5", nil}},
 	} {
 		for _, value := range row.good {
@@ -228,7 +238,7 @@ func contractBounds(t *testing.T, w *contractWorld) {
 		}
 		missing := with(request)
 		delete(missing, row.field)
-		if row.field != "timeoutMs" {
+		if row.field != "timeoutMs" && row.field != "dynamic" {
 			s.wants("without "+row.field, s.must("POST", "/login", missing), "bad-request")
 		}
 	}
@@ -292,7 +302,7 @@ func contractMethods(t *testing.T, w *contractWorld) {
 	for target, want := range map[string][]string{
 		"/healthz":             {"GET"},
 		"/v1/im/methods":       {"DELETE", "GET", "PUT"},
-		"/v1/im/methods/login": {"POST"}, "/v1/im/methods/logout": {"POST"},
+		"/v1/im/methods/login": {"POST"}, "/v1/im/methods/logout": {"POST"}, "/v1/im/methods/token": {"PUT"},
 	} {
 		for _, method := range []string{"GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE", "LOCK"} {
 			if slices.Contains(want, method) {
