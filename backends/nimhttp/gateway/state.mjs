@@ -87,7 +87,7 @@ export class State {
     if (this.#listener !== listener) return Promise.reject(new Error('this client has been given up'));
     this.#close();
     const answer = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#answer('it took too long'), ANSWER_MS);
+      const timer = setTimeout(() => this.#refuse('the host took too long'), ANSWER_MS);
       this.#question = { number: ++this.#run.questions, resolve, reject, timer };
     });
     this.#publish();
@@ -98,23 +98,29 @@ export class State {
   // has.
   answer(number, token) {
     if (this.#question?.number !== number) return false;
-    this.#answer('the host has no token', token);
+    const { resolve } = this.#question;
+    if (token === undefined) this.#refuse('the host has no token');
+    else {
+      this.#close();
+      resolve(token);
+      this.#publish();
+    }
     return true;
   }
 
-  #answer(why, token) {
-    this.#close(why, token);
+  #refuse(why) {
+    const { reject } = this.#question;
+    this.#close();
+    reject(new Error(why));
     this.#publish();
   }
 
-  // close ends the question that is open, if there is one.
-  #close(why = 'the SDK does not need the token any more', token) {
-    if (!this.#question) return;
-    const { resolve, reject, timer } = this.#question;
+  // close ends the question that is open, if there is one. The attempt that asked
+  // it is over, and gets no answer: the SDK would take a refusal for the failure of
+  // its next attempt, or for the cause of a logout.
+  #close() {
+    clearTimeout(this.#question?.timer);
     this.#question = null;
-    clearTimeout(timer);
-    if (token === undefined) reject(new Error(why));
-    else resolve(token);
   }
 
   // The SDK reports LOGOUT first, and its cause later in the same turn:

@@ -98,8 +98,9 @@ class LoginService extends EventEmitter {
       if (this.status !== LOGGING_IN) return null;
       this.set(IN, UP);
       return token;
-    } catch {
+    } catch (error) {
       if (this.status === LOGGING_IN) this.drop();
+      this.emit('onLoginFailed', error); // whatever has come meanwhile
       return null;
     }
   }
