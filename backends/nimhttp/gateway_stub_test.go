@@ -40,6 +40,7 @@ type stubSnapshot struct {
 	Session int      `json:"session"`
 	Login   string   `json:"login"`
 	Link    string   `json:"link"`
+	Asks    int      `json:"asks,omitempty"`
 	Ended   *stubEnd `json:"ended"`
 }
 
@@ -63,13 +64,16 @@ type stubError struct {
 
 // end ends the session, so that nobody is logged in.
 func (n *stubSnapshot) end(e *stubEnd) {
-	n.Accid, n.Owner, n.Session, n.Login, n.Link, n.Ended = "", "", 0, "logged_out", "down", e
+	n.Accid, n.Owner, n.Session, n.Login, n.Link, n.Asks, n.Ended = "", "", 0, "logged_out", "down", 0, e
 }
 
 // hold begins a session.
 func (n *stubSnapshot) hold(session int, accid, owner string) {
 	n.Accid, n.Owner, n.Session, n.Login, n.Link = accid, owner, session, "logged_in", "up"
 }
+
+// ask is how the SDK asks for a fresh token.
+func (n *stubSnapshot) ask(question int) { n.Login, n.Link, n.Asks = "logging_in", "up", question }
 
 // An imStub is a gateway with one slot. It follows the contract, unless a test
 // sets another answer or changes the slot.
@@ -85,7 +89,7 @@ type imStub struct {
 
 // An imRequest is a request that the gateway received.
 type imRequest struct {
-	name          string // proof, health, init, read, watch, login, logout or release
+	name          string // proof, health, init, read, watch, login, logout, token or release
 	authorization string
 	contentType   string
 	line          string // method and URI
@@ -102,6 +106,8 @@ func requestName(r *http.Request) string {
 		return "proof"
 	case strings.HasSuffix(r.URL.Path, "/healthz"):
 		return "health"
+	case r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/token"):
+		return "token"
 	case r.Method == http.MethodPut:
 		return "init"
 	case r.Method == http.MethodDelete:
@@ -249,7 +255,10 @@ func (n stubSnapshot) json() string {
 func (s *imStub) call(r imRequest) http.HandlerFunc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var sent struct{ AppKey, Accid, Owner string }
+	var sent struct {
+		AppKey, Accid, Owner, Token string
+		Asks                        int
+	}
 	_ = json.Unmarshal([]byte(r.body), &sent)
 	if _, owner, given := strings.Cut(r.line, "?owner="); given {
 		sent.Owner = owner
@@ -264,6 +273,12 @@ func (s *imStub) call(r imRequest) http.HandlerFunc {
 		return stubProblem(404, "no-such-slot", "")
 	case r.name == "login" && s.now.Session != 0:
 		return stubProblem(409, "other-account", `,"snapshot":`+s.now.json())
+	case r.name == "token" && (sent.Asks == 0 || s.now.Asks != sent.Asks):
+		return stubProblem(409, "no-such-question", `,"snapshot":`+s.now.json())
+	case r.name == "token" && sent.Token == "":
+		s.changeLocked(func(n *stubSnapshot) { n.Asks, n.Login, n.Link = 0, "backing_off", "waiting" })
+	case r.name == "token":
+		s.changeLocked(func(n *stubSnapshot) { n.Asks, n.Login = 0, "logged_in" })
 	case r.name == "login":
 		s.changeLocked(func(n *stubSnapshot) { n.hold(n.Seq, sent.Accid, sent.Owner) })
 	case s.now.Session != 0 && sent.Owner != "" && sent.Owner != s.now.Owner: // the login of another owner stays

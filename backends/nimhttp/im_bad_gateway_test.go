@@ -144,9 +144,9 @@ func TestNoGateway(t *testing.T) {
 		"version unknown":  health("boot-1", "unknown"),
 		"version is empty": health("boot-1", ""),
 		"no boot":          health("", gateway.Version),
-		"no proof":         stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","version":"0.2.0","slots":0}`),
+		"no proof":         stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","version":"0.3.0","slots":0}`),
 		"older, no proof":  stubReply(200, `{"boot":"boot-1","sdk":"10.0.0","version":"0.1.0","slots":0}`),
-		"status":           stubReply(503, `{"boot":"boot-1","sdk":"10.0.0","version":"0.2.0","slots":0}`),
+		"status":           stubReply(503, `{"boot":"boot-1","sdk":"10.0.0","version":"0.3.0","slots":0}`),
 		"foreign host":     stubProblem(421, "foreign-host", ""),
 	}
 	for name, answer := range badReplies() {
@@ -181,7 +181,7 @@ func TestNoGateway(t *testing.T) {
 }
 
 func TestGatewayVersions(t *testing.T) {
-	for _, version := range []string{"0.2.0", "0.2.9", "0.2.10-beta"} {
+	for _, version := range []string{"0.3.0", "0.3.9", "0.3.10-beta"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newIMStub()
 			s.answer(stubHealth("boot-1", version, stubSecret), "proof")

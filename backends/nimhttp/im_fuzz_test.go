@@ -37,8 +37,8 @@ func FuzzSnapshots(f *testing.F) {
 	} {
 		f.Add(uint8(1), status, `{"type":"urn:imreuse:gateway:`+kind+`","title":"","status":400,"detail":"no","code":417}`)
 	}
-	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.2.0"}`)
-	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.2.0","proof":"0123"}`)
+	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.3.0"}`)
+	f.Add(uint8(2), uint16(200), `{"boot":"boot-2","version":"0.3.0","proof":"0123"}`)
 	f.Add(uint8(3), uint16(302), ``)
 	f.Add(uint8(0), uint16(200), `{"seq":18446744073709551615,"session":-1}`)
 	f.Fuzz(func(t *testing.T, which uint8, status uint16, body string) {

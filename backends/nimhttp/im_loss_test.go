@@ -284,7 +284,7 @@ func TestIMNotLost(t *testing.T) {
 		{"logged out", func(n *stubSnapshot) { n.Login, n.Link = "logged_out", "down" }, []bool{false, true}},
 		{"a word to come", func(n *stubSnapshot) { n.Login = "dreaming" }, nil},
 		{"a link to come", func(n *stubSnapshot) { n.Link = "dreaming" }, []bool{false, true}},
-		{"login alone", func(n *stubSnapshot) { n.Login = "logging_in" }, nil},
+		{"waiting for a token", func(n *stubSnapshot) { n.Login = "logging_in" }, []bool{false, true}},
 		{"ended of an earlier session", func(n *stubSnapshot) { n.Ended = &stubEnd{n.Session - 1, &stubKick{Reason: 1}, nil} }, nil},
 		{"ended of this one", func(n *stubSnapshot) { n.Ended = &stubEnd{n.Session, &stubKick{Reason: 1}, nil} }, nil},
 		{"nothing", func(*stubSnapshot) {}, nil},

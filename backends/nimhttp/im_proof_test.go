@@ -25,11 +25,11 @@ func httpAnswer(body string) string {
 
 // strangers has the ways to answer without knowing the secret.
 func strangers() map[string]func([]byte) string {
-	const health = `{"boot":"b","sdk":"10.0.0","version":"0.2.0","slots":0,"proof":"%s"}`
+	const health = `{"boot":"b","sdk":"10.0.0","version":"0.3.0","slots":0,"proof":"%s"}`
 	return map[string]func([]byte) string{
 		"a page":           func([]byte) string { return "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno" },
 		"no HTTP":          func([]byte) string { return "220 mail.example.com ESMTP\r\n" },
-		"no proof":         func([]byte) string { return httpAnswer(`{"boot":"b","sdk":"10.0.0","version":"0.2.0","slots":0}`) },
+		"no proof":         func([]byte) string { return httpAnswer(`{"boot":"b","sdk":"10.0.0","version":"0.3.0","slots":0}`) },
 		"the nonce":        func(nonce []byte) string { return httpAnswer(fmt.Sprintf(health, nonce)) },
 		"a proof of zeros": func([]byte) string { return httpAnswer(fmt.Sprintf(health, strings.Repeat("0", 64))) },
 		"a short proof":    func([]byte) string { return httpAnswer(fmt.Sprintf(health, "00")) },

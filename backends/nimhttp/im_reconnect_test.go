@@ -126,7 +126,7 @@ func TestIMGreetsTheNextGateway(t *testing.T) {
 		s.sent()
 		s.refuse(false)
 		s.restart()
-		s.answer(stubHealth("boot-2", "0.3.0", stubSecret), "proof")
+		s.answer(stubHealth("boot-2", "0.4.0", stubSecret), "proof")
 		if err := im.LoginIM(t.Context(), stubAlice, engine.Notify{}); engine.CodeOf(err) != engine.ErrUnavailable {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
