@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type chain struct {
 	server  *nimhttptest.Server
 	options nimhttp.Options // of a client, without the Slot
 	before  int             // logins that had reached the double when it was muted
+	ahead   atomic.Int64    // nanoseconds by which the servers' clock is ahead
 
 	// Only with the real gateway.
 	cloud *nimcloud.Cloud
@@ -53,12 +55,12 @@ func newChain(t *testing.T, node *nimhttp.Gateway) *chain {
 	world.Bind(kitBob, bob.Accid)
 	world.Bind(unbound, "")
 	c := &chain{t: t, world: world, node: node}
-	c.server = nimhttptest.New(t, nimhttptest.Options{World: world, AppKey: "app1", NoGateway: node != nil})
+	c.server = nimhttptest.New(t, nimhttptest.Options{World: world, AppKey: "app1", AppSecret: appSecret, NoGateway: node != nil, Now: c.now})
 	c.options = nimhttp.Options{AppKey: "app1", KitURL: c.server.KitURL(), GatewayURL: c.server.GatewayURL(), GatewaySecret: c.server.GatewaySecret()}
 	if node == nil {
 		return c
 	}
-	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
+	cloud, err := nimcloud.Start(nimcloud.Options{World: world, AppSecret: appSecret, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +74,11 @@ func newChain(t *testing.T, node *nimhttp.Gateway) *chain {
 	c.options.LBSURL, c.options.LinkAddr, c.options.LinkPlain = cloud.LBSURL(), cloud.LinkAddr(), true
 	return c
 }
+
+// now is the clock of the servers, by which dynamic tokens run out.
+func (c *chain) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *chain) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // startNode starts the installed gateway.
 func startNode(t *testing.T, o nimhttp.GatewayOptions) *nimhttp.Gateway {
