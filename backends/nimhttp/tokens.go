@@ -22,7 +22,7 @@ type tokens struct {
 	fetching bool       // a goroutine is at work, and answers the open question
 }
 
-type secret func() string // fmt does not look into functions
+type secret func() string // a func, because fmt does not print its result
 
 func newTokens(im *IM, n engine.Notify, a *engine.IMAccount) *tokens {
 	t := &tokens{im: im}

@@ -22,7 +22,7 @@ var dynamic = map[string]any{"dynamic": true}
 func (s *gatewaySlot) loginDynamic(accid string) gatewaySnapshot {
 	s.t.Helper()
 	r := s.must("POST", "/login", with(loginRequest(accid, dynamicToken(accid), 20*time.Second), dynamic))
-	if r.status != 200 || !r.snapshot.holds(accid) || r.snapshot.Asks != 0 {
+	if r.status != 200 || !r.snapshot.isLoggedIn(accid) || r.snapshot.Asks != 0 {
 		s.t.Fatalf("login: got %v, want one that asks nobody", r)
 	}
 	return r.snapshot
@@ -66,7 +66,7 @@ func (s *gatewaySlot) wantBack(asks gatewaySnapshot) gatewaySnapshot {
 	if r.status != 200 || r.snapshot.Asks != 0 || r.snapshot.Session != asks.Session {
 		s.t.Errorf("answer: got %v, want session %d without a question", r, asks.Session)
 	}
-	seen := s.await(asks, gatewayPatience, "the login to come back", func(now gatewaySnapshot) bool { return now.holds("user-one") })
+	seen := s.await(asks, gatewayPatience, "the login to come back", func(now gatewaySnapshot) bool { return now.isLoggedIn("user-one") })
 	for _, now := range seen[1:] {
 		if now.Session != asks.Session || now.Asks != 0 {
 			s.t.Errorf("after the answer: got %v, want session %d without a question", now, asks.Session)
@@ -82,7 +82,7 @@ func contractDynamic(t *testing.T, w *contractWorld) {
 		"dynamic as static":          loginRequest("user-one", dynamicToken("user-one"), 20*time.Second),
 		"dynamic of another account": with(loginRequest("user-one", dynamicToken("user-two"), 20*time.Second), dynamic),
 	} {
-		if r := s.must("POST", "/login", request); r.kind != "login-failed" || r.code != 102302 || !r.snapshot.isOut() {
+		if r := s.must("POST", "/login", request); r.kind != "login-failed" || r.code != 102302 || !r.snapshot.isLoggedOut() {
 			t.Errorf("%s: got %v, want login-failed 102302", name, r)
 		}
 	}
@@ -123,7 +123,7 @@ func contractTokenRefused(t *testing.T, w *contractWorld) {
 	asks := w.reconnect(s, held)
 	s.wants("answer", s.must("PUT", "/token", answer(asks.Asks, tokenWrong)), "200")
 	seen := s.await(asks, gatewayPatience, "the end", func(now gatewaySnapshot) bool { return now.Session != held.Session })
-	if last := seen[len(seen)-1]; !last.isOut() || last.Ended == nil || last.Ended.Error == nil || last.Ended.Error.Code != 102302 {
+	if last := seen[len(seen)-1]; !last.isLoggedOut() || last.Ended == nil || last.Ended.Error == nil || last.Ended.Error.Code != 102302 {
 		t.Errorf("got %v, want 102302", last)
 	}
 	w.online(t)
@@ -146,7 +146,7 @@ func contractNoQuestion(t *testing.T, w *contractWorld) {
 	held = s.get().snapshot
 	asks = w.reconnect(s, held)
 	r := s.must("POST", "/logout", nil)
-	if r.status != 200 || !r.snapshot.isOut() || r.snapshot.Asks != 0 || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
+	if r.status != 200 || !r.snapshot.isLoggedOut() || r.snapshot.Asks != 0 || r.snapshot.Ended == nil || *r.snapshot.Ended != (gatewayEnd{Session: held.Session}) {
 		t.Errorf("logout: got %v, want the logout of session %d, and no question", r, held.Session)
 	}
 	refused("after the logout", asks.Asks)
