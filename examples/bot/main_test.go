@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -115,6 +117,27 @@ func TestKick(t *testing.T) {
 	w.service.Kick(accid, engine.KickedByServer)
 	b.fails(engine.ErrKicked.Error(), engine.ErrKicked.Remedy())
 	w.wantNobody()
+}
+
+// A logout that takes too long ends with the second signal.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	if vendored() {
+		t.Skip("a real gateway cannot be made to log out slowly")
+	}
+	w := newWorld(t, "")
+	server := w.gateway.(double).server
+	b := w.startBot()
+	b.await("the login", loggedIn)
+	server.Fault(nimhttptest.Fault{Path: "/logout", Delay: time.Hour})
+	b.signal()
+	if !poll(func() bool {
+		return slices.ContainsFunc(server.Requests(), func(r nimhttptest.Request) bool { return strings.HasSuffix(r.Path, "/logout") })
+	}) {
+		t.Fatal("the bot does not log out")
+	}
+	b.signal()
+	b.ends(-1) // by the signal
 }
 
 // What the environment lacks is named, and nothing is tried.

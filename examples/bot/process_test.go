@@ -91,11 +91,16 @@ func (b *bot) letHold(failed int) {
 // logged in.
 func (b *bot) logsOut() {
 	b.t.Helper()
+	b.signal()
+	b.ends(0)
+	b.world.wantNobody()
+}
+
+func (b *bot) signal() {
+	b.t.Helper()
 	if err := b.process.Process.Signal(syscall.SIGTERM); err != nil {
 		b.t.Fatal(err)
 	}
-	b.ends(0)
-	b.world.wantNobody()
 }
 
 // fails wants the bot to end with status 1, and with one line that has the reason
