@@ -7,7 +7,7 @@
 // what to do.
 //
 // The engine asks readToken for the kit token before each login, so the token may
-// change while the bot runs: write the new one into the file.
+// change while the bot runs.
 //
 // SIGTERM and SIGINT log the bot out, with status 0. A second one ends it at once.
 //
@@ -62,7 +62,8 @@ func main() {
 }
 
 // readToken is the engine's source of kit tokens. If the file cannot be read,
-// KeepKit tries again later.
+// KeepKit tries again later. An empty token is a bad argument, which ends the bot:
+// write a new token to another file, and rename that.
 func readToken(context.Context, string, string) (string, error) {
 	token, err := os.ReadFile(os.Getenv("IMREUSE_USER_TOKEN_FILE"))
 	return strings.TrimSpace(string(token)), err

@@ -204,9 +204,11 @@ func (j *journal) text() string {
 	return j.all.String()
 }
 
-// poll waits until done, and reports whether it came to that.
-func poll(done func() bool) bool {
-	deadline := time.NewTimer(patience)
+// poll waits until done, for as long as patience, and reports whether it is.
+func poll(done func() bool) bool { return pollFor(patience, done) }
+
+func pollFor(bound time.Duration, done func() bool) bool {
+	deadline := time.NewTimer(bound)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

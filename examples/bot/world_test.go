@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/backends/nimhttp"
@@ -112,14 +113,16 @@ func (w *world) restartGateway() {
 	w.gateway.start()
 }
 
-// wantNobody waits until the gateway has no slot, and the IM cloud no login of
-// the account: while it has one, the account cannot be removed.
+// wantNobody wants no slot at the gateway, and no login of the account at the IM
+// cloud: while it has one, the account cannot be removed. It does not wait for as
+// long as the gateway, which logs an account out 60 s after its client has died.
 func (w *world) wantNobody() {
 	w.t.Helper()
-	if !poll(func() bool { return w.slots() == 0 }) {
+	const bound = 20 * time.Second
+	if !pollFor(bound, func() bool { return w.slots() == 0 }) {
 		w.t.Errorf("the gateway still has %d slots", w.slots())
 	}
-	if !poll(func() bool { return w.service.RemoveKit(account.UserUUID) }) {
+	if !pollFor(bound, func() bool { return w.service.RemoveKit(account.UserUUID) }) {
 		w.t.Error("the account is still logged in at the IM cloud")
 	}
 }
