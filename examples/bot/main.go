@@ -1,15 +1,17 @@
 // Bot keeps one kit account logged in for weeks: a program to copy from.
 //
-// Engine.KeepKit does the work. It logs the kit in, and again after each loss
-// that passes: a gateway that was started again, a kit server that is away,
-// a token that ran out. It never logs in again after a kick, a ban or a logout.
-// The bot then ends with status 1, and the last line of its log says why, and
-// what to do.
+// Engine.KeepKit does the work. It logs the kit in, and again after a loss that
+// passes: the gateway was started again, the kit server is away, the token ran
+// out. It returns any other error, such as a kick. Then the bot ends with status
+// 1, and the last line of its log says why and what to do.
 //
 // The engine asks readToken for the kit token before each login, so the token may
-// change while the bot runs.
+// change while the bot runs. A token that has run out is noticed at the next
+// login. A bot that sends the kit server requests of its own calls
+// nimhttp.Kit.CheckToken when one is refused.
 //
-// SIGTERM and SIGINT log the bot out, with status 0. A second one ends it at once.
+// SIGTERM and SIGINT log the bot out; if that works, the status is 0. A second
+// signal ends the bot at once.
 //
 // The settings come from the environment. The log is JSON on stderr, and never
 // has a token in it.
