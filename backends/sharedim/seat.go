@@ -146,7 +146,7 @@ func (t *Seat) open(l *login, call func(engine.Notify) error) error {
 			s.dropLocked(t)
 		}
 	}()
-	err := call(s.notify(l))
+	err := call(s.notify(l, s.sourceOf(l) != nil))
 	returned = true
 	if err != nil || l.accid == "" { // "": there was nobody to adopt
 		s.forgetLogin()

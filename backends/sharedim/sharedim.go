@@ -196,9 +196,10 @@ func (s *IM) checkAppKey(appKey string) error {
 	return nil
 }
 
-// notify passes reports about l on to its holders, as long as l is current.
-func (s *IM) notify(l *login) engine.Notify {
-	return engine.Notify{
+// notify passes reports about l on to its holders, as long as l is current. If
+// the seat that opens l has a source of tokens, so has l: any holder's serves.
+func (s *IM) notify(l *login, source bool) engine.Notify {
+	n := engine.Notify{
 		Lost: func(cause error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -215,6 +216,28 @@ func (s *IM) notify(l *login) engine.Notify {
 			}
 		},
 	}
+	if source {
+		n.Token = func(ctx context.Context) (string, error) {
+			fetch := s.sourceOf(l)
+			if fetch == nil {
+				return "", fmt.Errorf("%w: no seat that holds the login has a source of tokens", engine.ErrTokenExpired)
+			}
+			return fetch(ctx)
+		}
+	}
+	return n
+}
+
+// sourceOf returns the source of tokens of one of l's holders; nil: none has one.
+func (s *IM) sourceOf(l *login) func(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range l.holders {
+		if n.Token != nil {
+			return n.Token
+		}
+	}
+	return nil
 }
 
 func (l *login) reportLoss(cause error) {

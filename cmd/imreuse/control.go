@@ -248,7 +248,7 @@ func (e *expire) do(c *control) error {
 	if err := c.requireKit(e.UserUUID); err != nil {
 		return err
 	}
-	c.server.World().EndKit(e.UserUUID, engine.ErrTokenExpired)
+	c.server.World().ExpireKit(e.UserUUID)
 	return nil
 }
 
