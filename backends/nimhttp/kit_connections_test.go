@@ -151,6 +151,10 @@ func TestLoopbackNeedsNoProxy(t *testing.T) {
 			}
 		}
 		http.DefaultClient.CloseIdleConnections()
+		for _, host := range []string{"a.localhost", "A.b.LocalHost."} { // not every resolver knows them: the call may fail
+			k := newKit(t, nimhttp.Options{KitURL: "http://" + host + ":1", PlainHTTP: true})
+			k.Authenticate(t.Context(), account)
+		}
 		return
 	}
 	kit := newStub(t, ok(loginReply))
@@ -182,6 +186,21 @@ func TestUnspecifiedAddressIsNoLoopback(t *testing.T) {
 	for _, u := range []string{"http://0.0.0.0:1", "http://[::]:1"} {
 		if _, err := nimhttp.NewKit(nimhttp.Options{AppKey: "app1", KitURL: u}); !errors.Is(err, engine.ErrArgument) {
 			t.Errorf("%s: got %v, want ErrArgument", u, err)
+		}
+	}
+}
+
+// A resolver reads these as 127.0.0.1, but http.ProxyFromEnvironment does not.
+func TestOddSpellingsOfAnAddressAreRefused(t *testing.T) {
+	for _, host := range []string{"127.1", "127.0.1", "2130706433", "0x7f.1", "0X7F000001", "0177.0.0.1", "127.0.0.0x1", "127.0.0.1.", "127.1..", "0x"} {
+		_, err := nimhttp.NewKit(nimhttp.Options{AppKey: "app1", KitURL: "http://" + host + ":1", PlainHTTP: true})
+		if !errors.Is(err, engine.ErrArgument) || !strings.Contains(err.Error(), "KitURL has an IPv4 address in an unusual spelling") {
+			t.Errorf("%s: got %v, want ErrArgument", host, err)
+		}
+	}
+	for _, host := range []string{"127.0.0.1", "[::1]", "1.example.com", "a1", "0x7f.com", "x.0a"} {
+		if _, err := nimhttp.NewKit(nimhttp.Options{AppKey: "app1", KitURL: "http://" + host + ":1", PlainHTTP: true}); err != nil {
+			t.Errorf("%s: got %v", host, err)
 		}
 	}
 }

@@ -88,10 +88,12 @@ type ServerError = call.ServerError
 // holds a read open. If all logins go to one server, raise MaxIdleConnsPerHost
 // of the client's Transport; its default is 2.
 //
-// A proxy from the environment (HTTP_PROXY) is never used for a server on
-// loopback, however its name is spelled. A proxy that HTTPClient's own
-// Transport names is used for any kit server, but never for an IM gateway. A
-// RoundTripper that is not an *http.Transport decides about proxies itself.
+// A proxy from the environment (HTTP_PROXY) is never used for localhost or a
+// loopback address. The default client uses none for names that end in
+// .localhost, either. Other names of this machine, for example those in
+// /etc/hosts, need NO_PROXY. A proxy that HTTPClient's own Transport names is
+// used for any kit server, but never for an IM gateway. A RoundTripper that is
+// not an *http.Transport decides about proxies itself.
 type Options struct {
 	AppKey     string
 	KitURL     string       // base URL of the kit server, with the path prefix of a private deployment; default: the vendor's public server

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -88,6 +89,8 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 		return nil, Argument("%s has the scheme %q; use http or https", field, u.Scheme)
 	case u.Hostname() == "":
 		return nil, Argument("%s has no host", field)
+	case isOddIPv4(u.Hostname()):
+		return nil, Argument("%s has an IPv4 address in an unusual spelling; write it as four decimal numbers, for example 127.0.0.1", field)
 	case u.User != nil:
 		return nil, Argument("%s has a user name or password", field)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -102,6 +105,20 @@ func CheckURL(field, text string, plainHTTP bool) (*url.URL, error) {
 	u.Host = CanonicalHost(u)
 	return u, nil
 }
+
+// isOddIPv4 reports whether a resolver may read host as an IPv4 address that
+// netip does not know, for example 127.1, 0x7f.1 or 127.0.0.1. with a final
+// dot. No domain name ends in a number.
+func isOddIPv4(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimRight(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return oddNumber.MatchString(last)
+}
+
+var oddNumber = regexp.MustCompile(`^(?:[0-9]+|0[xX][0-9a-fA-F]*)$`)
 
 // CanonicalHost returns u.Host, but spells the names of this machine so that
 // http.ProxyFromEnvironment recognises them: it uses no proxy for localhost and
@@ -146,11 +163,21 @@ func HTTPClient(own *http.Client) (*http.Client, func()) {
 	return &c, closeIdle
 }
 
+// proxyFromEnvironment is http.ProxyFromEnvironment, but uses no proxy for names
+// that end in .localhost. They are loopback too, by RFC 6761.
+func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	name := strings.TrimSuffix(strings.ToLower(r.URL.Hostname()), ".")
+	if strings.HasSuffix(name, ".localhost") {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
 // newTransport makes a transport that bounds each wait except the one for the
 // reply.
 func newTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
