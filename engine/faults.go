@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -130,17 +131,41 @@ func (o *operation) keepSecret(token string) {
 	o.secrets[len(o.secrets)-1] = token
 }
 
+// containsToken reports whether text has a token, as it is or escaped, in any
+// case.
 func (o *operation) containsToken(text string) bool {
 	for _, token := range o.secrets {
 		if token == "" {
 			continue
 		}
 		quoted := strconv.Quote(token)
-		if strings.Contains(text, token) || strings.Contains(text, quoted[1:len(quoted)-1]) {
+		if strings.Contains(text, token) || strings.Contains(text, quoted[1:len(quoted)-1]) || strings.Contains(plain(text), plain(token)) {
 			return true
 		}
 	}
 	return false
+}
+
+// plain undoes the escapes of URLs and JSON in text, and makes it lower case.
+// Two texts that it makes equal may differ in spaces, + and backslashes.
+func plain(text string) string {
+	for range 2 { // a token can have a % itself
+		text = escape.ReplaceAllStringFunc(text, unescape)
+	}
+	return strings.ToLower(strings.NewReplacer(`\`, "", "+", " ").Replace(text))
+}
+
+// escape matches %XX, \xXX and \uXXXX. Text that was quoted twice has more
+// backslashes.
+var escape = regexp.MustCompile(`(?:%|\\+x)[0-9A-Fa-f]{2}|\\+u[0-9A-Fa-f]{4}`)
+
+func unescape(s string) string {
+	digits := strings.TrimLeft(s, `%\xu`)
+	n, _ := strconv.ParseUint(digits, 16, 16) // escape has matched the digits
+	if len(digits) == 2 {
+		return string([]byte{byte(n)})
+	}
+	return string(rune(n))
 }
 
 // oneLine returns the first line of text, up to 200 bytes of it.

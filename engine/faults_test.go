@@ -227,6 +227,42 @@ func TestPanicValueWithTokenOfBackend(t *testing.T) {
 	}
 }
 
+// A token is found in the ways in which a URL, JSON or a log spells it.
+func TestPanicValueWithEscapedToken(t *testing.T) {
+	for name, row := range map[string]struct{ token, text string }{
+		"upper case":             {"tok-en1", "TOK-EN1"},
+		"JSON":                   {"tok-en1", `{"token":"tok\u002den1"}`},
+		"JSON in JSON":           {"tok-en1", `{"a":"{\"token\":\"tok\\u002Den1\"}"}`},
+		"JSON with a slash":      {"tok/en1", `tok\/en1`},
+		"JSON, not ASCII":        {"tokén1", `tok\u00e9n1`},
+		"bytes":                  {"tok-en1", `tok\x2den1`},
+		"URL":                    {"tok/en1+", "token=tok%2Fen1%2B&x=1"},
+		"URL, lower case":        {"tok/en1", "token=tok%2fen1"},
+		"URL, every byte":        {"tok1", "%74%6F%6B%31"},
+		"URL, space":             {"tok en1", "token=tok+en1"},
+		"URL in URL":             {"tok/en1", "next=%3Ftoken%3Dtok%252Fen1"},
+		"URL, token with %":      {"tok%41", "token=tok%2541"},
+		"URL, not ASCII":         {"tokén1", "token=tok%C3%A9n1"},
+		"after a half escape":    {"41tok", "at %41tok"},
+		"escaped and upper case": {"tok-en1", "TOK%2DEN1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			e := open(t, f, &autoLogin)
+			f.on = func(call string) error {
+				if call == "LoginKit" {
+					panic("refused " + row.text)
+				}
+				return nil
+			}
+			err := e.LoginKit(t.Context(), engine.KitAccount{UserUUID: kitAccount.UserUUID, Token: row.token})
+			if err == nil || !strings.HasSuffix(err.Error(), "a value of type string") {
+				t.Errorf("got %v, want only the type of the value", err)
+			}
+		})
+	}
+}
+
 // If a backend calls runtime.Goexit, and again while the engine undoes the
 // login, the slot is still given back.
 func TestBackendGoexitsTwice(t *testing.T) {
