@@ -91,12 +91,15 @@ func runGateway(ctx context.Context, out io.Writer, o nimhttp.GatewayOptions) er
 		return fmt.Errorf("%w: %s is empty; unset it to get a new secret at each start", engine.ErrArgument, secretVariable)
 	}
 	o.Secret = secret
+	if err := takenPort(o.Addr); err != nil {
+		return err
+	}
 	g, err := nimhttp.StartGateway(ctx, o)
 	if err != nil {
 		if given && errors.Is(err, engine.ErrArgument) {
 			return fmt.Errorf("the secret in %s: %w", secretVariable, err)
 		}
-		return orTakenPort(err, o.Addr)
+		return err
 	}
 	first := struct {
 		URL    string `json:"url"`

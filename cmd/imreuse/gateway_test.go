@@ -105,19 +105,32 @@ exit 1`)
 	}
 }
 
-// A taken port is reported with its flag, although the gateway is a child that
-// reports it only as text.
+// fakeInstall installs the gateway with an npm that fetches nothing, and returns
+// its folder. When the gateway starts, it is the shell script.
+func fakeInstall(t *testing.T, script string) (dir string) {
+	t.Helper()
+	fakeNode(t, `test "$1" = --version && exec echo v22.1.0; `+script,
+		"mkdir -p node_modules/nim-web-sdk-ng/dist/nodejs && touch node_modules/nim-web-sdk-ng/dist/nodejs/nim.js")
+	t.Setenv("NIM_SDK", "")
+	dir = filepath.Join(t.TempDir(), "here")
+	if code, _, errs := command(t, "gateway", "-dir", dir, "install"); code != 0 {
+		t.Fatal(errs)
+	}
+	return dir
+}
+
+// A taken port is reported once and with its flag, although the gateway is a
+// child that reports it only as text.
 func TestGatewayPortTaken(t *testing.T) {
-	fakeNode(t, `test "$1" = --version && echo v22.1.0 && exit; echo cannot listen >&2; exit 1`, "")
-	t.Setenv("NIM_SDK", "anything")
+	dir := fakeInstall(t, "echo cannot listen >&2; exit 1")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
 	addr := listener.Addr().String()
-	code, out, errs := command(t, "gateway", "-dir", t.TempDir(), "-addr", addr)
-	if want := "imreuse: port " + addr + " is taken: choose another with -addr\n"; code != 1 || out != "" || !strings.HasSuffix(errs, want) {
+	code, out, errs := command(t, "gateway", "-dir", dir, "-addr", addr)
+	if want := "imreuse: port " + addr + " is taken: choose another with -addr\n"; code != 1 || out != "" || errs != want {
 		t.Errorf("got exit status %d, %q and %q, want 1 and %q", code, out, errs, want)
 	}
 }

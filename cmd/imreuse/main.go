@@ -20,6 +20,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 const (
@@ -145,20 +146,21 @@ func flagWithPort(c *cli.Command, addr string) string {
 	return ""
 }
 
-// orTakenPort returns err, or net's own error if the port of addr is taken. It is
-// for a child process, which can report that only as text.
-func orTakenPort(err error, addr string) error {
-	if err == nil || errors.Is(err, engine.ErrArgument) {
-		return err
+// takenPort returns net's own error if the port of addr is taken. It is for a
+// child process, which can report that only as text. A bad addr is not its
+// business.
+func takenPort(addr string) error {
+	if host, _, err := net.SplitHostPort(addr); err != nil || !loopback.Is(host) {
+		return nil
 	}
-	listener, taken := net.Listen("tcp", addr)
-	if taken == nil {
+	listener, err := net.Listen("tcp", addr)
+	if err == nil {
 		listener.Close()
 	}
-	if errors.Is(taken, syscall.EADDRINUSE) {
-		return taken
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // addrFlag is the -addr flag of the commands that listen.
