@@ -96,6 +96,9 @@ func runGateway(ctx context.Context, out io.Writer, o nimhttp.GatewayOptions) er
 	}
 	g, err := nimhttp.StartGateway(ctx, o)
 	if err != nil {
+		if ctx.Err() != nil { // stopped before it listened: no account is logged in yet
+			return nil
+		}
 		if given && errors.Is(err, engine.ErrArgument) {
 			return fmt.Errorf("the secret in %s: %w", secretVariable, err)
 		}

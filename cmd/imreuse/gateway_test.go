@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -117,6 +118,23 @@ func fakeInstall(t *testing.T, script string) (dir string) {
 		t.Fatal(errs)
 	}
 	return dir
+}
+
+// A gateway that is stopped while it starts has stopped cleanly.
+func TestGatewayStoppedWhileItStarts(t *testing.T) {
+	dir := fakeInstall(t, "echo starting >&2; exec cat")
+	for signal, status := range map[os.Signal]int{syscall.SIGTERM: 0, os.Interrupt: 130} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		started := &firstWrite{done: make(chan struct{})}
+		go func() {
+			<-started.done
+			cancel(stopSignal{signal})
+		}()
+		if code := run(ctx, []string{"imreuse", "gateway", "-dir", dir}, io.Discard, started); code != status || started.text != "starting\n" {
+			t.Errorf("%v: got exit status %d and %q, want %d", signal, code, started.text, status)
+		}
+		cancel(nil)
+	}
 }
 
 // A taken port is reported once and with its flag, although the gateway is a
