@@ -57,7 +57,7 @@ func doctorCommand() *cli.Command {
 				AppKey:        c.String("appkey"),
 				KitURL:        cmp.Or(c.String("kit"), vendorKitURL),
 				GatewayURL:    c.String("gateway"),
-				GatewaySecret: os.Getenv("IMREUSE_GATEWAY_SECRET"),
+				GatewaySecret: os.Getenv(secretVariable),
 				LBSURL:        c.String("lbs"),
 				LinkAddr:      c.String("link"),
 				LinkPlain:     c.Bool("link-plain"),
@@ -102,8 +102,9 @@ func newDoctor(o nimhttp.Options, a engine.KitAccount) *doctor {
 	}
 }
 
-// flagNames replaces the names of nimhttp's options by the flags that set them.
-var flagNames = strings.NewReplacer("AppKey", "-appkey", "KitURL", "-kit", "GatewayURL", "-gateway",
+// flagNames replaces the names of nimhttp's options by the flags and variables
+// that set them.
+var flagNames = strings.NewReplacer("AppKey", "-appkey", "KitURL", "-kit", "GatewayURL", "-gateway", "GatewaySecret", secretVariable,
 	"LBSURL", "-lbs", "LinkAddr", "-link", "LinkPlain", "-link-plain", "PlainHTTP", "-plain-http")
 
 // checkFlags refuses flags that nimhttp would refuse. The gateway's secret is not

@@ -91,18 +91,25 @@ func (d *doctor) checkGateway(ctx context.Context) (string, error) {
 			return "", &failure{err, "Run imreuse gateway to see why it does not start"}
 		}
 	}
-	im, err := nimhttp.NewIM(d.options)
-	if err == nil {
-		defer im.Close()
-		_, err = im.AdoptIM(ctx, engine.Notify{})
-	}
-	switch {
+	err := d.askGateway(ctx)
+	switch text := flagNames.Replace(fmt.Sprint(err)); {
 	case err == nil:
 		return d.options.GatewayURL + " answers and accepts the secret; its SDK is " + d.gatewaySDK(ctx), nil
 	case errors.Is(err, engine.ErrArgument):
-		return "", &failure{err, "Set IMREUSE_GATEWAY_SECRET to the secret that the gateway was started with, or that it printed"}
+		return "", &failure{errors.New(text), "Set IMREUSE_GATEWAY_SECRET to the secret that the gateway was started with, or that it printed"}
+	default:
+		return "", &failure{errors.New(text), "Start a gateway with: imreuse gateway. If one is running, check -gateway and IMREUSE_GATEWAY_SECRET"}
 	}
-	return "", &failure{err, "Start a gateway with: imreuse gateway. If one is running, check -gateway and IMREUSE_GATEWAY_SECRET"}
+}
+
+func (d *doctor) askGateway(ctx context.Context) error {
+	im, err := nimhttp.NewIM(d.options)
+	if err != nil {
+		return err
+	}
+	defer im.Close()
+	_, err = im.AdoptIM(ctx, engine.Notify{})
+	return err
 }
 
 // gatewaySDK returns the SDK version that the gateway reports, or "unknown".

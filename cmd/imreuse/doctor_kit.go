@@ -117,7 +117,10 @@ func answerCode(err error) int {
 // kitFailure adds a remedy to err, unless the engine has one for the code in the
 // reply.
 func kitFailure(err error) error {
+	var answer *nimhttp.ServerError
 	switch {
+	case answerCode(err) == 0 && errors.As(err, &answer) && answer.Status >= 500:
+		return &failure{err, "The kit server, or a proxy in front of it, is out of order: try again later"}
 	case answerCode(err) == 0:
 		return &failure{err, "Check -kit: it must be the address of a kit server, with its path prefix if it has one"}
 	case engine.CodeOf(err) == 0:

@@ -139,14 +139,15 @@ func TestDoctorFindsFaults(t *testing.T) {
 		detail, remedy string
 	}{
 		{name: "wrong gateway secret", failed: "gateway", skipped: "node sdk im-login", remedy: "IMREUSE_GATEWAY_SECRET",
+			detail: "the program at -gateway has another secret than IMREUSE_GATEWAY_SECRET",
 			breakIt: func(t *testing.T, p *practice) {
 				t.Setenv("IMREUSE_GATEWAY_SECRET", "another secret, which is long enough")
 			}},
-		{name: "no gateway secret", failed: "gateway", skipped: "node sdk im-login", detail: "GatewaySecret is empty", remedy: "IMREUSE_GATEWAY_SECRET",
+		{name: "no gateway secret", failed: "gateway", skipped: "node sdk im-login", detail: "IMREUSE_GATEWAY_SECRET is empty", remedy: "IMREUSE_GATEWAY_SECRET",
 			breakIt: func(t *testing.T, p *practice) { t.Setenv("IMREUSE_GATEWAY_SECRET", "") }},
 		{name: "gateway down", failed: "gateway", skipped: "node sdk im-login", detail: "refused", remedy: "imreuse gateway",
 			breakIt: func(t *testing.T, p *practice) { p.flags["-gateway"] = "http://" + unusedAddr(t) }},
-		{name: "no gateway there", failed: "gateway", skipped: "node sdk im-login", remedy: "-gateway",
+		{name: "no gateway there", failed: "gateway", skipped: "node sdk im-login", detail: "the program at -gateway is not", remedy: "-gateway",
 			breakIt: func(t *testing.T, p *practice) { p.flags["-gateway"] = p.server.KitURL() }},
 		{name: "lbs down", failed: "lbs", skipped: "node sdk", detail: "refused", remedy: "-lbs",
 			breakIt: func(t *testing.T, p *practice) { p.flags["-lbs"] = "http://" + unusedAddr(t) + "/lbs" }},
@@ -168,6 +169,10 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{name: "clock ahead by 6 minutes", options: later(-6 * time.Minute), failed: "clock", skipped: "node sdk", detail: "differ by", remedy: "NTP"},
 		{name: "kit server down", failed: "kit", skipped: "node sdk account im-login", detail: "refused", remedy: "-kit",
 			breakIt: func(t *testing.T, p *practice) { p.flags["-kit"] = "http://" + unusedAddr(t) }},
+		{name: "kit server out of order", failed: "kit", skipped: "node sdk account im-login", detail: "HTTP 503", remedy: "is out of order: try again later",
+			breakIt: func(t *testing.T, p *practice) {
+				p.server.Fault(nimhttptest.Fault{Path: "/v1/login", Status: 503, Body: "<html>", Times: 9})
+			}},
 		{name: "kit server not JSON", failed: "kit", skipped: "node sdk account im-login", detail: "JSON", remedy: "-kit",
 			breakIt: func(t *testing.T, p *practice) { p.answer("/v1/login", page, 9) }},
 		{name: "kit server of something else", failed: "kit", skipped: "node sdk account im-login", remedy: "-kit",
