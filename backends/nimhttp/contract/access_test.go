@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -49,7 +50,7 @@ func contractHost(t *testing.T, w *contractWorld) {
 		{"PUT", "/v1/im/host", `{"appKey":"app1"}`}, {"GET", "/v1/im/host", ""}, {"DELETE", "/v1/im/host", ""},
 		{"POST", "/v1/im/host/login", `{"accid":"user-one","token":"` + tokenOne + `","owner":"o"}`}, {"POST", "/v1/im/host/logout", ""}, {"PUT", "/v1/im/host/token", `{"asks":1}`},
 	}
-	for _, host := range []string{"example.com", "example.com:7788", "10.0.0.1", "0.0.0.0:7788", "[::]:7788", "localhost.example.com", "127.0.0.1.example.com"} {
+	for _, host := range []string{"example.com", "example.com:7788", "10.0.0.1", "0.0.0.0:7788", "[::]:7788", "localhost.example.com", "127.0.0.1.example.com", "localhost."} {
 		foreign := newGatewayClient(t, w.url, w.secret, w.judge)
 		foreign.host = host
 		for _, call := range calls {
@@ -57,6 +58,11 @@ func contractHost(t *testing.T, w *contractWorld) {
 			if err != nil || r.status != 421 || r.kind != "foreign-host" {
 				t.Errorf("%s: %s %s: got %v and %v, want foreign-host", host, call.method, call.target, r, err)
 			}
+		}
+	}
+	for _, second := range []string{"localhost", "example.com"} {
+		if status := statusForTwoHosts(t, w.url, second); status != 421 && status != 400 { // net/http has 400 for it
+			t.Errorf("localhost and %s: got HTTP %d, want 421 or 400", second, status)
 		}
 	}
 	for _, host := range []string{"localhost", "LocalHost:7788", "127.0.0.1", "127.0.0.1:1", "127.9.9.9:7788", "[::1]", "[::1]:7788"} {
@@ -69,6 +75,23 @@ func contractHost(t *testing.T, w *contractWorld) {
 		}
 	}
 	s.wants("GET after it", s.get(), "200")
+}
+
+// statusForTwoHosts sends what no http.Client can send.
+func statusForTwoHosts(t *testing.T, url, second string) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: %s\r\nConnection: close\r\n\r\n", second)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 // Connections beyond 256 are closed. With IMREUSE_SLOW=1, the row also checks

@@ -165,9 +165,10 @@ export class Gateway {
 const digest = (secret) => createHash('sha256').update(secret).digest();
 
 // A web site can make its own host name resolve to this machine, and its pages
-// may then read our replies (DNS rebinding). Host still has the site's name.
-function checkHost({ headers }) {
-  const [, v6, name] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(headers.host ?? '') ?? [];
+// may then read our replies (DNS rebinding). Host still has the site's name. Of
+// two Host headers, Node would use the first; a proxy may use the other one.
+function checkHost({ headersDistinct: { host = [] } }) {
+  const [, v6, name] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(host.length === 1 ? host[0] : '') ?? [];
   if (isLoopback((v6 ?? name ?? '').toLowerCase())) return;
   throw new Problem('foreign-host', 'use the host 127.0.0.1, [::1] or localhost');
 }

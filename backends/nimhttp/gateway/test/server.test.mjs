@@ -80,6 +80,7 @@ const HOSTS = {
   '127.0.0.1': 200, '127.0.0.1:7788': 200, '127.0.0.9:1': 200, localhost: 200, 'LocalHost:7788': 200, '[::1]': 200, '[::1]:7788': 200,
   'example.com': 421, 'example.com:7788': 421, '10.0.0.1:7788': 421, '0.0.0.0': 421, '[::]:7788': 421, '[::ffff:10.0.0.1]': 421,
   'localhost.example.com': 421, '127.0.0.1.example.com': 421, 'localhost:x': 421, '::1': 421, '': 421, 'evil@127.0.0.1': 421,
+  'localhost.': 421, 'localhost\r\nhost: localhost': 421, 'localhost\r\nHost: example.com': 421,
 };
 for (const [host, status] of Object.entries(HOSTS)) {
   test(`the Host ${JSON.stringify(host)}`, async (t) => {

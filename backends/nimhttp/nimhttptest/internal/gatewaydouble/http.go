@@ -133,10 +133,11 @@ func (c *gatewayCall) pick(from methods) (any, error) {
 }
 
 // isLocal reports whether a Host header names this machine. Another site may
-// point its own name at 127.0.0.1 (DNS rebinding).
+// point its own name at 127.0.0.1 (DNS rebinding). Like the gateway, it does not
+// know localhost with a final dot. net/http refuses a second Host, with 400.
 func isLocal(host string) bool {
 	parts := hostName.FindStringSubmatch(host)
-	return parts != nil && loopback.Is(parts[1]+parts[2])
+	return parts != nil && loopback.Is(parts[1]+parts[2]) && !strings.HasSuffix(parts[2], ".")
 }
 
 // isAuthorized compares digests, because ConstantTimeCompare returns early if
