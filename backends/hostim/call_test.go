@@ -129,3 +129,60 @@ func TestUndoingLogoutExits(t *testing.T) {
 		}
 	})
 }
+
+// While Client.Logout runs, LoggedOut is about that logout, unless it can only be
+// about a login of the host's.
+func TestLoggedOutDuringLogout(t *testing.T) {
+	refused := engine.ErrTokenRejected
+	for name, test := range map[string]struct {
+		during  func(im *hostim.IM)
+		after   func(im *hostim.IM)
+		adopted string
+	}{
+		"of the logout": {
+			during: func(im *hostim.IM) { im.LoggedOut(nil) },
+		},
+		"of the logout, then the host's login": {
+			during:  func(im *hostim.IM) { im.LoggedOut(nil); im.LoggedIn(alice) },
+			adopted: "alice",
+		},
+		"of the logout, while the host's login is opening": {
+			during:  func(im *hostim.IM) { im.LoggingIn(); im.LoggedOut(nil) },
+			after:   func(im *hostim.IM) { im.LoggedIn(bob) },
+			adopted: "bob",
+		},
+		"of the host's login, which failed": {
+			during: func(im *hostim.IM) { im.LoggingIn(); im.LoggedOut(refused) },
+		},
+		"of the host's login, which was there": {
+			during: func(im *hostim.IM) { im.LoggedIn(bob); im.LoggedOut(engine.ErrKicked) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newScripted()
+				c.login = after(0, nil, func() { c.im.LoggedIn(alice) })
+				if err := c.im.LoginIM(t.Context(), alice, engine.Notify{}); err != nil {
+					t.Fatal(err)
+				}
+				c.logout = func() { test.during(c.im) }
+				if err := c.im.LogoutIM(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if test.after != nil {
+					time.AfterFunc(time.Second, func() { test.after(c.im) })
+				}
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				a, err := c.im.AdoptIM(ctx, engine.Notify{})
+				if a.Accid != test.adopted || err != nil {
+					t.Errorf("got %q and %v, want %q", a.Accid, err, test.adopted)
+				}
+				if waited := time.Since(began) > 0; waited != (test.after != nil) {
+					t.Errorf("AdoptIM waited: %v, want %v", waited, test.after != nil)
+				}
+			})
+		})
+	}
+}

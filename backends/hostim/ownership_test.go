@@ -18,6 +18,7 @@ import (
 type scripted struct {
 	im      *hostim.IM
 	login   func(ctx context.Context) error
+	logout  func() // in the middle of Logout; nil: nothing happens there
 	logouts int
 }
 
@@ -26,7 +27,13 @@ func newScripted() *scripted {
 	c.im = hostim.Wrap(hostim.Client{
 		Init:   func(context.Context, string) error { return nil },
 		Login:  func(ctx context.Context, _ engine.IMAccount) error { return c.login(ctx) },
-		Logout: func(context.Context) error { c.logouts++; return nil },
+		Logout: func(context.Context) error {
+			c.logouts++
+			if c.logout != nil {
+				c.logout()
+			}
+			return nil
+		},
 	})
 	return c
 }
