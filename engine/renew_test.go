@@ -198,6 +198,44 @@ func TestRenewKitInterrupted(t *testing.T) {
 	})
 }
 
+// If the backend renews the token too late for the caller, RenewKit fails, but
+// the session has the new token. The next renewal names that one.
+func TestRenewKitLateSuccess(t *testing.T) {
+	for name, test := range map[string]struct {
+		stop func(*testing.T, *engine.Engine, context.CancelFunc)
+		want error
+	}{
+		"its ctx has ended": {func(_ *testing.T, _ *engine.Engine, cancel context.CancelFunc) { cancel() }, context.Canceled},
+		"a logout interrupted it, and gave up waiting": {func(t *testing.T, e *engine.Engine, _ context.CancelFunc) {
+			ctx, cancel := context.WithCancel(t.Context())
+			logout := begin(func() error { return e.LogoutKit(ctx) })
+			cancel()
+			wantErr(t, logout.wait(), context.Canceled)
+		}, engine.ErrInterrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *service) {
+				e := openKit(t, s, "KitToken")
+				a, release := blocked()
+				s.does("RenewKit", a)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				renew := begin(func() error { return e.RenewKit(ctx, renewWith("k1")) })
+				test.stop(t, e, cancel)
+				release()
+				wantErr(t, renew.wait(), test.want)
+				if now := settled(e); now.State != kitLoggedIn {
+					t.Fatalf("got %+v, want the session as it was", now)
+				}
+				s.called()
+				s.gives("KitToken", "k2")
+				s.expire(e)
+				s.wantCalls(t, "KitToken user1 k1", "RenewKit k2")
+			})
+		})
+	}
+}
+
 // After runtime.Goexit in RenewKit the session is there as before.
 func TestRenewKitGoexit(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *service) {
@@ -335,6 +373,30 @@ func TestExpiredInLoginKit(t *testing.T) {
 		if want := []bool{true, false}; !slices.Equal(published, want) {
 			t.Errorf("Expired is published as %v, want %v", published, want)
 		}
+	})
+}
+
+// While LoginKit is still under way, a report changes nothing that can be seen,
+// and no token is fetched. Both follow when the login is there.
+func TestExpiredWhileLoginKitRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		e := open(t, s, s.options(autoLogin, "KitToken"))
+		s.gives("KitToken", "k1")
+		a, release := blocked()
+		s.does("LoginKit", a)
+		login := begin(func() error { return e.LoginKit(t.Context(), kitAccount) })
+		before := e.Status()
+		s.called()
+		if renews, now := s.expire(e); !renews || now != before {
+			t.Errorf("got %v and %+v, want yes and no change", renews, now)
+		}
+		s.wantCalls(t)
+		release()
+		wantErr(t, login.wait(), nil)
+		if now := settled(e); now.State != kitLoggedIn || now.Expired {
+			t.Errorf("got %+v, want the login, renewed", now)
+		}
+		s.wantCalls(t, "KitToken user1 kit-s3cr3t", "RenewKit k1")
 	})
 }
 
