@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +101,102 @@ func TestKeepKitInterrupted(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A hookedCtx calls hook whenever somebody asks for its Done.
+type hookedCtx struct {
+	context.Context
+	hook func()
+}
+
+func (c hookedCtx) Done() <-chan struct{} {
+	c.hook()
+	return c.Context.Done()
+}
+
+// A try that begins after Close was called, but before Close has interrupted
+// KeepKit, ends it with ErrInterrupted too. Close interrupts the first KeepKit
+// by ending its ctx. That asks the ctx of its caller for Done, and meanwhile the
+// pause of the second KeepKit runs out.
+func TestKeepKitTriesDuringClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		s.fails("Authenticate", engine.ErrUnavailable, engine.ErrUnavailable)
+		e := open(t, s, &autoLogin)
+		closing := false
+		var second *pending
+		ctx := hookedCtx{t.Context(), func() {
+			if closing {
+				closing = false
+				after(time.Minute)
+				if second.waits() {
+					t.Error("the second KeepKit made no try")
+				}
+			}
+		}}
+		first := begin(func() error { return e.KeepKit(ctx, kitAccount) })
+		second = keep(t, e, kitAccount)
+		s.called()
+		closing = true
+		wantErr(t, e.Close(), nil)
+		if closing {
+			t.Error("Close did not ask the ctx")
+		}
+		wantErr(t, first.wait(), engine.ErrInterrupted)
+		wantErr(t, second.wait(), engine.ErrInterrupted)
+		s.wantCalls(t, "Close")
+	})
+}
+
+// A logout whose ctx has ended does not interrupt a KeepKit that starts while
+// it waits. If it gets its turn nevertheless, that ends the login, and KeepKit
+// with it.
+func TestKeepKitStartsDuringLogout(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		e := openKit(t, s)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		release := e.Hold()
+		var k *pending
+		start := sync.OnceFunc(func() {
+			release()
+			k = keep(t, e, kitAccount)
+		})
+		wantErr(t, e.LogoutKit(hookedCtx{ended, start}), nil)
+		wantErr(t, k.wait(), engine.ErrInterrupted)
+		s.wantCalls(t, "LogoutKit", "LogoutIM")
+	})
+}
+
+// A hookedError calls hook whenever somebody looks into its chain.
+type hookedError struct{ hook func() }
+
+func (hookedError) Error() string   { return "hooked" }
+func (e hookedError) Unwrap() error { e.hook(); return nil }
+
+// If ctx ends while KeepKit looks at the cause of a loss, it returns the cause
+// of ctx.
+func TestKeepKitCtxEndsAfterLoss(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		e := open(t, s, &autoLogin)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		k := begin(func() error { return e.KeepKit(ctx, kitAccount) })
+		reported := false
+		release := e.Hold()
+		s.kitNotify().Lost(hookedError{func() {
+			if reported {
+				cancel(errSource)
+			}
+		}})
+		reported = true
+		release()
+		wantErr(t, e.InitIM(t.Context()), nil) // its turn applies the loss
+		err := k.wait()
+		wantErr(t, err, errSource)
+		if errors.As(err, new(hookedError)) {
+			t.Errorf("got %v, want the cause of ctx alone", err)
+		}
+	})
 }
 
 // What each reason does to KeepKit, as the reason of a try and as the cause of
@@ -537,6 +635,23 @@ func TestKeepKitTokens(t *testing.T) {
 			})
 		})
 	}
+}
+
+// After a login with a new token, the source is not told of the old one again.
+func TestKeepKitForgetsRefusedToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		s.gives("KitToken", "k1", "k2", "k3")
+		e := open(t, s, s.options(autoLogin, "KitToken"))
+		keep(t, e, tokenlessKit)
+		for _, cause := range []error{expired, engine.ErrUnavailable} {
+			s.kitNotify().Lost(cause)
+			after(time.Minute)
+		}
+		questions := slices.DeleteFunc(s.called(), func(call string) bool { return !strings.HasPrefix(call, "KitToken") })
+		if want := []string{"KitToken user1 ", "KitToken user1 k1", "KitToken user1 "}; !slices.Equal(questions, want) {
+			t.Errorf("the source was asked %q, want %q", questions, want)
+		}
+	})
 }
 
 // A token that a later try's server refuses ends it, and the source is not asked
