@@ -109,6 +109,46 @@ LoginKit as user2
 	kit_logged_in anonymous     | not reuse_im   | kit_logged_in  | guest   | ErrKitInUse | -                          | -
 	closed                      | any            | uninitialized  | -       | ErrClosed   | -                          | -
 
+KeepKit as user1
+	uninitialized               | not reuse_im   | kit_logged_in  | myaccid | nil         | init_im login_im login_kit | Authenticate user1, InitIM, LoginIM myaccid, LoginKit user1
+	uninitialized               | reuse_im       | uninitialized  | -       | 100004      | -                          | -
+	im_initialized by host      | not reuse_im   | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginIM myaccid, LoginKit user1
+	im_initialized by host      | reuse_im       | im_initialized | -       | 100004      | -                          | -
+	im_initialized by engine    | not reuse_im   | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginIM myaccid, LoginKit user1
+	uninitialized + bound       | not auto_login | kit_logged_in  | myaccid | nil         | init_im login_im login_kit | Authenticate user1, LoginKit user1
+	uninitialized + bound       | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | init_im login_im           | -
+	uninitialized + other       | not auto_login | im_logged_in   | other   | 100005      | init_im login_im           | Authenticate user1
+	uninitialized + other       | auto_login     | im_logged_in   | other   | ErrIMInUse  | init_im login_im           | -
+	im_initialized + bound      | not auto_login | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginKit user1
+	im_initialized + bound      | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | login_im                   | -
+	im_initialized + other      | not auto_login | im_logged_in   | other   | 100005      | login_im                   | Authenticate user1
+	im_initialized + other      | auto_login     | im_logged_in   | other   | ErrIMInUse  | login_im                   | -
+	im_logged_in by host        | not auto_login | kit_logged_in  | myaccid | nil         | login_kit                  | Authenticate user1, LoginKit user1
+	im_logged_in by host        | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | -                          | -
+	im_logged_in adopted        | not auto_login | kit_logged_in  | myaccid | nil         | login_kit                  | Authenticate user1, LoginKit user1
+	im_logged_in adopted        | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | -                          | -
+	kit_logged_in over host's   | not auto_login | kit_logged_in  | myaccid | nil         | -                          | -
+	kit_logged_in over adopted  | not auto_login | kit_logged_in  | myaccid | nil         | -                          | -
+	kit_logged_in over engine's | not reuse_im   | kit_logged_in  | myaccid | nil         | -                          | -
+	kit_logged_in anonymous     | not reuse_im   | kit_logged_in  | guest   | ErrKitInUse | -                          | -
+	closed                      | any            | uninitialized  | -       | ErrClosed   | -                          | -
+
+RenewKit as user1
+	uninitialized               | any            | uninitialized  | -       | ErrState    | -                          | -
+	im_initialized by host      | any            | im_initialized | -       | ErrState    | -                          | -
+	im_initialized by engine    | not reuse_im   | im_initialized | -       | ErrState    | -                          | -
+	uninitialized + bound       | any            | uninitialized  | myaccid | ErrState    | -                          | -
+	uninitialized + other       | any            | uninitialized  | other   | ErrState    | -                          | -
+	im_initialized + bound      | any            | im_initialized | myaccid | ErrState    | -                          | -
+	im_initialized + other      | any            | im_initialized | other   | ErrState    | -                          | -
+	im_logged_in by host        | any            | im_logged_in   | myaccid | ErrState    | -                          | -
+	im_logged_in adopted        | any            | im_logged_in   | myaccid | ErrState    | -                          | -
+	kit_logged_in over host's   | not auto_login | kit_logged_in  | myaccid | nil         | -                          | RenewKit user1
+	kit_logged_in over adopted  | not auto_login | kit_logged_in  | myaccid | nil         | -                          | RenewKit user1
+	kit_logged_in over engine's | not reuse_im   | kit_logged_in  | myaccid | nil         | -                          | RenewKit user1
+	kit_logged_in anonymous     | not reuse_im   | kit_logged_in  | guest   | ErrKitInUse | -                          | -
+	closed                      | any            | uninitialized  | -       | ErrClosed   | -                          | -
+
 LoginAnonymous
 	uninitialized               | not reuse_im   | kit_logged_in  | guest   | nil         | init_im login_im login_kit | Anonymous, Authenticate guest, InitIM, LoginIM guest, LoginKit guest
 	uninitialized               | reuse_im       | uninitialized  | -       | 112001      | -                          | -

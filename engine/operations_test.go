@@ -1,12 +1,14 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
@@ -46,6 +48,23 @@ func doLogoutIM(t *testing.T, h hostApp) error       { return h.LogoutIM(t.Conte
 func doClose(_ *testing.T, h hostApp) error          { return h.Close() }
 func doHostInit(t *testing.T, h hostApp) error       { return h.device.HostInit(t.Context()) }
 
+func doRenewKit(t *testing.T, h hostApp) error { return h.RenewKit(t.Context(), kitAccount) }
+
+// doKeepKit ends KeepKit as soon as that waits, which is no error here.
+func doKeepKit(t *testing.T, h hostApp) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	k := begin(func() error { return h.KeepKit(ctx, kitAccount) })
+	if !k.waits() {
+		return k.err
+	}
+	cancel()
+	if err := k.wait(); !errors.Is(err, context.Canceled) {
+		t.Errorf("KeepKit returned %v, want the end of its ctx", err)
+	}
+	return nil
+}
+
 func doLoginIM(a engine.IMAccount) deed {
 	return func(t *testing.T, h hostApp) error { return h.LoginIM(t.Context(), a) }
 }
@@ -64,6 +83,8 @@ var operations = map[string]deed{
 	"LoginIM as other":  doLoginIM(otherIM),
 	"LoginKit as user1": doLoginKit(kitAccount),
 	"LoginKit as user2": doLoginKit(otherKit),
+	"KeepKit as user1":  doKeepKit,
+	"RenewKit as user1": doRenewKit,
 	"LoginAnonymous":    doLoginAnonymous,
 	"LogoutKit":         doLogoutKit,
 	"LogoutIM":          doLogoutIM,
@@ -181,7 +202,9 @@ func operationRows(t *testing.T) (rows []operationRow) {
 func TestOperations(t *testing.T) {
 	for _, row := range operationRows(t) {
 		for _, mode := range row.modes {
-			t.Run(row.operation+" from "+row.situation+" in "+mode.String(), func(t *testing.T) { row.test(t, mode) })
+			t.Run(row.operation+" from "+row.situation+" in "+mode.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { row.test(t, mode) })
+			})
 		}
 	}
 }
