@@ -162,6 +162,10 @@ func TestKeepKitStartsDuringLogout(t *testing.T) {
 			k = keep(t, e, kitAccount)
 		})
 		wantErr(t, e.LogoutKit(hookedCtx{ended, start}), nil)
+		after(time.Minute)
+		if k.waits() {
+			t.Fatal("KeepKit goes on after the logout")
+		}
 		wantErr(t, k.wait(), engine.ErrInterrupted)
 		s.wantCalls(t, "LogoutKit", "LogoutIM")
 	})
