@@ -83,9 +83,10 @@ type Options struct {
 // and Status never waits.
 //
 // The operations are InitIM, LoginIM, LoginKit, LoginAnonymous, RenewKit,
-// KeepKit, LogoutKit, LogoutIM and Close. An operation names the state that the host wants; if the
-// engine is already there, it does nothing and succeeds. Every error is an
-// *Error. A bad argument fails with ErrArgument before anything is sent.
+// KeepKit, LogoutKit, LogoutIM and Close. An operation names the state that the
+// host wants; if the engine is already there, it does nothing and succeeds.
+// Every error is an *Error. A bad argument fails with ErrArgument before
+// anything is sent.
 //
 // InitIM and the logins stop when their ctx ends; undoing what they did can
 // then take up to 5 s for each step. The ctx of a logout only limits how long
