@@ -25,8 +25,8 @@ type scripted struct {
 func newScripted() *scripted {
 	c := &scripted{}
 	c.im = hostim.Wrap(hostim.Client{
-		Init:   func(context.Context, string) error { return nil },
-		Login:  func(ctx context.Context, _ engine.IMAccount) error { return c.login(ctx) },
+		Init:  func(context.Context, string) error { return nil },
+		Login: func(ctx context.Context, _ engine.IMAccount) error { return c.login(ctx) },
 		Logout: func(context.Context) error {
 			c.logouts++
 			if c.logout != nil {
