@@ -18,6 +18,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/accounts"
 	"github.com/imreuse/imreuse/internal/loopback"
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
@@ -123,7 +124,7 @@ func (c *control) answer(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("the body cannot be read: %w", err)
 	}
 	a := newAction()
-	if err := decode(body, a); err != nil {
+	if err := accounts.Decode(body, a); err != nil {
 		return err
 	}
 	return a.do(c)
@@ -148,7 +149,7 @@ func (c *control) isAuthorized(r *http.Request) bool {
 // requireIM refuses an accid that the sandbox has no account for: a test that
 // misspells it would otherwise wait for something that never happens.
 func (c *control) requireIM(accid string) error {
-	if err := checkID("accid", accid); err != nil {
+	if err := accounts.CheckID("accid", accid); err != nil {
 		return err
 	}
 	if _, found := c.server.World().FindIM(accid); !found {
@@ -158,7 +159,7 @@ func (c *control) requireIM(accid string) error {
 }
 
 func (c *control) requireKit(userUUID string) error {
-	if err := checkID("userUuid", userUUID); err != nil {
+	if err := accounts.CheckID("userUuid", userUUID); err != nil {
 		return err
 	}
 	if _, _, found := c.server.World().FindKit(userUUID); !found {
@@ -310,7 +311,7 @@ func (f *fault) do(c *control) error {
 func checkedHeader(fields map[string]string) (http.Header, error) {
 	header := http.Header{}
 	for name, value := range fields {
-		if name == "" || strings.Trim(name, idRunes) != "" || strings.Contains(name, "@") {
+		if name == "" || strings.Trim(name, accounts.IDRunes) != "" || strings.Contains(name, "@") {
 			return nil, fmt.Errorf("%q is not a valid header name", name)
 		}
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/provision"
+	"github.com/imreuse/imreuse/internal/accounts"
 )
 
 const dynamicTokenDoc = `The token is signed here, and no server is called. It logs the account in to IM,
@@ -41,10 +42,10 @@ func dynamicTokenCommand() *cli.Command {
 
 func printDynamicToken(c *cli.Command) error {
 	appKey, accid, ttl := c.String("appkey"), c.String("accid"), c.Duration("ttl")
-	if err := checkText("-appkey", appKey); err != nil {
+	if err := accounts.CheckText("-appkey", appKey); err != nil {
 		return badUsage(c, err.Error(), "")
 	}
-	if err := checkID("-accid", accid); err != nil {
+	if err := accounts.CheckID("-accid", accid); err != nil {
 		return badUsage(c, err.Error(), "")
 	}
 	if ttl < time.Second {

@@ -15,7 +15,7 @@ import (
 // Both servers of a sandbox that check dynamic tokens take what the command
 // prints, and nothing that was signed with another secret.
 func TestDynamicTokenToLogin(t *testing.T) {
-	at, stop := startSandbox(t, "-accounts", accounts(t, `{"appKey": "app1", "appSecret": "s3cr3t",
+	at, stop := startSandbox(t, "-accounts", accountsFile(t, `{"appKey": "app1", "appSecret": "s3cr3t",
 		"im": [{"accid": "alice", "token": "static"}]}`))
 	for secret, want := range map[string]struct{ kit, im int }{
 		"s3cr3t":  {0, 200},
@@ -49,7 +49,7 @@ func TestSandboxDynamicToken(t *testing.T) {
 func TestSandboxDynamicTokenNoSecret(t *testing.T) {
 	t.Setenv("IMREUSE_APP_SECRET", "secret1")
 	_, out, _ := command(t, "provision", "dynamic-token", "-appkey", "app1", "-accid", "alice")
-	at, stop := startSandbox(t, "-accounts", accounts(t, `{"appKey": "app1", "im": [{"accid": "alice", "token": "static"}]}`))
+	at, stop := startSandbox(t, "-accounts", accountsFile(t, `{"appKey": "app1", "im": [{"accid": "alice", "token": "static"}]}`))
 	wantDynamicLogins(t, at, "alice", strings.TrimSpace(out), 402, 403)
 	stop()
 }

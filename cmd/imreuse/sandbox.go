@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
+	"github.com/imreuse/imreuse/internal/accounts"
 	"github.com/imreuse/imreuse/internal/nimcloud"
 )
 
@@ -155,7 +156,7 @@ func newSandbox(c *cli.Command) (*sandbox, error) {
 		if secret == "" {
 			continue
 		}
-		if err := checkText(name, secret); err != nil {
+		if err := accounts.CheckText(name, secret); err != nil {
 			return nil, err
 		}
 	}

@@ -113,7 +113,7 @@ func wantGone(t *testing.T, kit string) {
 	}
 }
 
-func accounts(t *testing.T, text string) string {
+func accountsFile(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "accounts.json")
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -146,7 +146,7 @@ func TestSandbox(t *testing.T) {
 
 // The kit server knows the accounts that an app server creates.
 func TestSandboxAPI(t *testing.T) {
-	at, stop := startSandbox(t, "-accounts", accounts(t, `{"appKey": "key-9", "appSecret": "s-9"}`))
+	at, stop := startSandbox(t, "-accounts", accountsFile(t, `{"appKey": "key-9", "appSecret": "s-9"}`))
 	defer stop()
 	im := postSigned(t, at["api"]+"/im/v2/accounts", "key-9", "s-9", `{"account_id": "User-1", "token": "im-1"}`)
 	room := postSigned(t, at["api"]+"/neroom/v3/users", "key-9", "s-9", `{"user_uuid": "user-1", "user_token": "kit-1", "im_token": "im-1"}`)
@@ -195,7 +195,7 @@ func postSigned(t *testing.T, url, appKey, secret, body string) int {
 // works.
 func TestSandboxNoAppSecret(t *testing.T) {
 	for _, text := range []string{`{"appKey": "key-9"}`, `{"appKey": "key-9", "appSecret": ""}`} {
-		at, stop := startSandbox(t, "-accounts", accounts(t, text))
+		at, stop := startSandbox(t, "-accounts", accountsFile(t, text))
 		for _, secret := range []string{"", "secret1"} {
 			if code := postSigned(t, at["api"]+"/im/v2/accounts", "key-9", secret, `{"account_id": "user-1"}`); code != 403 {
 				t.Errorf("%s: got code %d, want 403", text, code)
@@ -215,7 +215,7 @@ func TestSandboxHelpShowsTheAccounts(t *testing.T) {
 	if from < 0 || to < from {
 		t.Fatalf("no accounts in %s", out)
 	}
-	at, stop := startSandbox(t, "-accounts", accounts(t, out[from:to+2]))
+	at, stop := startSandbox(t, "-accounts", accountsFile(t, out[from:to+2]))
 	if code, data := post(t, at["kit"]+"/scene/apps/app1/v1/login", "app1", "myaccid", "myUserToken"); code != 0 || data["imToken"] != "myToken" {
 		t.Errorf("login: got code %d, %v", code, data)
 	}
@@ -223,7 +223,7 @@ func TestSandboxHelpShowsTheAccounts(t *testing.T) {
 }
 
 func TestSandboxAccounts(t *testing.T) {
-	name := accounts(t, `
+	name := accountsFile(t, `
 		{"appKey": "key-9", "appSecret": "secret1",
 		 "im":  [{"accid": "User-One", "token": "t1"}, {"accid": "two", "token": "t2"}],
 		 "kit": [{"userUuid": "user-one", "userToken": "k1", "accid": "user-one"},
@@ -301,7 +301,7 @@ func TestSandboxBadAccounts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			name := accounts(t, test.text)
+			name := accountsFile(t, test.text)
 			code, out, stderr := command(t, "sandbox", "-accounts", name)
 			if code != 1 || out != "" || !strings.Contains(stderr, name) || !strings.Contains(stderr, test.wants) {
 				t.Errorf("got exit status %d, %q and %q, want %q about %s", code, out, stderr, test.wants, name)

@@ -14,19 +14,18 @@ import (
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest/internal/gatewaydouble"
-	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/accounts"
 	"github.com/imreuse/imreuse/internal/loopback"
 )
 
 // The accounts of the vendor's guides: one IM account, and a kit account that
-// is bound to it. A server without Options.World has them. Both have the same
-// id, because the vendor's web kit compares the IM account with the userUuid.
+// is bound to it. A server without Options.World has them.
 const (
-	AppKey    = "app1"
-	Accid     = "myaccid"
-	IMToken   = "myToken"
-	UserUUID  = "myaccid"
-	UserToken = "myUserToken"
+	AppKey    = accounts.AppKey
+	Accid     = accounts.Accid
+	IMToken   = accounts.IMToken
+	UserUUID  = accounts.UserUUID
+	UserToken = accounts.UserToken
 	AppSecret = "secret1" // signs calls of the server API
 )
 
@@ -114,7 +113,7 @@ func Start(o Options) (*Server, error) {
 		if o.AppSecret == "" {
 			o.AppSecret = AppSecret
 		}
-		o.World = guideWorld(o.AppKey)
+		o.World = accounts.Guide(o.AppKey)
 	}
 	if o.MaxGuests <= 0 {
 		o.MaxGuests = 1000
@@ -183,13 +182,6 @@ func New(t testing.TB, o Options) *Server {
 		}
 	})
 	return s
-}
-
-func guideWorld(appKey string) *mockim.Service {
-	world := mockim.NewService(mockim.ServiceOptions{AppKey: appKey})
-	world.AddIM(engine.IMAccount{Accid: Accid, Token: IMToken})
-	world.Bind(engine.KitAccount{UserUUID: UserUUID, Token: UserToken}, Accid)
-	return world
 }
 
 // KitURL returns the base URL of the kit server, such as
