@@ -1,0 +1,184 @@
+package flat_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/imreuse/imreuse/bindings/internal/flat"
+	"github.com/imreuse/imreuse/engine"
+)
+
+// Three operations that are started one after the other take their turns in
+// that order.
+func TestStartKeepsTheOrder(t *testing.T) {
+	for range 200 {
+		f := newFixture(t, nil)
+		errs := make(chan error, 3)
+		for _, run := range []func(context.Context, *engine.Engine) error{initIM, loginIM, loginKit} {
+			f.Start("Test", run, func(err error) { errs <- err })
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := f.Status(); s.State != engine.KitLoggedIn || !s.Reused || s.Seq != 3 {
+			t.Fatalf("got %v after %d changes, want a reused kit login after 3", s.State, s.Seq)
+		}
+	}
+}
+
+// An operation that waits for its turn is in the queue before the next one, also
+// if that is long in coming.
+func TestStartKeepsTheOrderOfThoseThatWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var answer *flat.Request
+		f := newFixture(t, func(o *flat.Options) {
+			o.IM = flat.NewIM(flat.Client{Init: func(_ string, r *flat.Request) func(bool) { answer = r; return nil }})
+		})
+		var order []string
+		note := func(name string) func(error) { return func(error) { order = append(order, name) } }
+		f.Start("InitIM", initIM, note("init"))
+		synctest.Wait()
+		f.Start("LoginIM", loginIM, note("login IM"))
+		f.Start("LoginKit", loginKit, note("login kit"))
+		f.Start("InitIM", initIM, note("init again"))
+		synctest.Wait()
+		answer.Done()
+		f.must(initIM)
+		if got := strings.Join(order, ", "); got != "init, login IM, login kit, init again" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func TestStartOnClosedEngine(t *testing.T) {
+	closed := newFixture(t, nil)
+	if err := closed.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*flat.Engine{nil, closed.Engine} {
+		done := make(chan error, 2)
+		c := e.Start("LoginKit", loginKit, func(err error) { done <- err })
+		c.Cancel(nil)
+		if got := flat.Flatten(<-done); got.Code != int(engine.ErrClosed) || got.Op != "LoginKit" {
+			t.Errorf("Start: got %+v, want ErrClosed of LoginKit", got)
+		}
+		e.Close(func() { t.Error("gone was called") }, func(err error) { done <- err })
+		if got := flat.Flatten(<-done); got.Code != int(engine.ErrClosed) || got.Op != "Close" {
+			t.Errorf("Close: got %+v, want ErrClosed of Close", got)
+		}
+		if w := e.Watch(func(flat.Status) { t.Error("a status came") }, nil); w != nil {
+			t.Error("Watch: got a watch")
+		}
+		(*flat.Watch)(nil).Stop()
+		e.Start("InitIM", initIM, nil)
+		e.Close(nil, nil)
+	}
+	if s := (*flat.Engine)(nil).Status(); s != (flat.Status{}) {
+		t.Errorf("got %+v, want the zero status", s)
+	}
+}
+
+// A client that never completes: a canceled login ends, the client is told once,
+// and its late answer goes nowhere.
+func TestCancel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var logins []*flat.Request
+		ends := map[bool]int{} // by gaveUp
+		f := newFixture(t, func(o *flat.Options) {
+			o.IM = flat.NewIM(flat.Client{
+				Login: func(_ engine.IMAccount, r *flat.Request) func(bool) {
+					logins = append(logins, r)
+					return func(gaveUp bool) { ends[gaveUp]++ }
+				},
+				Logout: func(r *flat.Request) func(bool) { r.Done(); return nil },
+			})
+		})
+		f.must(initIM)
+		var calls int
+		var got error
+		c := f.Start("LoginIM", loginIM, func(err error) { calls++; got = err })
+		synctest.Wait()
+		why := errors.New("the user left")
+		c.Cancel(why)
+		c.Cancel(nil)
+		synctest.Wait()
+		if calls != 1 || !errors.Is(got, why) || flat.Flatten(got).Code != flat.NoCode || flat.Flatten(got).Op != "LoginIM" {
+			t.Errorf("got %d calls and %v, want one with the cause", calls, got)
+		}
+		if ends[true] != 1 || ends[false] != 0 {
+			t.Errorf("got %v, want to be told once to give up", ends)
+		}
+		logins[0].Done()
+		logins[0].Fail(nil)
+		synctest.Wait()
+		if s := f.Status(); s.State != engine.IMInitialized {
+			t.Errorf("got %v after a late answer", s.State)
+		}
+		c = f.Start("LoginIM", loginIM, func(err error) { calls++; got = err })
+		synctest.Wait()
+		logins[1].Done()
+		logins[1].Fail(engine.ErrKicked)
+		synctest.Wait()
+		c.Cancel(nil)
+		if calls != 2 || got != nil || ends[false] != 1 {
+			t.Errorf("got %d calls, %v and %v, want a login that succeeds", calls, got, ends)
+		}
+	})
+}
+
+// Callbacks of one engine come one at a time, none inside the function that
+// caused it, and none after Close has completed.
+func TestOneCallbackAtATime(t *testing.T) {
+	var running, ran atomic.Int64
+	var over atomic.Bool
+	callback := func() {
+		if running.Add(1) != 1 {
+			t.Error("two callbacks run at once")
+		}
+		if over.Load() {
+			t.Error("a callback runs after Close has completed")
+		}
+		ran.Add(1)
+		running.Add(-1)
+	}
+	im := flat.NewIM(flat.Client{
+		Init:   func(_ string, r *flat.Request) func(bool) { callback(); r.Done(); return nil },
+		Login:  func(_ engine.IMAccount, r *flat.Request) func(bool) { callback(); go r.Done(); return nil },
+		Logout: func(r *flat.Request) func(bool) { callback(); r.Done(); return nil },
+	})
+	f := newFixture(t, func(o *flat.Options) { o.IM = im })
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			w := f.Watch(func(flat.Status) { callback() }, nil)
+			defer w.Stop()
+			for range 50 {
+				f.do(initIM)
+				done := make(chan struct{})
+				c := f.Start("LoginKit", loginKit, func(error) { callback(); close(done) })
+				go c.Cancel(nil)
+				<-done
+				im.LoggedOut(nil)
+				f.do(logoutKit)
+			}
+		})
+	}
+	wait.Wait()
+	gone := make(chan struct{})
+	for range 5 {
+		f.Start("LoginKit", loginKit, func(error) { callback() })
+		f.Watch(func(flat.Status) { callback() }, nil)
+	}
+	f.Close(nil, func(error) { over.Store(true); close(gone) })
+	<-gone
+	if ran.Load() < 8*50 {
+		t.Errorf("only %d callbacks ran", ran.Load())
+	}
+}
