@@ -137,7 +137,7 @@ const (
 	httpTimeout = 15 * time.Second
 	maxHeader   = 32 << 10
 
-	lbsPath  = "/lbs"
+	lbsPath  = "/lbs/webconf.jsp"
 	linkPath = "/websocket" // fixed in the SDKs
 )
 
@@ -174,7 +174,9 @@ func start(o Options, l limits) (*Cloud, error) {
 	c.close = sync.OnceValue(c.shutDown)
 	mux := http.NewServeMux()
 	mux.HandleFunc(lbsPath, c.serveLBS)
-	mux.HandleFunc(linkPath, c.serveLink)
+	mux.HandleFunc(linkPath, c.serveLink(packed))
+	mux.HandleFunc(handshakePath+"{$}", c.serveHandshake)
+	mux.HandleFunc(textLinkPath+"{session}", c.serveLink(text))
 	listener.Serve(&http.Server{
 		Handler:           loopback.LogRequests(mux, o.Logger),
 		ReadHeaderTimeout: httpTimeout,
