@@ -115,16 +115,16 @@ func TestBothFamilies(t *testing.T) {
 		t.Errorf("kicked %v, want gateway", r)
 	}
 	gateway.wantKicked(16, 3, "")
+	old.wantChange(3, "gateway")
 	third.wantChange(3, "gateway")
 
 	gateway = dial(t, cloud, "gateway")
 	gateway.login("user-one", "token-one", ok)
-	gateway.send(kickOthers, slices.Concat([]byte{2}, text("old"), text("third")))
 	old.wantChange(2, "gateway")
-	old.wantKicked(16, 3, "")
 	third.wantChange(2, "gateway")
-	third.wantChange(3, "old")
+	gateway.send(kickOthers, slices.Concat([]byte{1}, text("third")))
 	third.wantKicked(16, 3, "")
+	old.wantChange(3, "third")
 }
 
 func TestBothFamiliesOneDevice(t *testing.T) {
