@@ -145,4 +145,9 @@ func TestSDKsInPage(t *testing.T) {
 	}
 	s.call("wrong", "loginV2", "page-3", "wrong", overText)
 	s.want(said{Name: "wrong", Event: "rejected", Text: "login", Number: 102302})
+	for _, line := range s.early {
+		if line.Event == "outside" || line.Event == "error" {
+			t.Errorf("want no request to other servers and no error, got %+v", line)
+		}
+	}
 }

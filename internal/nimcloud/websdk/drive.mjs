@@ -1,26 +1,12 @@
 // Calls the SDKs for the Go tests, in Node and in a page alike. Each event is told
 // to say as { name, event, number, text }.
-
-/** Returns the options with which the 9.x SDK uses a cloud, and nothing else. */
-export const v1Options = ({ lbs, link }) => ({
-  lbsUrl: lbs,
-  defaultLink: link,
-  secure: false,
-  privateConf: {
-    isABTestEnable: false,
-    isDataReportEnable: false,
-    isMixStoreEnable: false,
-    lbs_web: lbs,
-    link_ssl_web: false,
-    link_web: link,
-  },
-});
+import { v1, v2 } from './options.mjs';
 
 /** Logs in with the 9.x SDK, which connects as soon as there is an instance. */
 export function loginV1({ SDK }, cloud, say, name, account, token, extra) {
   const tell = (event) => (number, text) => say({ name, event, number, text });
   return SDK.NIM.getInstance({
-    ...v1Options(cloud),
+    ...v1(cloud),
     appKey: cloud.appKey,
     account,
     token,
@@ -39,11 +25,7 @@ export function loginV1({ SDK }, cloud, say, name, account, token, extra) {
 export function loginV2({ NIM: { default: NIM } }, cloud, say, name, account, token, extra) {
   const nim = new NIM(
     { appkey: cloud.appKey, apiVersion: 'v2', debugLevel: 'off', isAbtestEnable: false, ...extra },
-    {
-      V2NIMLoginServiceConfig: { lbsUrls: [cloud.lbs], linkUrl: cloud.link, linkSSL: false },
-      reporterConfig: { enableCompass: false, isDataReportEnable: false },
-      abtestConfig: { isAbtestEnable: false },
-    },
+    v2(cloud),
   );
   const service = nim.V2NIMLoginService;
   service.on('onLoginStatus', (number) => say({ name, event: 'login', number }));

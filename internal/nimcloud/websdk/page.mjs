@@ -15,6 +15,7 @@ const files = {
   '/v1.js': require.resolve('@yxim/nim-web-sdk/dist/SDK/NIM_Web_SDK.js'),
   '/v2.js': require.resolve('nim-web-sdk-ng/dist/v2/NIM_BROWSER_SDK.js'),
   '/drive.mjs': new URL('drive.mjs', import.meta.url),
+  '/options.mjs': new URL('options.mjs', import.meta.url),
 };
 const html = `<!doctype html><title>SDKs</title><link rel="icon" href="data:,">
 <script src="/v1.js"></script><script src="/v2.js"></script>
@@ -37,6 +38,10 @@ const browser = await launch();
 const page = await browser.newPage();
 page.on('console', (message) => console.error(message.text()));
 page.on('requestfailed', (request) => console.error('failed:', request.url(), request.failure()?.errorText));
+page.on('request', (request) => {
+  const { protocol, hostname } = new URL(request.url());
+  if (protocol !== 'data:' && hostname !== '127.0.0.1') say({ name: 'page', event: 'outside', text: request.url() });
+});
 await page.exposeFunction('say', say);
 await page.goto(`http://127.0.0.1:${server.address().port}/`);
 await page.waitForFunction(() => window.drive);
