@@ -1,17 +1,29 @@
 // Package nimcloud is an IM cloud on loopback that the vendor's official
-// JavaScript SDK can log in to. It consists of an address service (LBS) and a
+// JavaScript SDKs can log in to. It consists of an address service (LBS) and a
 // link server. Its accounts are in a mockim.Service, the world. It is for
 // tests, and for developers whose SDK has to log in without a network, in Node
 // or in a browser.
 //
 // It is not a NIM server. It serves only the packets of a login, and proves
 // nothing about the vendor's servers. It has no messages, no TLS, and no
-// support for native SDKs, whose link is encrypted differently. It knows one
-// framing, the packed binary one on /websocket, which is the default of the
-// 10.x SDKs.
+// support for native SDKs, whose link is encrypted differently.
 //
 //	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
-//	lbsUrls: [cloud.LBSURL()], linkUrl: cloud.LinkAddr(), linkSSL: false
+//	10.x: lbsUrls: [cloud.LBSURL()], linkUrl: cloud.LinkAddr(), linkSSL: false
+//	9.x:  lbsUrl: cloud.LBSURL(), defaultLink: cloud.LinkAddr(), secure: false
+//
+// The folder websdk has the options in full.
+//
+// # Framings and families
+//
+// A link has one of two framings. The packed one, on /websocket, is the default
+// of 10.x, and of 9.x in browsers. The text one, JSON in frames of socket.io
+// 0.9 on /socket.io/1/, is the only one of 9.x in Node, and that of every SDK
+// with binaryWebsocket: false.
+//
+// In either framing, a login has one of two families of packets: the V2 API of
+// 10.x, or the API of 9.x, which has other commands and tags and its own codes.
+// Clients of one account see and kick each other whatever they speak.
 //
 // # Packets
 //
@@ -24,6 +36,9 @@
 //	403     authType 1 without an AppSecret, or authType 2
 //	the code that a test passed to Refuse
 //	a code from the list below, once after certain ends of a login
+//
+// 9.x knows no codes of six digits, and gets 302, 302, 403, 422 and 404 in place
+// of 102302, 101303, 101301, 102422 and 102404.
 //
 // The cloud also answers heartbeats, logouts, kicks of other devices, requests
 // for the server time, syncs (which are empty) and the SDK's questions about
@@ -137,8 +152,9 @@ const (
 	httpTimeout = 15 * time.Second
 	maxHeader   = 32 << 10
 
-	lbsPath  = "/lbs"
-	linkPath = "/websocket" // fixed in the SDKs
+	lbsPath       = "/lbs"
+	vendorLBSPath = "/lbs/webconf.jsp" // as on the vendor's host; the SDKs accept any
+	linkPath      = "/websocket"       // fixed in the SDKs
 )
 
 // Start starts a cloud. It fails with engine.ErrArgument if World is nil or
@@ -174,7 +190,10 @@ func start(o Options, l limits) (*Cloud, error) {
 	c.close = sync.OnceValue(c.shutDown)
 	mux := http.NewServeMux()
 	mux.HandleFunc(lbsPath, c.serveLBS)
-	mux.HandleFunc(linkPath, c.serveLink)
+	mux.HandleFunc(vendorLBSPath, c.serveLBS)
+	mux.HandleFunc(linkPath, c.serveLink(packed))
+	mux.HandleFunc(handshakePath+"{$}", c.serveHandshake)
+	mux.HandleFunc(textLinkPath+"{session}", c.serveLink(text))
 	listener.Serve(&http.Server{
 		Handler:           loopback.LogRequests(mux, o.Logger),
 		ReadHeaderTimeout: httpTimeout,
