@@ -32,6 +32,7 @@ type Options struct {
 // New. It is safe for concurrent use. A nil *Engine is closed.
 type Engine struct {
 	engine *engine.Engine
+	appKey string
 	lane   lane
 	own    Call // stands for the calls that the engine makes by itself
 
@@ -49,7 +50,7 @@ type Engine struct {
 // fails with the errors of engine.New, and with engine.ErrArgument if the IM or
 // the Kit is missing or the Kit belongs to another engine.
 func New(o Options) (*Engine, error) {
-	e := &Engine{}
+	e := &Engine{appKey: o.AppKey}
 	e.quiet.L = &e.mu
 	e.own.engine = e
 	backend, err := o.join()

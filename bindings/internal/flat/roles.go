@@ -12,7 +12,8 @@ import (
 )
 
 // A Client has the functions of the host's IM client, as hostim.Client has them.
-// Each may be nil: then the host does that itself.
+// Each may be nil: then the host does that itself. The account of Login always
+// has an AppKey.
 type Client struct {
 	Init   func(appKey string, r *Request) (end func(gaveUp bool))
 	Login  func(a engine.IMAccount, r *Request) (end func(gaveUp bool))
@@ -45,6 +46,9 @@ func NewIM(c Client) *IM {
 	}
 	if c.Login != nil {
 		h.Login = func(ctx context.Context, a engine.IMAccount) error {
+			if call := callOf(ctx); a.AppKey == "" && call != nil {
+				a.AppKey = call.engine.appKey // the one that Init got
+			}
 			_, err := wait(ctx, laneOf(ctx), newRequest(a.Token), func(r *Request) func(bool) { return c.Login(a, r) })
 			return err
 		}
