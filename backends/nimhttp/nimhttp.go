@@ -194,6 +194,9 @@ func checkLink(o Options, lbs *url.URL) error {
 	return nil
 }
 
+// errInPage is the error of everything that needs an IM gateway, under GOOS=js.
+var errInPage = fmt.Errorf("%w: a web page cannot use an IM gateway; join the Kit with the page's own IM client: engine.Join(im, kit)", errors.ErrUnsupported)
+
 func setDefault(s *string, value string) {
 	if *s == "" {
 		*s = value
