@@ -14,7 +14,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The runtime handles events of the page in a goroutine of its own.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) }
 
 // Accounts of package nimhttptest, which is not linked here because a page
 // cannot listen.
