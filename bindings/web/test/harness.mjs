@@ -114,7 +114,7 @@ export async function startBrowser(t) {
     async open(url) {
       const context = await browser.newContext();
       const page = await context.newPage();
-      page.setDefaultTimeout(30_000);
+      page.setDefaultTimeout(90_000); // a busy machine is slow
       const lines = [];
       const errors = [];
       page.on('console', (message) => {

@@ -148,16 +148,16 @@ for (const [sdk, host] of Object.entries(hosts)) {
     await host.prepare(page);
     await host.login(page, alice);
     await sandbox.control('fault', { path: '/scene/apps/app1/v1/login', times: 1, delayMs: 30_000 });
-    const aborted = await page.evaluate(async ({ userUuid, userToken }) => {
-      const abort = new AbortController();
-      const asked = performance.getEntriesByType('resource').length;
-      const login = imreuse.kit.loginByToken(userUuid, userToken, { signal: abort.signal });
-      void asked;
-      abort.abort(new Error('the user left'));
-      const error = await login.catch((error) => error);
-      return [error instanceof imreuse.ImreuseError, error.code, error.cause.message, imreuse.kit.status.state];
-    }, alice);
-    assert.deepEqual(aborted, [true, -1, 'the user left', 'uninitialized']);
+    const [aborted] = await Promise.all([
+      page.evaluate(async ({ userUuid, userToken }) => {
+        const abort = new AbortController();
+        imreuse.abort = () => abort.abort(new Error('the user left'));
+        const error = await imreuse.kit.loginByToken(userUuid, userToken, { signal: abort.signal }).catch((error) => error);
+        return [error instanceof imreuse.ImreuseError, error.code, error.cause.message, imreuse.kit.status.state];
+      }, alice),
+      page.waitForRequest((request) => request.method() === 'POST').then(() => page.evaluate(() => imreuse.abort())),
+    ]);
+    assert.deepEqual(aborted, [true, -1, 'the user left', 'im_logged_in']);
     clean(opened);
     await opened.context.close();
   });
