@@ -9,6 +9,9 @@ func (m *model) climb(s modelState, who modelWho, v modelMove) {
 	case inAdoptIM:
 		m.adopt(s, who, v)
 		return
+	case inKitToken, inIMToken:
+		m.source(s, who, v)
+		return
 	case inAuthenticate, inInitIM, inLoginIM, inLoginKit:
 		m.callBackend(s, who, v)
 		return
@@ -43,6 +46,7 @@ func (m *model) climb(s modelState, who modelWho, v modelMove) {
 		v.what = "publishes kit_logged_in"
 		m.rise(&s, &v, engine.TriggerLoginKit, kitLoggedIn, false)
 		s.login[ofKit].phase = published
+		m.openKit(&s)
 		m.succeed(&s, who, &v)
 	}
 	m.emit(s, v)
@@ -63,7 +67,7 @@ func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 		target = imInitialized
 	}
 	if m.mutant == keepSlot {
-		then = atKept
+		then = atStuck
 	}
 	a.over, a.losing, a.atKit = false, false, false
 	a.stepDown(target, then)
@@ -72,6 +76,9 @@ func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 func (m *model) succeed(s *modelState, who modelWho, v *modelMove) {
 	v.result = itSucceeds
 	a := s.actor(who)
+	if a.wish == wishKeepKit {
+		v.result, a.kept = noResult, keepsLogin
+	}
 	a.over, a.losing, a.atKit = false, false, false
 	a.settle(atLeave)
 }
@@ -79,7 +86,7 @@ func (m *model) succeed(s *modelState, who modelWho, v *modelMove) {
 // goOn ends an operation that wanted the rung, and lets any other climb on.
 func (m *model) goOn(s *modelState, who modelWho, v *modelMove, rung engine.State) {
 	switch a := s.actor(who); {
-	case a.wish == wishLoginKit:
+	case a.wish == wishLoginKit || a.wish == wishKeepKit:
 		a.at = atClimb
 	case a.over && rung == imInitialized:
 		m.fail(s, who, v)
@@ -119,7 +126,7 @@ func (m *model) began(s *modelState, who modelWho, v *modelMove) {
 	case a.over && m.mutant != climbOver:
 		v.what = "its ctx has ended"
 		m.fail(s, who, v)
-	case s.rung < imLoggedIn && a.wish.top() > s.rung:
+	case s.rung < imLoggedIn && a.wish.top() > s.rung && !m.lasting:
 		m.try(s, who, v, "calls AdoptIM", inAdoptIM)
 	default:
 		v.what, a.at = "looks where the engine stands", atChoice
@@ -186,11 +193,14 @@ func (m *model) choose(s *modelState, who modelWho, v *modelMove) {
 			m.try(s, who, v, "calls LoginIM", inLoginIM)
 			return
 		}
-	case wishLoginKit:
+	case wishLoginKit, wishKeepKit:
 		if s.rung < kitLoggedIn {
 			m.chooseKit(s, who, v)
 			return
 		}
+	case wishRenewKit, wishRenewal:
+		m.chooseRenewal(s, who, v)
+		return
 	}
 	v.what = "finds it so"
 	m.succeed(s, who, v)
@@ -201,10 +211,11 @@ func (m *model) chooseKit(s *modelState, who modelWho, v *modelMove) {
 	refused := m.mode == engine.ReuseIM && !hostLoggedIn || m.mode == engine.AutoLogin && hostLoggedIn
 	if refused && m.mutant != ignoreMode {
 		v.what = "is refused by the mode"
+		s.actor(who).final = s.actor(who).wish == wishKeepKit
 		m.fail(s, who, v)
 		return
 	}
-	m.try(s, who, v, "calls Authenticate", inAuthenticate)
+	m.tryWithToken(s, who, v, "calls Authenticate", inAuthenticate)
 }
 
 // nextRung is the step of a kit login for the rung that is missing.
@@ -213,7 +224,7 @@ func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	case s.rung == uninitialized && m.mutant != skipInit:
 		m.try(s, who, v, "calls InitIM", inInitIM)
 	case s.rung <= imInitialized:
-		m.try(s, who, v, "calls LoginIM", inLoginIM)
+		m.tryWithToken(s, who, v, "calls LoginIM", inLoginIM)
 	case s.login[ofIM].other:
 		v.what = "finds another account logged in"
 		m.fail(s, who, v)
@@ -235,7 +246,11 @@ func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 	}
 	m.fail(&s, who, &v)
 	m.emit(s, v)
-	if a.at == inLoginIM && a.over && !s.ghost {
+	if a.wish == wishKeepKit && !a.over {
+		s.actor(who).final, v.what = true, "the call fails, and no other try can help"
+		m.emit(s, v)
+	}
+	if a.at == inLoginIM && a.over && !s.ghost && !m.lasting {
 		v.what = "the call fails, and yet its login may come true"
 		s.ghost = true
 		m.emit(s, v)
@@ -245,10 +260,11 @@ func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 // callBackend is the effect of a call that climbs, or its failure.
 func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 	m.callFails(s, who, v)
+	m.refuses(s, who, v)
 	a := s.actor(who)
 	switch a.at {
 	case inAuthenticate:
-		v.what, a.at = "Authenticate succeeds", atClimb
+		v.what, a.at, a.asked = "Authenticate succeeds", atClimb, 0
 	case inInitIM:
 		v.what, a.at, s.ready = "InitIM succeeds", atInitIM, true
 	case inLoginIM:
@@ -259,7 +275,7 @@ func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 			m.fail(&s, who, &v)
 			break
 		}
-		v.what, a.at = "LoginIM takes effect", atLoginIM
+		v.what, a.at, a.asked = "LoginIM takes effect", atLoginIM, 0
 		s.maker, s.linked, s.ghost = madeByEngine, true, false
 	case inLoginKit:
 		v.what, a.at = "LoginKit takes effect", atLoginKit

@@ -115,7 +115,7 @@ func (m *model) shutDown(s modelState, who modelWho, v modelMove) {
 	case inShutKit:
 		v.what = "the backend has logged out of the kit"
 		s.session = noSession
-		s.end(ofKit)
+		m.endKit(&s, engine.TriggerClose)
 		a.settle(atShut)
 	case inShutIM:
 		v.what, a.at = "the backend has logged out of IM", atShutEdge

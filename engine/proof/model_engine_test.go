@@ -1,11 +1,16 @@
 package proof_test
 
-import "github.com/imreuse/imreuse/engine"
+import (
+	"slices"
+
+	"github.com/imreuse/imreuse/engine"
+)
 
 // A model is the rules by which a modelState moves. visit gets each move from
 // one state, and where it leads.
 type model struct {
 	mode    engine.Mode
+	lasting bool        // tokens run out and come from sources, and KeepKit runs
 	mutant  modelMutant // what is wrong with it
 	reports int         // so many losses may be on their way at once
 	visit   func(modelMove, modelState)
@@ -15,7 +20,7 @@ type model struct {
 func (m *model) moves(s modelState) {
 	for who := caller1; who <= caller2; who++ {
 		if s.actor(who).at == atIdle {
-			for wish := wishInitIM; wish <= wishClose; wish++ {
+			for _, wish := range m.wishes() {
 				m.call(s, who, wish)
 			}
 			continue
@@ -23,8 +28,10 @@ func (m *model) moves(s modelState) {
 		m.step(s, who)
 		m.endCtx(s, who)
 	}
-	if s.actor(applier).at != atIdle {
-		m.step(s, applier)
+	for who := applier; who <= renewer; who++ {
+		if s.actor(who).at != atIdle {
+			m.step(s, who)
+		}
 	}
 	m.outside(s)
 }
@@ -49,6 +56,7 @@ func (m *model) call(s modelState, who modelWho, wish modelWish) {
 		return
 	}
 	s.closing = s.closing || wish == wishClose
+	s.noteLogout(wish)
 	m.interrupt(&s, who, wish.ends())
 	m.enqueue(&s, who)
 	m.emit(s, v)
@@ -56,8 +64,11 @@ func (m *model) call(s modelState, who modelWho, wish modelWish) {
 
 // interrupt ends the ctx of those who climb to the rung top or above it.
 func (m *model) interrupt(s *modelState, by modelWho, top engine.State) {
-	for who := caller1; who <= caller2; who++ {
+	for who := caller1; who <= renewer; who++ {
 		a := s.actor(who)
+		if a.wish == wishKeepKit && !(m.mutant == forgetKeepers && !a.climbing()) && top <= kitLoggedIn {
+			a.stop = true
+		}
 		if who == by || !a.climbing() || a.wish.top() < top || m.mutant == logoutWaits {
 			continue
 		}
@@ -71,10 +82,17 @@ func (m *model) interrupt(s *modelState, by modelWho, top engine.State) {
 // endCtx is a caller who gives up.
 func (m *model) endCtx(s modelState, who modelWho) {
 	a := s.actor(who)
-	if a.over || !a.climbing() && (a.at != atWait || a.wish == wishClose) {
+	switch {
+	case a.wish == wishKeepKit:
+		if a.stop {
+			return
+		}
+		a.stop, a.over = true, a.climbing()
+	case a.over || !a.climbing() && (a.at != atWait || a.wish == wishClose):
 		return
+	default:
+		a.over = true
 	}
-	a.over = true
 	m.emit(s, modelMove{who: who, wish: a.wish, what: "its ctx ends", choice: true})
 }
 
@@ -85,26 +103,21 @@ func (m *model) enqueue(s *modelState, who modelWho) {
 	switch {
 	case s.slot == nobody || m.mutant == twoHolders:
 		s.slot, a.at = who, atBegin
-	case s.actor(who.other()).at != atWait:
-		s.first = who
+	default:
+		s.queue[slices.Index(s.queue[:], nobody)] = who
 	}
 }
 
-// leaveQueue lets the other one be the first, if there is one.
 func (s *modelState) leaveQueue(who modelWho) {
-	if s.first != who {
-		return
-	}
-	s.first = nobody
-	if other := who.other(); s.actor(other).at == atWait {
-		s.first = other
-	}
+	i := slices.Index(s.queue[:], who)
+	copy(s.queue[i:], s.queue[i+1:])
+	s.queue[len(s.queue)-1] = nobody
 }
 
 // giveSlot passes the slot to the actor that has waited longest.
 func (s *modelState) giveSlot() {
-	s.slot, s.running = s.first, nobody
-	if next := s.first; next != nobody {
+	s.slot, s.running = s.queue[0], nobody
+	if next := s.queue[0]; next != nobody {
 		s.actor(next).at = atBegin
 		s.leaveQueue(next)
 	}
@@ -117,6 +130,10 @@ func (m *model) step(s modelState, who modelWho) {
 	switch {
 	case a.at >= atBegan && a.at <= atPublishKit:
 		m.climb(s, who, v)
+	case a.at == inRenewKit || a.at == atRenewed || a.at >= atRefused && a.at <= atLost:
+		m.renew(s, who, v)
+	case a.at >= atHold:
+		m.last(s, who, v)
 	case a.at >= inUndoIM && a.at <= atLoggedOut:
 		m.descend(s, who, v)
 	case a.at >= atShut && a.at <= atSecondClose:
@@ -138,7 +155,7 @@ func (m *model) turn(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 	case atLeave:
 		m.leave(s, who, v)
-	case atKept:
+	case atStuck:
 		v.what = "returns with the slot"
 		m.answer(s, who, v)
 	}
@@ -146,7 +163,7 @@ func (m *model) turn(s modelState, who modelWho, v modelMove) {
 
 // wait ends when the actor gets the slot, or its ctx ends.
 func (m *model) wait(s modelState, who modelWho, v modelMove) {
-	if !s.actor(who).over || m.mutant == waitForEver && s.first != who {
+	if !s.actor(who).over || m.mutant == waitForEver && s.queue[0] != who {
 		return
 	}
 	v.result, v.what = itFails, "gives up waiting"
@@ -155,7 +172,7 @@ func (m *model) wait(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 		return
 	}
-	m.answer(s, who, v)
+	m.operationEnds(s, who, v)
 }
 
 // begin is the first thing that an operation does when it has the slot.
@@ -197,8 +214,8 @@ func (m *model) leave(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 		return
 	}
-	v.what = "gives the slot back, and returns"
-	m.answer(s, who, v)
+	v.what = "gives the slot back"
+	m.operationEnds(s, who, v)
 }
 
 // answer is the end of a call.
@@ -222,8 +239,11 @@ func (a *modelActor) stepDown(target engine.State, then modelPlace) {
 func (m *model) take(s *modelState, v *modelMove, via engine.Trigger, to engine.State) {
 	v.via = via
 	s.rung, s.floor = to, min(s.floor, to)
-	if to < kitLoggedIn && s.login[ofKit].phase == published {
-		s.end(ofKit)
+	if to < kitLoggedIn {
+		s.expired = s.expired && m.mutant == expiredOutlivesLogin
+		if s.login[ofKit].phase == published {
+			m.endKit(s, via)
+		}
 	}
 	if to < imLoggedIn && s.login[ofIM].phase == published {
 		s.end(ofIM)

@@ -32,7 +32,7 @@ type modelRun struct {
 func explore(m *model) *modelRun {
 	r := &modelRun{
 		model: m,
-		ids:   map[modelState]int32{{}: 0}, states: []modelState{{}}, parent: []int32{0},
+		ids:   map[modelState]int32{m.start(): 0}, states: []modelState{m.start()}, parent: []int32{0},
 		edges: map[engine.Transition]bool{},
 	}
 	for id := 0; id < len(r.states) && r.broken == ""; id++ {
@@ -77,7 +77,7 @@ func (r *modelRun) moved(id int32, v modelMove, to modelState) {
 }
 
 func (r *modelRun) add(from int32, s modelState) (id int32, isNew bool) {
-	s, _ = s.sorted()
+	s, _ = r.sorted(s)
 	id, ok := r.ids[s]
 	if !ok {
 		id = int32(len(r.states))
@@ -92,7 +92,7 @@ func (r *modelRun) add(from int32, s modelState) (id int32, isNew bool) {
 // and a fresh login succeeds.
 func (r *modelRun) atRest(id int32) {
 	s := r.states[id]
-	if s.slot != nobody || s.actors != [3]modelActor{} || s.losses[0] != 0 || s.reports() > 0 {
+	if s.slot != nobody || !s.rests() || s.losses[0] != 0 || s.reports() > 0 {
 		r.fail(everyCallEnds, id)
 		return
 	}
@@ -101,7 +101,44 @@ func (r *modelRun) atRest(id int32) {
 	}
 	if moves, ok := r.freshLogin(s); !ok {
 		r.fail(freshLoginSucceeds, id, moves...)
+		return
 	}
+	for who := caller1; who <= renewer; who++ {
+		if a := s.actor(who); a.at != atPause || who == renewer && !a.mine {
+			continue
+		}
+		if moves, ok := r.lastsAfterPause(s, who); !ok {
+			r.fail(lastsAfterPause, id, moves...)
+			return
+		}
+	}
+}
+
+// rests reports whether no actor has anything to do by itself. KeepKit may wait
+// for the end of a login, and KeepKit and a renewal for the end of a pause.
+func (s *modelState) rests() bool {
+	for _, a := range s.actors {
+		waits := !a.stop && (a.at == atPause || a.at == atHold && a.kept == keepsLogin)
+		if a != (modelActor{}) && !waits {
+			return false
+		}
+	}
+	return !s.closed || s.actors == [4]modelActor{}
+}
+
+// lastsAfterPause lets the pause of KeepKit, or of a renewal, end. If nothing
+// fails after that, the kit is logged in, and the renewal has given it a good
+// token. (In ReuseIM, KeepKit also needs the host's IM login.)
+func (r *modelRun) lastsAfterPause(s modelState, who modelWho) (all []modelMove, ok bool) {
+	hostLoggedIn := s.floor >= imLoggedIn
+	s, all = r.runs(func(s modelState) { r.step(s, who) }, s)
+	if who != renewer && r.mode == engine.ReuseIM && !hostLoggedIn {
+		return all, s.actor(who).at == atIdle
+	}
+	if who == renewer && (s.stale || s.expired) {
+		return all, false
+	}
+	return all, s.rung == kitLoggedIn && s.session == linkedSession
 }
 
 // freshLogin logs out, and in again, as if nothing had been, after the host has
@@ -113,6 +150,9 @@ func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	}
 	if s.maker == madeByHost {
 		s.lose()
+	}
+	if s.actor(caller1).at != atIdle {
+		return nil, true // both callers are in KeepKit
 	}
 	for _, wish := range wishes {
 		next, moves := r.alone(s, wish)
@@ -129,10 +169,15 @@ func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 
 // alone lets one operation run while nobody chooses to do anything.
 func (r *modelRun) alone(s modelState, wish modelWish) (modelState, []modelMove) {
+	return r.runs(func(s modelState) { r.call(s, caller1, wish) }, s)
+}
+
+// runs makes the first move, and then all that need nobody's choice.
+func (r *modelRun) runs(first func(modelState), s modelState) (modelState, []modelMove) {
 	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
 	next, moved := s, []modelMove{}
 	r.visit = func(v modelMove, to modelState) { next, moved = to, append(moved, v) }
-	r.call(s, caller1, wish)
+	first(s)
 	for range 100 { // more than any operation has
 		s = next
 		took := false
@@ -176,7 +221,7 @@ func (r *modelRun) findCircle() {
 	}
 	for id, n := range in {
 		if n > 0 {
-			r.fail(nothingGoesRound, int32(id), modelMove{what: "and on, and back again"})
+			r.fail(comesToRest, int32(id), modelMove{what: "and on, and back again"})
 			return
 		}
 	}
@@ -206,7 +251,7 @@ func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
 func (r *modelRun) between(from, to int32) (found modelMove, swaps bool) {
 	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
 	r.visit = func(v modelMove, s modelState) {
-		if sorted, swapped := s.sorted(); found.what == "" && sorted == r.states[to] {
+		if sorted, swapped := r.sorted(s); found.what == "" && sorted == r.states[to] {
 			found, swaps = v, swapped
 		}
 	}

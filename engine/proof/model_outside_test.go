@@ -6,7 +6,11 @@ import "github.com/imreuse/imreuse/engine"
 // does, and the reports of both.
 func (m *model) outside(s modelState) {
 	m.deliver(s)
-	m.hostLogin(s)
+	if m.lasting {
+		m.expires(s)
+	} else {
+		m.hostLogin(s)
+	}
 	chosen := func(what string, change func(*modelState)) {
 		next := s
 		change(&next)
@@ -81,7 +85,7 @@ func (m *model) deliver(s modelState) {
 			m.visit(modelMove{what: what + " late, of a login that has ended"}, next)
 		}
 	}
-	for who := caller1; who <= caller2; who++ {
+	for who := caller1; who <= renewer; who++ {
 		if s.actor(who).losing {
 			next := s
 			next.actor(who).losing = false

@@ -12,7 +12,8 @@ type modelRule struct {
 // modelRules are in the order in which they are looked at.
 var modelRules = []modelRule{
 	{"one holder", false, oneHolder},
-	{"claims what is so", false, claimsWhatIsSo},
+	{"the status is true", false, statusIsTrue},
+	{"a renewal is needed", true, renewalIsNeeded},
 	{"calls in order", false, callsInOrder},
 	{"answered once", true, answeredOnce},
 	{"success is true", true, successIsTrue},
@@ -24,23 +25,40 @@ var modelRules = []modelRule{
 	{"own login is undone", false, ownLoginIsUndone},
 	{"nothing left behind", false, nothingLeftBehind},
 	{"mode is kept", false, modeIsKept},
-	{"over is over", true, overIsOver},
+	{"a stopped login stops", true, stoppedLoginStops},
 	{"logout does not wait", false, logoutDoesNotWait},
 	{"loss ends a login", false, lossEndsALogin},
 	{"closed is closed", true, closedIsClosed},
+
+	// Of a lasting model.
+	{"a logout is never overridden", true, logoutIsNeverOverridden},
+	{"KeepKit keeps trying", true, keepKitKeepsTrying},
+	{"a source is asked twice at most", false, askedTwiceAtMost},
+	{"one renewal at a time", false, oneRenewal},
+	{"Expired is true", false, expiredIsTrue},
+	{"Close waits for renewals", false, closeWaitsForRenewals},
 }
 
 // These are about where things end, and are looked at by modelRun.
 const (
 	everyCallEnds      = "every call ends"
-	nothingGoesRound   = "nothing goes round"
+	comesToRest        = "the engine comes to rest"
 	freshLoginSucceeds = "a fresh login succeeds"
+	lastsAfterPause    = "a pause ends well"
 )
+
+func ruleNames() []string {
+	names := []string{everyCallEnds, comesToRest, freshLoginSucceeds, lastsAfterPause}
+	for _, rule := range modelRules {
+		names = append(names, rule.name)
+	}
+	return names
+}
 
 // oneHolder: at most one operation is past its turn's beginning and before its
 // end, and it is the one that has the slot.
 func oneHolder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
-	for who := caller1; who <= applier; who++ {
+	for who := caller1; who <= renewer; who++ {
 		at := s.actor(who).at
 		inside := at >= atBegin && at <= atLeave && at != atSecondClose
 		if inside != (s.slot == who) {
@@ -67,6 +85,8 @@ func callsInOrder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 		return s.rung == imLoggedIn
 	case inLogoutKit, inShutKit:
 		return s.rung == kitLoggedIn
+	case inRenewKit, inLoseKit:
+		return s.rung == kitLoggedIn
 	case inUndoKit, inLogoutIM:
 		return s.rung == imLoggedIn
 	case inUndoIM:
@@ -82,13 +102,13 @@ func callsInOrder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 // answeredOnce: a call gets one answer.
 func answeredOnce(_ *model, _ *modelState, v *modelMove, _ *modelState) bool { return v.answered <= 1 }
 
-// claimsWhatIsSo: the state that the engine publishes is what the SDK and the
+// statusIsTrue: the state that the engine publishes is what the SDK and the
 // kit have, but for a loss whose report is on its way, and a step down whose
 // call is under way.
-func claimsWhatIsSo(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+func statusIsTrue(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	im, kit := s.login[ofIM], s.login[ofKit]
 	a := s.holder()
-	steps := a.at == atStepped || a.wish == wishClose
+	steps := a.at == atStepped || a.at == atLost || a.wish == wishClose
 	switch {
 	case s.rung >= imInitialized && !s.ready,
 		(s.rung >= imLoggedIn) != (im.phase == published),
@@ -188,15 +208,15 @@ func modeIsKept(m *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	a := s.holder()
 	switch m.mode {
 	case engine.ReuseIM:
-		return a.wish != wishLoginKit || a.at != inInitIM && a.at != inLoginIM
+		return a.wish != wishLoginKit && a.wish != wishKeepKit || a.at != inInitIM && a.at != inLoginIM
 	case engine.AutoLogin:
 		return s.rung < kitLoggedIn || !s.login[ofIM].hosts
 	}
 	return true
 }
 
-// overIsOver: an operation whose ctx has ended makes no further step up.
-func overIsOver(_ *model, from *modelState, v *modelMove, to *modelState) bool {
+// stoppedLoginStops: an operation whose ctx has ended makes no further step up.
+func stoppedLoginStops(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	if v.who == nobody {
 		return true
 	}

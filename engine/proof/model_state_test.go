@@ -20,14 +20,17 @@ import (
 type modelState struct {
 	// The engine.
 	rung, floor   engine.State
-	slot          modelWho // who holds it
-	running       modelWho // of those who hold it, one who can be interrupted
-	first         modelWho // the caller that has waited for the longest
-	closing, done bool     // Close was called; and has returned
+	slot          modelWho    // who holds it
+	running       modelWho    // of those who hold it, one who can be interrupted
+	queue         [3]modelWho // those who wait for it, in order
+	closing, done bool        // Close was called; and has returned
 	closed        bool
 	login         [2]modelLogin // of IM and of the kit, the one that is made or published
 	losses        [2]modelLoss  // reported, in this order, and not dealt with
-	actors        [3]modelActor // the callers, and the goroutine that applies a loss
+	actors        [4]modelActor // the callers, and the goroutines that apply a loss and renew a token
+	expired       bool          // Status.Expired
+	renewals      uint8         // so many renewals of the kit login run
+	hanging       bool          // the source of a renewal whose login has ended has not returned
 
 	// The IM SDK with its adapter, and the kit.
 	ready   bool       // initialised
@@ -35,6 +38,7 @@ type modelState struct {
 	linked  bool       // it reports to login[ofIM]
 	other   bool       // it is not the bound account's
 	session modelLink  // the kit session
+	stale   bool       // its token has run out
 	ghost   bool       // an abandoned login may still succeed
 	landing bool       // a login of the host's is in progress
 	notice  [2]bool    // the loss of that login is on its way
@@ -49,6 +53,7 @@ const (
 	caller1
 	caller2
 	applier
+	renewer
 )
 
 const (
@@ -65,6 +70,8 @@ type modelLogin struct {
 	hosts   bool // the host made it, or asked for it: this is what must be so, where the floor is what the engine has
 	other   bool // it is not the bound account's
 	lost    bool
+
+	expired, renewing bool // of the kit: its token has run out, and a goroutine renews it
 }
 
 type modelPhase uint8
@@ -103,7 +110,25 @@ type modelActor struct {
 	losing   bool         // a loss is about to end its ctx
 	atKit    bool         // it found kitLoggedIn
 	answered uint8
+	asked    uint8 // so often did the call at hand ask a source
+
+	// Of KeepKit and of a renewal, which are more than one operation.
+	stop      bool       // its own ctx has ended
+	kept      modelEnded // of KeepKit: how the login that it waits for stands
+	final     bool       // the latest failure is one that no other try can help
+	loggedOut bool       // a logout was called since it began
+	mine      bool       // of a renewal: its login is the present one
 }
+
+// modelEnded is what KeepKit sees of the login that it waits for.
+type modelEnded uint8
+
+const (
+	keepsNothing modelEnded = iota
+	keepsLogin
+	lostLogin
+	loggedOutLogin
+)
 
 type modelWish uint8
 
@@ -115,19 +140,24 @@ const (
 	wishLogoutKit
 	wishLogoutIM
 	wishClose
+	wishRenewKit
+	wishKeepKit
+	wishRenewal // of the engine's own
 )
 
-var wishNames = [...]string{"the goroutine", "InitIM", "LoginIM", "LoginKit", "LogoutKit", "LogoutIM", "Close"}
+var wishNames = [...]string{"the goroutine", "InitIM", "LoginIM", "LoginKit", "LogoutKit", "LogoutIM", "Close", "RenewKit",
+	"KeepKit", "the renewal"}
 
 // top is the rung that a wish climbs to; uninitialized: it does not climb.
 func (w modelWish) top() engine.State {
-	return [...]engine.State{wishInitIM: imInitialized, wishLoginIM: imLoggedIn, wishLoginKit: kitLoggedIn, wishClose: uninitialized}[w]
+	return [...]engine.State{wishInitIM: imInitialized, wishLoginIM: imLoggedIn, wishLoginKit: kitLoggedIn, wishClose: uninitialized,
+		wishRenewKit: kitLoggedIn, wishKeepKit: kitLoggedIn, wishRenewal: kitLoggedIn}[w]
 }
 
 // ends is the rung from which on it ends those that climb; none: it ends none.
 func (w modelWish) ends() engine.State {
 	const none engine.State = 255
-	return [...]engine.State{none, none, none, none, kitLoggedIn, imLoggedIn, imInitialized}[w]
+	return [...]engine.State{none, none, none, none, kitLoggedIn, imLoggedIn, imInitialized, none, none, none}[w]
 }
 
 // A modelPlace is where in its operation an actor is.
@@ -145,20 +175,27 @@ const (
 	atFound
 	atAdopted
 	atChoice
+	inKitToken
 	inAuthenticate
 	atClimb
 	inInitIM
 	atInitIM
+	inIMToken
 	inLoginIM
 	atLoginIM
 	atPublishIM
 	inLoginKit
 	atLoginKit
 	atPublishKit
+	inRenewKit
+	atRenewed
 
 	// Steps down.
 	inUndoIM
 	inUndoKit
+	atRefused
+	inLoseKit
+	atLost
 	atDown
 	inLogoutKit
 	inLogoutIM
@@ -175,19 +212,25 @@ const (
 	atSecondClose
 
 	atLeave
-	atKept // of the mutant keepSlot
+	atStuck // of the mutant keepSlot
+
+	// Places without the slot.
+	atHold       // KeepKit waits for the end of a login
+	atPause      // KeepKit or a renewal, before the next try
+	inSource     // a renewal asks KitToken
+	atBackground // Close waits for the renewals
 )
 
 // climbing reports whether it is on the way up, so that the end of its ctx
 // matters.
 func (a modelActor) climbing() bool {
-	return a.wish.top() > uninitialized && (a.at >= atWait && a.at <= atPublishKit || a.then == atBegan)
+	return a.wish.top() > uninitialized && (a.at >= atWait && a.at <= atRenewed || a.then == atBegan)
 }
 
 // climbs reports whether it is in a call that climbs.
 func (a modelActor) climbs() bool {
 	switch a.at {
-	case inAdoptIM, inAuthenticate, inInitIM, inLoginIM, inLoginKit:
+	case inAdoptIM, inKitToken, inAuthenticate, inInitIM, inIMToken, inLoginIM, inLoginKit, inRenewKit:
 		return true
 	}
 	return false
@@ -215,13 +258,20 @@ func (s *modelState) reports() (n int) {
 
 // sorted gives the callers an order: which of them is the first makes no
 // difference, and half as many states are left.
-func (s modelState) sorted() (_ modelState, swapped bool) {
+func (m *model) sorted(s modelState) (_ modelState, swapped bool) {
+	if m.lasting {
+		s.stale = s.stale && s.session == linkedSession
+		s.late = [2]uint8{} // the other models show that late reports have no effect
+	}
 	a, b := &s.actors[0], &s.actors[1]
 	if a.at < b.at || a.at == b.at && (a.wish < b.wish || a.wish == b.wish && (b.over || !a.over)) {
 		return s, false
 	}
 	*a, *b = *b, *a
-	s.slot, s.running, s.first = s.slot.other(), s.running.other(), s.first.other()
+	s.slot, s.running = s.slot.other(), s.running.other()
+	for i := range s.queue {
+		s.queue[i] = s.queue[i].other()
+	}
 	return s, true
 }
 
