@@ -198,7 +198,7 @@ func playScript(t *testing.T, script []byte) {
 	w.device, w.second = w.cloud.Device(), w.cloud.Device()
 	w.broken = &brokenDevice{Device: w.device}
 	w.bomb = &bomb{calls: map[string]int{}}
-	w.tokens = &fuzzTokens{cloud: w.cloud}
+	w.tokens = &hostTokens{cloud: w.cloud}
 	if options&(hookPanics/3) != 0 {
 		w.bomb.every = 11
 	}

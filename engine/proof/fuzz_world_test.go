@@ -22,7 +22,7 @@ type fuzzWorld struct {
 	broken         *brokenDevice  // the first
 	options        engine.Options
 	bomb           *bomb // in the host's hooks
-	tokens         *fuzzTokens
+	tokens         *hostTokens
 
 	e        *engine.Engine
 	calls    *callOrder
@@ -225,6 +225,7 @@ func (w *fuzzWorld) pending(name string) (n int) {
 // finish waits for everything to end, and then logs in as if nothing had
 // happened. Each fault that is left costs at most one attempt.
 func (w *fuzzWorld) finish() {
+	w.rest()
 	w.bomb.pause(true)
 	for _, release := range w.blocks {
 		release()
@@ -260,6 +261,7 @@ func (w *fuzzWorld) finish() {
 }
 
 func (w *fuzzWorld) login() error {
+	w.tokens.renew()
 	if w.options.Mode == engine.ReuseIM {
 		if err := w.e.InitIM(w.t.Context()); err != nil {
 			return err

@@ -25,11 +25,19 @@ type rapidSpec struct {
 	faults map[string][]error // of the calls to come
 	stray  bool               // of hostim: a logout has failed, and is made once more
 
+	// The tokens that the service knows, and which of them have run out.
+	imTokens, kitTokens   map[string]string
+	imExpired, kitExpired map[string]bool
+	loginExpired          bool // that of the IM login has run out
+	source                byte // what the host's sources do, if it has some
+	fetched               int
+
 	// The engine.
 	now     rapidStatus
 	logins  int // IM logins that it has published
 	adopted bool
 	closed  bool
+	renewal rapidRenewal
 
 	// What happened since the last start.
 	calls     []string
@@ -44,6 +52,7 @@ type rapidSpec struct {
 // rapidRules are the rules of the cloud and of the SDK.
 type rapidRules struct {
 	multiDevice, noAnonymous bool
+	sources                  bool // the host has both
 
 	hostim bool // the engine has the SDK through hostim
 	report rapidReport
@@ -82,7 +91,7 @@ var (
 
 // The accounts that the cloud has, and what the kit accounts are bound to.
 var (
-	rapidIMTokens  = map[string]string{"myaccid": imAccount.Token, "other": otherIM.Token}
+	rapidIMTokens  = map[string]string{"myaccid": imAccount.Token, "other": otherIM.Token, rapidTemporary: secret}
 	rapidKitTokens = map[string]string{"user1": kitAccount.Token, "user2": otherKit.Token, "user1b": secret,
 		"unbound": secret, "nowhere": secret, "foreign": secret, rapidTemporary: secret}
 	rapidBound = map[string]string{"user1": "myaccid", "user2": "other", "user1b": "myaccid",
@@ -92,6 +101,8 @@ var (
 func (s *rapidSpec) clone() *rapidSpec {
 	c := *s
 	c.faults = maps.Clone(s.faults)
+	c.imTokens, c.kitTokens = maps.Clone(s.imTokens), maps.Clone(s.kitTokens)
+	c.imExpired, c.kitExpired = maps.Clone(s.imExpired), maps.Clone(s.kitExpired)
 	c.calls, c.published = slices.Clone(s.calls), slices.Clone(s.published)
 	return &c
 }
@@ -113,7 +124,7 @@ func (s *rapidSpec) to(state engine.State, via engine.Trigger, cause error, host
 		n.Floor = state
 	}
 	if state < kitLoggedIn {
-		n.UserUUID, n.Anonymous = "", false
+		n.UserUUID, n.Anonymous, n.Expired, s.renewal = "", false, false, rapidRenewal{}
 	}
 	if state < imLoggedIn {
 		n.Accid, n.Online, n.login, s.adopted = "", false, 0, false
@@ -157,7 +168,7 @@ func (s *rapidSpec) call(call, id string, effect func() error) (done bool, err e
 	if err := s.over(); err != nil {
 		return false, err
 	}
-	if call != "AdoptIM" {
+	if call != "AdoptIM" && call != "KitToken" && call != "IMToken" {
 		s.note(call, id)
 	}
 	if err := s.over(); err != nil {
@@ -241,7 +252,7 @@ func (s *rapidSpec) initialise(host bool) error {
 	return err
 }
 
-func (s *rapidSpec) loginIM(a engine.IMAccount, host bool) error {
+func (s *rapidSpec) attemptIM(a engine.IMAccount, host bool) error {
 	accid := strings.ToLower(a.Accid)
 	done, err := s.call("LoginIM", accid, func() error { return s.sdkLogin(accid, a.Token, false) })
 	switch {
@@ -254,18 +265,18 @@ func (s *rapidSpec) loginIM(a engine.IMAccount, host bool) error {
 }
 
 func (s *rapidSpec) sdkLogin(accid, token string, byHost bool) error {
-	if accid != rapidTemporary && (token == "" || rapidIMTokens[accid] != token) {
-		return engine.ErrTokenRejected
+	if token == "" || s.imTokens[accid] != token || s.imExpired[accid] {
+		return engine.ErrTokenRejected // IM does not tell the two apart
 	}
 	if s.second == accid && !s.rules.multiDevice {
 		s.second = ""
 	}
-	s.on, s.byHost, s.down, s.stray = accid, byHost, false, false
+	s.on, s.byHost, s.down, s.loginExpired, s.stray = accid, byHost, false, false, false
 	return nil
 }
 
-func (s *rapidSpec) loginKit(user string, anonymous bool) error {
-	done, err := s.call("LoginKit", user, nil)
+func (s *rapidSpec) loginKit(user, token string, anonymous bool) error {
+	done, err := s.call("LoginKit", user, func() error { return s.verifyKit(user, token) })
 	switch {
 	case err == nil:
 		s.now.UserUUID, s.now.Anonymous = user, anonymous
@@ -279,18 +290,10 @@ func (s *rapidSpec) loginKit(user string, anonymous bool) error {
 // climbKit does the rest of a kit login, once the mode has allowed it.
 func (s *rapidSpec) climbKit(user, token string, reuse, anonymous bool) error {
 	if reuse && s.options.RequireOnline && !s.now.Online {
-		return engine.ErrIMNotLoggedIn
+		return errors.Join(engine.ErrIMNotLoggedIn, engine.ErrUnavailable)
 	}
 	accid := rapidBound[user]
-	if _, err := s.call("Authenticate", user, func() error {
-		switch {
-		case rapidKitTokens[user] != token:
-			return engine.ErrTokenRejected
-		case accid == "":
-			return engine.ErrNoIMAccount
-		}
-		return nil
-	}); err != nil {
+	if err := s.authenticate(user, &token, accid); err != nil {
 		return err
 	}
 	switch {
@@ -305,11 +308,30 @@ func (s *rapidSpec) climbKit(user, token string, reuse, anonymous bool) error {
 		}
 	}
 	if s.now.State == imInitialized {
-		if err := s.loginIM(engine.IMAccount{Accid: accid, Token: rapidIMTokens[accid]}, false); err != nil {
+		if err := s.loginIM(engine.IMAccount{Accid: accid, Token: s.imTokens[accid]}, false, false); err != nil {
 			return err
 		}
 	}
-	return s.loginKit(user, anonymous)
+	return s.loginKit(user, token, anonymous)
+}
+
+// authenticate fetches a token if *token is empty.
+func (s *rapidSpec) authenticate(user string, token *string, accid string) error {
+	call := func(t string) error {
+		*token = t
+		_, err := s.call("Authenticate", user, func() error {
+			err := s.verifyKit(user, t)
+			if err == nil && accid == "" {
+				err = engine.ErrNoIMAccount
+			}
+			return err
+		})
+		return err
+	}
+	if *token == "" {
+		return s.withFetched("KitToken", user, call)
+	}
+	return call(*token)
 }
 
 // is reports whether got matches want.
