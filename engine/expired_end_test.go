@@ -43,6 +43,8 @@ func TestExpiredLosesTo(t *testing.T) {
 			imInitialized, engine.TriggerIMLost},
 		"the session's end": {func(_ *engine.Engine, s *service) error { s.kitNotify().Lost(engine.ErrAccountBanned); return nil },
 			imInitialized, engine.TriggerLogoutIM},
+		"the session's end, with the token refused": {func(_ *engine.Engine, s *service) error { s.kitNotify().Lost(rejected); return nil },
+			imInitialized, engine.TriggerLogoutIM},
 		"RenewKit of the host": {func(e *engine.Engine, _ *service) error {
 			return e.RenewKit(context.Background(), renewWith("own"))
 		}, kitLoggedIn, engine.TriggerLoginKit},
