@@ -2,7 +2,7 @@ package proof_test
 
 import "github.com/imreuse/imreuse/engine"
 
-// climb is the way up.
+// climb visits what an actor on its way up can do.
 func (m *model) climb(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	switch a.at {
@@ -52,7 +52,7 @@ func (m *model) climb(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// fail ends an operation, which then undoes what it did.
+// fail makes an operation fail. It then undoes what it did.
 func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	v.result = itFails
@@ -83,7 +83,7 @@ func (m *model) succeed(s *modelState, who modelWho, v *modelMove) {
 	a.settle(atLeave)
 }
 
-// goOn ends an operation that wanted the rung, and lets any other climb on.
+// goOn ends an operation that wanted just this rung. A kit login climbs on.
 func (m *model) goOn(s *modelState, who modelWho, v *modelMove, rung engine.State) {
 	switch a := s.actor(who); {
 	case a.wish == wishLoginKit || a.wish == wishKeepKit:
@@ -133,7 +133,7 @@ func (m *model) began(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// adopt is AdoptIM. It waits for a login of the host's that is in progress.
+// adopt is a call of AdoptIM. If the host is logging in, it waits for that.
 func (m *model) adopt(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	m.callFails(s, who, v)
@@ -150,7 +150,7 @@ func (m *model) adopt(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// dropGhost logs out an abandoned login, as the adapter of the SDK does.
+// dropGhost logs out a login that the engine gave up, as the SDK's adapter does.
 func (m *model) dropGhost(s *modelState) {
 	if s.maker == madeByGhost && m.mutant != adoptGhost && m.mutant != leaveGhost {
 		s.leaveIM()
@@ -173,7 +173,7 @@ func (m *model) adopted(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// choose decides what an operation does once it knows the state.
+// choose decides what an operation does, now that it knows the state.
 func (m *model) choose(s *modelState, who modelWho, v *modelMove) {
 	switch a := s.actor(who); a.wish {
 	case wishInitIM:
@@ -218,7 +218,7 @@ func (m *model) chooseKit(s *modelState, who modelWho, v *modelMove) {
 	m.tryWithToken(s, who, v, "calls Authenticate", inAuthenticate)
 }
 
-// nextRung is the step of a kit login for the rung that is missing.
+// nextRung makes the call for the next rung that a kit login needs.
 func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	switch {
 	case s.rung == uninitialized && m.mutant != skipInit:
@@ -233,8 +233,8 @@ func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// callFails is a call of the backend that has no effect. If the ctx has ended,
-// the call may fail because of that, and a login may still succeed later.
+// callFails visits the failure of a call. If the call failed because its ctx has
+// ended, its login may still succeed later.
 func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 	a := *s.actor(who)
 	v.what, v.choice = "the call fails", !a.over
@@ -251,13 +251,13 @@ func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 	}
 	if a.at == inLoginIM && a.over && !s.ghost && !m.lasting {
-		v.what = "the call fails, and yet its login may come true"
+		v.what = "the call fails, but its login may still succeed"
 		s.ghost = true
 		m.emit(s, v)
 	}
 }
 
-// callBackend is the effect of a call that climbs, or its failure.
+// callBackend visits the success of a call that climbs, and its failure.
 func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 	m.callFails(s, who, v)
 	m.refuses(s, who, v)
@@ -286,7 +286,7 @@ func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// returned is a login that has succeeded, perhaps too late.
+// returned is a login call that has succeeded, perhaps too late.
 func (m *model) returned(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	of, undo, publish := ofIM, inUndoIM, atPublishIM

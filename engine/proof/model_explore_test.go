@@ -6,21 +6,20 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A modelRun is all states that a model gets into, found breadth first.
+// A modelRun has all states that a model can get into, found breadth first.
 type modelRun struct {
 	*model
 	ids    map[modelState]int32
 	states []modelState
-	parent []int32 // whence each state was found first
+	parent []int32 // from which state each was found first
 	count  int     // of moves
 	edges  map[engine.Transition]bool
 
-	// The state that the rules look at. It is here so that moves need not
-	// allocate it.
+	// What the rules look at. It is here so that a move need not allocate it.
 	from, to modelState
 	move     modelMove
 
-	// The moves that need nobody's choice, in the order of states.
+	// The moves that happen by themselves, in the order of states.
 	quiet     []int32
 	quietFrom []int32
 
@@ -28,7 +27,7 @@ type modelRun struct {
 	trace  []string // the shortest way there
 }
 
-// explore looks at every state, until one breaks a rule.
+// explore visits every state, until one breaks a rule.
 func explore(m *model) *modelRun {
 	r := &modelRun{
 		model: m,
@@ -54,7 +53,7 @@ func (r *modelRun) expand(id int32) {
 	}
 }
 
-// moved looks at a move, and notes where it leads.
+// moved checks a move, and records the state that it leads to.
 func (r *modelRun) moved(id int32, v modelMove, to modelState) {
 	if r.broken != "" {
 		return
@@ -88,8 +87,8 @@ func (r *modelRun) add(from int32, s modelState) (id int32, isNew bool) {
 	return id, !ok
 }
 
-// atRest checks a state in which nothing moves by itself: every call has ended,
-// and a fresh login succeeds.
+// atRest checks a state in which nothing moves by itself. Every call has ended
+// there, and a fresh login succeeds.
 func (r *modelRun) atRest(id int32) {
 	s := r.states[id]
 	if s.slot != nobody || !s.rests() || s.losses[0] != 0 || s.reports() > 0 {
@@ -141,8 +140,8 @@ func (r *modelRun) lastsAfterPause(s modelState, who modelWho) (all []modelMove,
 	return all, s.rung == kitLoggedIn && s.session == linkedSession
 }
 
-// freshLogin logs out, and in again, as if nothing had been, after the host has
-// ended its own login, which LogoutIM may not know of.
+// freshLogin logs out and in again. Before that, the host ends its own login,
+// because LogoutIM may not know of it.
 func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	wishes := []modelWish{wishLogoutIM, wishLoginKit}
 	if r.mode == engine.ReuseIM {
@@ -157,7 +156,7 @@ func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	for _, wish := range wishes {
 		next, moves := r.alone(s, wish)
 		if s = next; s.slot != nobody {
-			return nil, true // it goes round, which findCircle sees
+			return nil, true // it does not come to rest, which findCircle notices
 		}
 		all = append(all, moves...)
 		if !slices.ContainsFunc(moves, func(v modelMove) bool { return v.result == itSucceeds }) {
@@ -167,12 +166,12 @@ func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	return all, s.rung == kitLoggedIn && s.session == linkedSession
 }
 
-// alone lets one operation run while nobody chooses to do anything.
+// alone runs one operation while nothing else is done.
 func (r *modelRun) alone(s modelState, wish modelWish) (modelState, []modelMove) {
 	return r.runs(func(s modelState) { r.call(s, caller1, wish) }, s)
 }
 
-// runs makes the first move, and then all that need nobody's choice.
+// runs makes the first move, and then all moves that happen by themselves.
 func (r *modelRun) runs(first func(modelState), s modelState) (modelState, []modelMove) {
 	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
 	next, moved := s, []modelMove{}
@@ -194,9 +193,9 @@ func (r *modelRun) runs(first func(modelState), s modelState) (modelState, []mod
 	return next, moved
 }
 
-// findCircle looks for moves without a choice that lead back to where they
-// began: what goes on like that need not end. It takes away the states that
-// none of them leads to, and those that only such lead to, until none is left.
+// findCircle looks for moves that happen by themselves and lead back to where
+// they began, because then the engine need never come to rest. It removes the
+// states that no such move leads to, and again, until none is left.
 func (r *modelRun) findCircle() {
 	in := make([]int32, len(r.states))
 	for _, to := range r.quiet {
@@ -227,8 +226,8 @@ func (r *modelRun) findCircle() {
 	}
 }
 
-// fail notes that a rule is broken, and how one gets there: to the state id,
-// and from there by the last moves.
+// fail records that a rule is broken, and how: by the moves that lead to the
+// state id, and then by the last ones.
 func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
 	r.broken = rule
 	path := []int32{id}
@@ -247,7 +246,7 @@ func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
 }
 
 // between returns the move that leads from one state to the other, and whether
-// the callers change places in it.
+// sorted swapped the callers after it.
 func (r *modelRun) between(from, to int32) (found modelMove, swaps bool) {
 	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
 	r.visit = func(v modelMove, s modelState) {

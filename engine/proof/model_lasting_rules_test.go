@@ -2,8 +2,8 @@ package proof_test
 
 // These are the rules for KeepKit, sources and renewals.
 
-// logoutIsNeverOverridden: a KeepKit that was running when a logout was called makes no
-// further step up.
+// logoutIsNeverOverridden: a KeepKit that was running when a logout was called
+// takes no further step up.
 func logoutIsNeverOverridden(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	if v.who == nobody {
 		return true

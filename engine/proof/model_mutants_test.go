@@ -7,7 +7,7 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A modelMutant is one thing that is wrong with the model.
+// A modelMutant is one mistake that can be put into the model.
 type modelMutant uint8
 
 const (
