@@ -93,7 +93,7 @@ type hostLogin struct{ imChoice }
 func (a *hostLogin) do(ctx context.Context, s *Session, w *world) outcome {
 	login := func() error {
 		err := w.device.HostLogin(ctx, w.imAccount(a.Account))
-		w.noteFault(s, err) // the engine traces its own calls only
+		s.noteFault(err) // the engine traces its own calls only
 		return err
 	}
 	return w.report(ctx, &foundLater, login,

@@ -20,6 +20,9 @@ func (s *Session) Tokens() (tokens []string) {
 	return tokens
 }
 
+// Secret returns what the page must show with each act.
+func (s *Session) Secret() string { return s.secret }
+
 // Sentences, Contrasts and Acts are what the page can show.
 func Sentences() map[string]Sentence { return sentences }
 

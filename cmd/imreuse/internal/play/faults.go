@@ -82,18 +82,17 @@ func (w *world) release(id int) bool {
 	return len(w.hangs) < before
 }
 
-// trace notes which faults have come true.
-func (w *world) trace(s *Session) func(context.Context, string) (context.Context, func(error)) {
-	return func(ctx context.Context, _ string) (context.Context, func(error)) {
-		return ctx, func(err error) { w.noteFault(s, err) }
-	}
+// trace is the Trace of the engines. It notes which faults have come true.
+func (s *Session) trace(ctx context.Context, _ string) (context.Context, func(error)) {
+	return ctx, s.noteFault
 }
 
-func (w *world) noteFault(s *Session, err error) {
+func (s *Session) noteFault(err error) {
 	var came *fault
 	if !errors.As(err, &came) {
 		return
 	}
+	w := s.current()
 	w.mu.Lock()
 	w.faults = slices.DeleteFunc(w.faults, func(f *fault) bool { return f == came })
 	w.mu.Unlock()

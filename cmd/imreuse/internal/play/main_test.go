@@ -12,16 +12,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/imreuse/imreuse/cmd/imreuse/internal/play"
-	"github.com/imreuse/imreuse/engine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// A blank screen shows nothing.
-type blank struct{}
-
-func (blank) Options(o engine.Options) *engine.Options { return &o }
-func (blank) Watch(*engine.Engine)                     {}
 
 // A lab is a session and its handler. Its methods are what a page does.
 type lab struct {
@@ -33,7 +26,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	s, err := play.New(blank{}, 0)
+	s, err := play.New(0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ func (w *world) account(choice, userUUID string) Account {
 // A Catalogue is what the page needs to know to make its controls. It does not
 // change.
 type Catalogue struct {
+	Secret    string          `json:"secret"` // that each act must show
 	Acts      map[string]Text `json:"acts"`
 	Calls     []string        `json:"calls"`
 	Failures  []Failure       `json:"failures"`
@@ -113,7 +114,7 @@ var kickTexts = []Kick{
 }
 
 func (s *Session) catalogue() Catalogue {
-	c := Catalogue{Acts: actTexts, Calls: calls, Kicks: kickTexts, Platforms: platforms, Stories: stories, PaceMS: s.pace.Milliseconds()}
+	c := Catalogue{Secret: s.secret, Acts: actTexts, Calls: calls, Kicks: kickTexts, Platforms: platforms, Stories: stories, PaceMS: s.pace.Milliseconds()}
 	for _, code := range failures {
 		c.Failures = append(c.Failures, Failure{code, failureTexts[code]})
 	}

@@ -22,16 +22,17 @@ const (
 
 // A Result is what the page shows of an act that has ended.
 type Result struct {
-	ID      int         `json:"id"`
-	Act     string      `json:"act"`
-	Details act         `json:"details"` // the fields of the request
-	Outcome string      `json:"outcome"`
-	Reused  bool        `json:"reused"`         // the kit is logged in over the app's IM login
-	Code    engine.Code `json:"code,omitempty"` // 0: the failure has none, or there is none
-	Error   string      `json:"error,omitempty"`
-	Remedy  *Text       `json:"remedy,omitempty"`
-	Note    *Text       `json:"note,omitempty"`
-	Vendor  *Vendor     `json:"vendor,omitempty"`
+	ID       int         `json:"id"`
+	Act      string      `json:"act"`
+	Details  act         `json:"details"` // the fields of the request
+	Outcome  string      `json:"outcome"`
+	Reused   bool        `json:"reused"`             // the kit is logged in over the app's IM login
+	Code     engine.Code `json:"code,omitempty"`     // 0: the failure has none, or there is none
+	Sentence string      `json:"sentence,omitempty"` // what the code means
+	Error    string      `json:"error,omitempty"`
+	Remedy   *Text       `json:"remedy,omitempty"`
+	Note     *Text       `json:"note,omitempty"`
+	Vendor   *Vendor     `json:"vendor,omitempty"`
 }
 
 // facts are what there is to know about an act that has ended.
@@ -54,6 +55,9 @@ func (f *facts) result() Result {
 		r.Outcome, r.Error = lost, f.loss.Error()
 	case f.idle:
 		r.Outcome = nothing
+	}
+	if r.Code != 0 {
+		r.Sentence = r.Code.Error()
 	}
 	if remedy := r.Code.Remedy(); remedy != "" {
 		r.Remedy = &Text{remedy, r.Code.RemedyIn("zh")}

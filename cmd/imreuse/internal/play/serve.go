@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -22,16 +24,27 @@ const SecretHeader = "Imreuse-Play"
 
 const maxBody = 4 << 10
 
-// Handler serves the session's part of the page:
+//go:embed web
+var web embed.FS
+
+// Handler serves the page of package inspect, extended by the controls, and
+// what these need:
 //
 //	GET  /play/catalogue.json  what the controls are made from
 //	GET  /play/panel.json      what they show now
 //	POST /play/ACT             an act; the body has its fields in JSON
 //
-// A POST must carry the Secret, and must not come from another site's page. The
-// reply to an act has its result, or the status 202 if it is still running.
+// A POST must carry the secret of the catalogue, which no other site's page can
+// read. The reply to an act has its result, or the status 202 if it is still
+// running.
 func (s *Session) Handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/", s.inspector.Handler())
+	mux.Handle("GET /extension.mjs", file("extension.mjs"))
+	mux.Handle("GET /extension.css", file("extension.css"))
+	mux.HandleFunc("GET /play/{file}", func(w http.ResponseWriter, r *http.Request) {
+		file(r.PathValue("file")).ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /play/catalogue.json", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, s.catalogue())
 	})
@@ -39,25 +52,51 @@ func (s *Session) Handler() http.Handler {
 		reply(w, http.StatusOK, s.panel())
 	})
 	mux.HandleFunc("POST /play/{act}", s.serveAct)
-	return OnlyLoopback(mux)
+	return guard(mux)
 }
 
-// OnlyLoopback refuses requests for another host than this machine. Otherwise a
-// page of another site could get at the server, after its name was pointed at
-// this machine.
-func OnlyLoopback(h http.Handler) http.Handler {
+// file serves a file of the page.
+func file(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := web.ReadFile("web/" + name)
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		kind := "text/css; charset=utf-8"
+		if path.Ext(name) == ".mjs" {
+			kind = "text/javascript; charset=utf-8"
+		}
+		w.Header().Set("Content-Type", kind)
+		w.Write(text)
+	})
+}
+
+// guard refuses requests for another host than this machine, since a page of
+// another site could get at the server by pointing its own name at this machine;
+// and requests of other sites' pages.
+func guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Cache-Control", "no-store")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("X-Content-Type-Options", "nosniff")
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = strings.Trim(r.Host, "[]")
 		}
-		if !loopback.Is(host) {
-			refuse(w, http.StatusForbidden, errors.New("the Host header must be a loopback name, such as 127.0.0.1 or localhost"))
-			return
+		switch site := r.Header.Get("Sec-Fetch-Site"); {
+		case !loopback.Is(host):
+			refuse(w, http.StatusMisdirectedRequest, errors.New("the Host header must be a loopback name, such as 127.0.0.1 or localhost"))
+		case site != "" && site != "same-origin" && site != "none" && strings.HasPrefix(r.URL.Path, "/play/"):
+			refuse(w, http.StatusForbidden, errOtherSite)
+		default:
+			h.ServeHTTP(w, r)
 		}
-		h.ServeHTTP(w, r)
 	})
 }
+
+var errOtherSite = errors.New("the request comes from another site's page")
 
 // An Answer is the reply to an act.
 type Answer struct {
@@ -105,7 +144,7 @@ func (s *Session) serveAct(w http.ResponseWriter, r *http.Request) {
 // admit refuses a request that does not come from the page.
 func (s *Session) admit(r *http.Request) (status int, err error) {
 	if err := new(http.CrossOriginProtection).Check(r); err != nil {
-		return http.StatusForbidden, errors.New("the request comes from another site's page")
+		return http.StatusForbidden, errOtherSite
 	}
 	given := sha256.Sum256([]byte(r.Header.Get(SecretHeader)))
 	if subtle.ConstantTimeCompare(given[:], s.digest[:]) != 1 {
@@ -145,10 +184,7 @@ func reply(w http.ResponseWriter, status int, v any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	w.Write(text)
 }

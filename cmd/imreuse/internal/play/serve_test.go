@@ -16,9 +16,9 @@ func TestForeignRequests(t *testing.T) {
 		change func(*http.Request)
 		status int
 	}{
-		"foreign Host":            {func(r *http.Request) { r.Host = "example.com" }, 403},
-		"rebound Host":            {func(r *http.Request) { r.Host = "example.com:8080"; r.Header.Set("Origin", "http://example.com:8080") }, 403},
-		"no Host":                 {func(r *http.Request) { r.Host = "" }, 403},
+		"foreign Host":            {func(r *http.Request) { r.Host = "example.com" }, 421},
+		"rebound Host":            {func(r *http.Request) { r.Host = "example.com:8080"; r.Header.Set("Origin", "http://example.com:8080") }, 421},
+		"no Host":                 {func(r *http.Request) { r.Host = "" }, 421},
 		"cross-site":              {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
 		"another port":            {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") }, 403},
 		"foreign Origin":          {func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Set("Origin", "http://example.com") }, 403},
@@ -29,7 +29,7 @@ func TestForeignRequests(t *testing.T) {
 		"secret in the query":     {func(r *http.Request) { r.Header.Del(play.SecretHeader); r.URL.RawQuery = "secret=" + l.Secret() }, 403},
 		"a form":                  {func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415},
 		"text that could be JSON": {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415},
-		"GET":                     {func(r *http.Request) { r.Method = http.MethodGet }, 405},
+		"GET":                     {func(r *http.Request) { r.Method = http.MethodGet }, 404},
 	} {
 		before := l.panel().Version
 		r := l.request("init_im", "{}")
@@ -54,9 +54,16 @@ func TestForeignRequests(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/play/panel.json", "/play/catalogue.json"} {
-		r := httptest.NewRequest(http.MethodGet, "http://example.com:8080"+path, nil)
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080"+path, nil)
+		r.Header.Set("Sec-Fetch-Site", "same-site")
 		if w := l.serve(r); w.Code != http.StatusForbidden {
-			t.Errorf("%s for a foreign Host: got status %d, want 403", path, w.Code)
+			t.Errorf("%s from another port's page: got status %d, want 403", path, w.Code)
+		}
+	}
+	for _, path := range []string{"/", "/events", "/status.json", "/extension.mjs", "/play/panel.json", "/play/catalogue.json"} {
+		r := httptest.NewRequest(http.MethodGet, "http://example.com:8080"+path, nil)
+		if w := l.serve(r); w.Code != http.StatusMisdirectedRequest {
+			t.Errorf("%s for a foreign Host: got status %d, want 421", path, w.Code)
 		}
 	}
 }

@@ -13,16 +13,8 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/inspect"
 )
-
-// A Screen shows the engines of a Session.
-type Screen interface {
-	// Options returns what an engine is to be made with, so that the screen
-	// sees what it does.
-	Options(engine.Options) *engine.Options
-	// Watch shows e until e is closed.
-	Watch(e *engine.Engine)
-}
 
 const (
 	maxRunning = 16 // acts at once
@@ -33,11 +25,11 @@ const (
 // A Session is one engine with its cloud, and the acts on them. All visitors of
 // one server share it. It is safe for concurrent use.
 type Session struct {
-	screen Screen
-	secret string // the page has it, and its requests must show it
-	digest [sha256.Size]byte
-	pace   time.Duration
-	acts   sync.WaitGroup
+	inspector *inspect.Inspector
+	secret    string // the page has it, and its requests must show it
+	digest    [sha256.Size]byte
+	pace      time.Duration
+	acts      sync.WaitGroup
 
 	changing sync.Mutex // held while the engine is replaced; taken before mu
 
@@ -56,11 +48,12 @@ type running struct {
 	Act string `json:"act"`
 }
 
-// New makes a session with an engine in AutoDetect, which shows on screen. The
-// page runs a story at one step per pace.
-func New(screen Screen, pace time.Duration) (*Session, error) {
-	s := &Session{screen: screen, secret: rand.Text(), pace: pace}
+// New makes a session with an engine in AutoDetect. The page runs a story at one
+// step per pace.
+func New(pace time.Duration) (*Session, error) {
+	s := &Session{secret: rand.Text(), pace: pace}
 	s.digest = sha256.Sum256([]byte(s.secret))
+	s.inspector = inspect.New(engine.Options{Trace: s.trace})
 	w, err := newWorld(s, setup{})
 	if err != nil {
 		return nil, err
@@ -68,9 +61,6 @@ func New(screen Screen, pace time.Duration) (*Session, error) {
 	s.world = w
 	return s, nil
 }
-
-// Secret returns what a page must send with each act.
-func (s *Session) Secret() string { return s.secret }
 
 // Close ends every act, closes the engine, and waits for both.
 func (s *Session) Close() error {

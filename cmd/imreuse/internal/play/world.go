@@ -34,15 +34,16 @@ type world struct {
 	cloud  *mockim.Service
 	device *mockim.Device
 
-	mu     sync.Mutex // protects the following fields
-	engine *engine.Engine
-	setup  setup
-	tokens map[string]string // that the app has, by accid and userUuid
-	bound  string            // the userUuid of the account that the app logs the kit in with
-	wrong  string            // a token of nobody
-	lastID int
-	faults []*fault
-	hangs  []*hang
+	mu      sync.Mutex // protects the following fields
+	engine  *engine.Engine
+	unwatch func() // takes it off the page
+	setup   setup
+	tokens  map[string]string // that the app has, by accid and userUuid
+	bound   string            // the userUuid of the account that the app logs the kit in with
+	wrong   string            // a token of nobody
+	lastID  int
+	faults  []*fault
+	hangs   []*hang
 }
 
 var errReset = errors.New("everything was reset")
@@ -72,19 +73,20 @@ func newToken() string { return rand.Text() }
 
 // startEngine makes an engine on the device. There must be none.
 func (w *world) startEngine(s *Session, at setup) error {
-	o := engine.Options{Mode: at.mode, Trace: w.trace(s)}
+	o := s.inspector.Options()
+	o.Mode = at.mode
 	if at.renewal {
 		o.KitToken = func(_ context.Context, userUUID, _ string) (string, error) { return w.freshKitToken(userUUID) }
 		o.IMToken = func(_ context.Context, accid, _ string) (string, error) { return w.freshIMToken(accid), nil }
 	}
-	e, err := engine.New(w.device, appKey, s.screen.Options(o))
+	e, err := engine.New(w.device, appKey, o)
 	if err != nil {
 		return err
 	}
+	unwatch := s.inspector.Watch("play", e)
 	w.mu.Lock()
-	w.engine, w.setup = e, at
-	w.mu.Unlock()
-	s.screen.Watch(e)
+	defer w.mu.Unlock()
+	w.engine, w.unwatch, w.setup = e, unwatch, at
 	return nil
 }
 
@@ -100,7 +102,15 @@ func (w *world) end() error {
 	return w.closeEngine()
 }
 
-func (w *world) closeEngine() error { return w.now().Close() }
+// closeEngine closes the engine, and makes room on the page for the next one.
+func (w *world) closeEngine() error {
+	w.mu.Lock()
+	e, unwatch := w.engine, w.unwatch
+	w.mu.Unlock()
+	err := e.Close()
+	unwatch()
+	return err
+}
 
 func (w *world) now() *engine.Engine {
 	w.mu.Lock()
