@@ -23,8 +23,7 @@ const (
 // An Inspector shows engines. It is safe for concurrent use.
 type Inspector struct {
 	options engine.Options
-	handed  atomic.Bool  // Options was called
-	asking  atomic.Int32 // calls of Watch that are asking an engine for its source
+	handed  atomic.Bool // Options was called
 
 	mu      sync.Mutex
 	story   story
@@ -81,14 +80,20 @@ func (i *Inspector) Watch(name string, e *engine.Engine) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watched{engine: e, source: i.sourceOf(e)}
-	i.add(name, w)
+	began := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		for s := range e.Watch(ctx) {
+		for s := range e.Watch(ctx) { // it yields the current Status at once
+			if w.name == "" {
+				i.add(name, w, s)
+				close(began)
+				continue
+			}
 			i.follow(w, s)
 		}
 		i.end(w, ctx.Err() == nil)
 	})
+	<-began // from here on, nothing is missed
 	return sync.OnceFunc(func() {
 		cancel()
 		ended.Wait()
@@ -101,7 +106,10 @@ func (i *Inspector) Watch(name string, e *engine.Engine) (stop func()) {
 func (i *Inspector) Handler() http.Handler { return guard(http.HandlerFunc(i.serve)) }
 
 // asked is the key of the ctx with which Watch asks an engine for its source.
+// While no Watch asks, no handler looks for it.
 type asked struct{}
+
+var asking atomic.Int32
 
 // sourceOf returns the source of e, or nil if e was not made with Options. It
 // makes e log the failure of a login that cannot begin, with a ctx that only
@@ -110,8 +118,8 @@ func (i *Inspector) sourceOf(e *engine.Engine) (s *source) {
 	if !i.handed.Load() {
 		return nil
 	}
-	i.asking.Add(1)
-	defer i.asking.Add(-1)
+	asking.Add(1)
+	defer asking.Add(-1)
 	ctx := context.WithValue(context.Background(), asked{}, &s)
 	_ = e.LoginIM(ctx, engine.IMAccount{Accid: "imreuse/inspect"}) // no accid has a slash
 	if s != nil && s.inspector != i {
@@ -120,17 +128,18 @@ func (i *Inspector) sourceOf(e *engine.Engine) (s *source) {
 	return s
 }
 
-func (i *Inspector) add(name string, w *watched) {
+func (i *Inspector) add(name string, w *watched, s engine.Status) {
 	name = clip(name, maxName)
+	if name == "" {
+		name = "engine"
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	w.name = i.freeNameLocked(name)
-	w.status = w.engine.Status()
-	w.followed = w.status
-	w.state, w.transitionSeq = w.status.State, w.status.Seq
-	if s := w.source; s != nil {
-		w.mode = s.options.Mode.String()
-		s.attachLocked(w)
+	w.status, w.followed, w.state, w.transitionSeq = s, s, s.State, s.Seq
+	if w.source != nil {
+		w.mode = w.source.options.Mode.String()
+		w.source.attachLocked(w)
 	}
 	i.engines = append(i.engines, w)
 	i.recordLocked(entry{at: time.Now(), engine: w.name, kind: kindWatch, to: w.status.State})

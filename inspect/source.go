@@ -159,12 +159,12 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 		}
 		wanted = wanted || level >= slog.LevelWarn
 	}
-	return wanted || h.source.inspector.asking.Load() > 0
+	return wanted || asking.Load() > 0
 }
 
 // Handle implements slog.Handler.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	if h.source.inspector.asking.Load() > 0 {
+	if asking.Load() > 0 {
 		if answer, ok := ctx.Value(asked{}).(**source); ok {
 			*answer = h.source
 			return nil

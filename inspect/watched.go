@@ -34,6 +34,8 @@ type watched struct {
 	state          engine.State // after the last transition that was recorded
 	transitionSeq  uint64       // that transition is not newer than this
 	transitionTime time.Time    // zero: none was recorded
+	ahead          []uint64     // the Seqs of the transitions that were recorded before they were followed
+	forgotten      uint64       // how many older ones ahead no longer has
 	imSince        time.Time    // zero: before the watch, or not logged in
 	kitSince       time.Time
 	failed         *call // the latest call that failed
@@ -55,7 +57,37 @@ func (i *Inspector) settle(w *watched) {
 	defer i.mu.Unlock()
 	if s.Seq > w.transitionSeq && s.State != w.state {
 		i.transitionLocked(w, &s, w.state, now)
+		w.aheadLocked(s.Seq)
 	}
+}
+
+// aheadLocked notes that the transition seq was recorded and is still to be
+// followed. If the goroutine that follows is far behind, only a count is left of
+// the oldest ones.
+func (w *watched) aheadLocked(seq uint64) {
+	const most = 1024
+	if len(w.ahead) == most {
+		w.ahead = slices.Delete(w.ahead, 0, most/2)
+		w.forgotten += most / 2
+	}
+	w.ahead = append(w.ahead, seq)
+}
+
+// missedLocked returns how many changes before seq were neither followed nor
+// recorded.
+func (w *watched) missedLocked(seq uint64) uint64 {
+	missed := seq - w.followed.Seq - 1
+	known := uint64(0)
+	for len(w.ahead) > 0 && w.ahead[0] <= seq {
+		if w.ahead[0] < seq {
+			known++
+		}
+		w.ahead = w.ahead[1:]
+	}
+	if missed > 0 {
+		known, w.forgotten = known+w.forgotten, 0
+	}
+	return missed - min(missed, known)
 }
 
 // follow records what changed with s, the next Status from the engine's Watch.
@@ -63,12 +95,10 @@ func (i *Inspector) follow(w *watched, s engine.Status) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	before := w.followed
-	if s.Seq <= before.Seq {
-		return // the first one
-	}
 	now := time.Now()
+	missed := w.missedLocked(s.Seq)
 	w.followed = s
-	if missed := s.Seq - before.Seq - 1; missed > 0 && s.Seq > w.transitionSeq {
+	if missed > 0 {
 		i.recordLocked(entry{at: now, engine: w.name, kind: kindSkipped, missed: missed})
 	}
 	if s.Seq > w.transitionSeq && s.State != w.state {

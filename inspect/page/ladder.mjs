@@ -32,13 +32,11 @@ function rails(at) {
 
 // Below the floor is ground: a logout of the kit cannot go there.
 function ground(floor) {
-  if (floor === 'uninitialized') return '';
   const surface = y(floor) + 26;
   return draw('g', { class: 'ground' },
     draw('rect', { x: 0, y: surface, width, height: height - surface, fill: 'url(#ground)' }),
     draw('path', { d: `M0 ${surface}H${width}`, class: 'surface' }),
-    draw('title', {}, t('floorLong')),
-    draw('text', { x: width - 8, y: surface - 8, class: 'floor-label', 'text-anchor': 'end' }, `▾ ${t('floor')}`));
+    draw('text', { x: width - 6, y: surface - 8, class: 'floor-label', 'text-anchor': 'end' }, t('floor')));
 }
 
 function rung(name, i, at, call) {

@@ -33,6 +33,9 @@ function draw() {
   const shown = engine();
   drawChoice(shown);
   story.showEngines(engines.size > 1);
+  byId('shown').hidden = !shown;
+  byId('shown').textContent = shown?.name ?? '';
+  document.title = shown ? `${t(`state.${shown.status.state}`)} · ${shown.name} · imreuse` : 'imreuse';
   if (shown) {
     byId('ladder').replaceChildren(ladder(shown));
     keepFocus(byId('facts'), () => byId('facts').replaceChildren(...facts(shown, now).filter(Boolean)));

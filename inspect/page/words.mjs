@@ -14,7 +14,7 @@ const english = {
 
   'state.uninitialized': 'Nothing is set up', 'state.im_initialized': 'IM is initialised',
   'state.im_logged_in': 'IM is logged in', 'state.kit_logged_in': 'The kit is logged in',
-  floor: 'floor', floorLong: 'Logouts of the kit stop here.',
+  floor: 'floor: a kit logout stops here',
   ladderText: (state, floor, call) => `State: ${state}. Floor: ${floor}.${call ? ` In progress: ${call}.` : ''}`,
   climbing: (call) => `${call} …`,
 
@@ -43,13 +43,13 @@ const english = {
   'gap.restart': 'The program was restarted. Entries may be missing here, and the ones below are from the run before.',
 
   noCode: 'The error has no code.', remedy: 'Remedy', numbers: 'Numbers', code: 'Code',
-  hidden: 'The backend said more. It is only in the log, because it could contain a token.',
+  hidden: 'There is more, which is not shown because it could contain a token. See your log.',
   mismatch: (bound, loggedIn) => `The kit account is bound to ${bound}, but ${loggedIn} is logged in.`,
   kick: (who, client) => `It was kicked ${who}${client ? ` (client type ${client})` : ''}.`,
   'kick.1': 'by a login on another device', 'kick.2': 'by the server', 'kick.3': 'by another device', 'kick.4': 'by a new login on the same device',
   details: 'Remedy and numbers',
   saidState: (engine, state) => `${engine}: ${state}`, saidFailure: (op, text) => `${op} failed: ${text}`,
-  ms: 'ms', s: 's', min: 'min', h: 'h', d: 'd',
+  s: 's', min: 'min', h: 'h', d: 'd',
 };
 
 const chinese = {
@@ -66,7 +66,7 @@ const chinese = {
 
   'state.uninitialized': '未初始化', 'state.im_initialized': 'IM 已初始化',
   'state.im_logged_in': 'IM 已登录', 'state.kit_logged_in': '组件已登录',
-  floor: '底线', floorLong: '组件登出最多退到这里。',
+  floor: '底线：组件登出退到此处为止',
   ladderText: (state, floor, call) => `状态：${state}。底线：${floor}。${call ? `进行中：${call}。` : ''}`,
   climbing: (call) => `${call} …`,
 
@@ -95,13 +95,13 @@ const chinese = {
   'gap.restart': '程序已重启。此处可能缺少事件，以下是上次运行的记录。',
 
   noCode: '该错误没有错误码。', remedy: '处理办法', numbers: '各端错误码', code: '错误码',
-  hidden: '后端还有其他说明。其中可能含有 token，因此只记录在日志中。',
+  hidden: '还有更多说明，因可能含有 token 而不显示，请查看日志。',
   mismatch: (bound, loggedIn) => `组件账号绑定的是 ${bound}，当前登录的是 ${loggedIn}。`,
   kick: (who, client) => `${who}${client ? `（客户端类型 ${client}）` : ''}。`,
   'kick.1': '被另一台设备的登录踢下线', 'kick.2': '被服务端踢下线', 'kick.3': '被另一台设备踢下线', 'kick.4': '被同一台设备的新登录踢下线',
   details: '处理办法和各端错误码',
   saidState: (engine, state) => `${engine}：${state}`, saidFailure: (op, text) => `${op} 失败：${text}`,
-  ms: '毫秒', s: '秒', min: '分', h: '小时', d: '天',
+  s: '秒', min: '分钟', h: '小时', d: '天',
 };
 
 // The sentences of the codes in Chinese. The engine has them in English only.
@@ -192,7 +192,8 @@ export function startLanguage() {
 /** A span of time in milliseconds, as short as a reader wants it. */
 export function span(ms) {
   const unit = (value, name) => `${value} ${t(name)}`;
-  if (ms < 1000) return unit(ms < 10 ? ms.toFixed(2) : Math.round(ms), 'ms');
+  if (ms < 1) return `${Math.round(ms * 1000)} µs`;
+  if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 60) return unit(seconds < 10 ? seconds.toFixed(1) : Math.floor(seconds), 's');
   if (seconds < 3600) return unit(Math.floor(seconds / 60), 'min');
