@@ -162,6 +162,7 @@ func (w *world) leak(t *testing.T, token, text string, leak func(string) error) 
 		if b.im.Lost != nil {
 			b.im.Lost(lossOf(leak, text))
 		}
+		_ = e.LogoutIM(ctx) // after the loss
 		if call != "LoginKit" {
 			_ = e.Close()
 			stop()
