@@ -37,9 +37,9 @@ func TestBrowser(t *testing.T) {
 	defer labs.close()
 	server := httptest.NewServer(labs.control())
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	args := append([]string{"--test", "--test-reporter=spec", "--test-timeout=240000"}, tests...)
+	args := append([]string{"--test", "--test-reporter=spec"}, tests...)
 	if only := os.Getenv("IMREUSE_BROWSER_TESTS"); only != "" {
 		args = append([]string{"--test-name-pattern=" + only}, args...)
 	}

@@ -37,7 +37,6 @@ export async function lab(pace = '0s') {
 export async function visit(t, at, { mayFail = false, ...options } = {}) {
   browser ??= await launch();
   const context = await browser.newContext({ locale: 'en-GB', colorScheme: 'light', timezoneId: 'UTC', viewport: { width: 1440, height: 1000 }, ...options });
-  t.after(() => context.close());
   const page = await context.newPage();
   const problems = [];
   const bodies = [];
@@ -54,10 +53,12 @@ export async function visit(t, at, { mayFail = false, ...options } = {}) {
     if (message.type() === 'error' && !expected) problems.push(`console: ${message.text()}`);
   });
   t.after(async () => {
+    const text = await page.content();
+    await context.close();
     assert.deepEqual(problems, []);
     if (mayFail) return;
-    const seen = (await Promise.all(bodies)).join('\n') + (await page.content());
     assert.ok(bodies.length > 1, 'no reply was seen');
+    const seen = [text, ...(await Promise.all(bodies))].join('\n');
     for (const token of await at.tokens()) assert.ok(!seen.includes(token), `the token ${token} is on the page`);
   });
   await page.goto(at.address);
@@ -73,7 +74,8 @@ export const story = (page, name) => page.locator(`[data-story=${name}]`);
 
 /** Waits until a story has ended, and returns the outcome of each step. */
 export async function outcomes(page) {
-  await page.locator('.steps .bar button').waitFor({ state: 'detached' });
+  await page.locator('.steps li').first().waitFor();
+  await page.locator('.steps .bar button').waitFor({ state: 'hidden' });
   return page.locator('.steps .badge').allTextContents();
 }
 

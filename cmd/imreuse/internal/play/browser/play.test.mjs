@@ -39,10 +39,14 @@ test('a story can be stopped, and another one started in its place', async (t) =
   assert.equal(await page.evaluate(() => document.activeElement.dataset.story), 'kick', 'where the focus is after Stop');
   await story(page, 'kick').click();
   await page.locator('.steps .badge').first().waitFor();
-  await story(page, 'mismatch').click();
+  await story(page, 'mismatch').click(); // before the other one has ended
   await page.locator('.steps h3', { hasText: 'Mismatch' }).waitFor();
   await page.locator('.steps .badge').first().waitFor();
-  assert.equal(await page.locator('.steps .bar button').count(), 1, 'the story that was started last still runs');
+  assert.ok(await page.locator('.steps .bar button').isVisible(), 'the story that was started last still runs');
+  await page.getByRole('button', { name: '中文' }).click();
+  await page.locator('.steps h3', { hasText: '账号不匹配' }).waitFor();
+  assert.deepEqual(await page.locator('.steps .badge').allTextContents(), ['成功']);
+  assert.ok(await page.locator('.steps .bar button').isVisible(), 'the story goes on in the other language');
 });
 
 test('a kick, while one watches', async (t) => {

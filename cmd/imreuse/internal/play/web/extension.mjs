@@ -39,7 +39,7 @@ export async function mount({ place, controls, onLanguage, onEntry }) {
 
   // What the page's own status line does not say: acts that change no state.
   function announce(done) {
-    if (done.note) said.textContent = `${nameOf(catalogue, done)}: ${say(done.note)}`;
+    if (done.note) said.textContent = texts().named(nameOf(catalogue, done), [say(done.note)]);
   }
 
   /** Carries out an act, and resolves to its result once it has one. */
@@ -78,6 +78,7 @@ export async function mount({ place, controls, onLanguage, onEntry }) {
       el('h2', { id: 'hand-title' }, t.controls),
       el('div', { class: 'groups' }, ...shown.children),
       el('p', { class: 'running', role: 'status' }));
+    said.textContent = ''; // it is in the other language
     stories.replaceChildren(...makeStories(catalogue, perform), alarm, said);
     draw();
   }

@@ -29,7 +29,7 @@ export function resultView(catalogue, results) {
   if (!last) return [heading, el('p', { class: 'hint' }, t.noAct)];
   return [
     heading,
-    el('p', { class: 'act' }, el('b', {}, nameOf(catalogue, last)), badge(last)),
+    el('p', { class: 'act' }, el('b', {}, nameOf(catalogue, last)), ' ', badge(last)),
     ...(last.error ? problem(last) : []),
     last.note ? el('p', {}, say(last.note)) : '',
     last.act === 'login_kit' && last.reused && last.outcome === 'done' ? el('p', {}, t.reused) : '',

@@ -5,46 +5,60 @@ import { say, texts } from './texts.mjs';
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let latest = 0; // run; an earlier one stops
+let run; // the latest: { story, results, at, running }
+let draw; // shows it, in the page's language
 
 /**
  * Makes the buttons of the stories. perform carries out an act and resolves to
- * its result, or to nothing if it was refused.
+ * its result, or to nothing if it was refused. A story that runs goes on when
+ * they are made again in another language.
  */
 export function makeStories(catalogue, perform) {
   const t = texts();
-  const steps = el('div', { class: 'steps', hidden: true });
-  latest++;
+  const title = el('h3', {});
+  const stop = el('button', { type: 'button', onclick: () => end(run) }, t.stop);
+  const list = el('ol', {});
+  const said = el('p', { class: 'unseen', role: 'status' });
+  const steps = el('div', { class: 'steps', hidden: true }, el('div', { class: 'bar' }, title, stop), list, said);
+  const buttons = catalogue.stories.map((story) =>
+    el('button', { type: 'button', 'data-story': story.id, onclick: () => tell(story) }, el('b', {}, say(story.title)), el('small', {}, say(story.about))));
 
-  async function run(story, opener) {
-    const current = ++latest;
-    const items = story.steps.map((step) => el('li', {}, el('span', {}, say(step.say))));
-    const said = el('p', { class: 'unseen', role: 'status' });
-    const stop = el('button', { type: 'button', onclick: () => { latest++; end(); } }, t.stop);
-    const end = () => {
-      if (document.activeElement === stop) opener.focus();
-      stop.remove();
-    };
-    steps.hidden = false;
-    steps.replaceChildren(el('div', { class: 'bar' }, el('h3', {}, say(story.title)), el('span', { class: 'hint' }, say(story.about)), stop), el('ol', {}, items), said);
-    for (const [i, step] of story.steps.entries()) {
-      items[i - 1]?.removeAttribute('aria-current');
-      items[i].setAttribute('aria-current', 'step');
-      said.textContent = say(step.say);
-      const result = await perform(step.act, step.details);
-      if (result) items[i].append(badge(result));
-      if (!result || current !== latest) break;
-      if (i < items.length - 1) await pause(catalogue.paceMs);
-      if (current !== latest) break;
+  async function tell(story) {
+    const mine = { story, results: [], at: 0, running: true };
+    run = mine;
+    for (; mine.at < story.steps.length; mine.at++) {
+      draw();
+      const { act, details } = story.steps[mine.at];
+      const result = await perform(act, details);
+      if (!result) break;
+      mine.results.push(result);
+      if (run !== mine) return;
+      draw();
+      if (mine.running && mine.at < story.steps.length - 1) await pause(catalogue.paceMs);
+      if (run !== mine) return;
+      if (!mine.running) break;
     }
-    for (const item of items) item.removeAttribute('aria-current');
-    end();
+    end(mine);
   }
 
-  const buttons = catalogue.stories.map((story) => {
-    const opener = el('button', { type: 'button', 'data-story': story.id, onclick: () => run(story, opener) },
-      el('b', {}, say(story.title)), el('small', {}, say(story.about)));
-    return el('li', {}, opener);
-  });
-  return [el('h2', {}, t.stories), el('ul', { class: 'stories' }, buttons), steps];
+  function end(ending) {
+    ending.running = false;
+    if (ending === run) draw();
+  }
+
+  draw = () => {
+    if (!run) return;
+    steps.hidden = false;
+    title.textContent = say(run.story.title);
+    list.replaceChildren(...run.story.steps.map((step, i) =>
+      el('li', { 'aria-current': run.running && i === run.at ? 'step' : undefined },
+        say(step.say), run.results[i] ? [' ', badge(run.results[i])] : '')));
+    const now = run.running ? say(run.story.steps[run.at].say) : '';
+    if (said.textContent !== now) said.textContent = now;
+    // The button goes away, but not the focus of the keyboard.
+    if (!run.running && document.activeElement === stop) buttons[catalogue.stories.indexOf(run.story)].focus();
+    stop.hidden = !run.running;
+  };
+  draw();
+  return [el('h2', {}, t.stories), el('ul', { class: 'stories' }, buttons.map((button) => el('li', {}, button))), steps];
 }
