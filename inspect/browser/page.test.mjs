@@ -137,11 +137,11 @@ test('filter, pause and download', async (t) => {
   await p.must('init', 'loginKit');
   const page = await visit(t, p);
   await reaches(page, 'kit_logged_in');
-  await page.locator('#count', { hasText: '9 entries' }).waitFor();
+  await page.locator('#count', { hasText: '10 entries' }).waitFor();
   await page.getByLabel('Calls').uncheck();
-  await page.locator('#count', { hasText: '4 of 9 entries' }).waitFor();
+  await page.locator('#count', { hasText: '4 of 10 entries' }).waitFor();
   await page.getByLabel('Filter').fill('LOGIN_');
-  await page.locator('#count', { hasText: '2 of 9 entries' }).waitFor();
+  await page.locator('#count', { hasText: '2 of 10 entries' }).waitFor();
   await page.getByLabel('Filter').fill('no such thing');
   await page.getByText('No entry matches the filter.').waitFor();
   await page.getByLabel('Filter').fill('');
@@ -154,7 +154,7 @@ test('filter, pause and download', async (t) => {
   const lines = (await readFile(await file.path(), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line));
   assert.deepEqual(lines.map((entry) => [entry.kind, entry.trigger]), [['watch', undefined], ['transition', 'init_im'], ['transition', 'login_im'], ['transition', 'login_kit']]);
   await page.getByRole('button', { name: /^Resume/ }).click();
-  await page.locator('#count', { hasText: '6 of 13 entries' }).waitFor();
+  await page.locator('#count', { hasText: '6 of 14 entries' }).waitFor();
   assert.match(await first(page, 'transition').innerText(), /IM logged out/);
 });
 
