@@ -29,7 +29,7 @@ func TestBrowser(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	args := append([]string{"--test", "--test-reporter=spec", "--test-timeout=60000"}, tests...)
+	args := append([]string{"--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=240000"}, tests...)
 	if only := os.Getenv("IMREUSE_BROWSER_TESTS"); only != "" {
 		args = append([]string{"--test-name-pattern=" + only}, args...)
 	}
