@@ -1,9 +1,8 @@
 package inspect
 
 import (
+	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/imreuse/imreuse/engine"
 )
@@ -42,7 +41,7 @@ type entry struct {
 	seq       uint64
 	trigger   engine.Trigger
 	from, to  engine.State
-	session   uuid.UUID
+	session   [16]byte
 	accid     string
 	userUUID  string
 	anonymous bool
@@ -121,8 +120,8 @@ func (e *entry) json() entryJSON {
 		j.To = e.to.String()
 	case kindTransition:
 		j.From, j.To = e.from.String(), e.to.String()
-		if e.session != uuid.Nil {
-			j.Session = e.session.String()
+		if s := e.session; s != [16]byte{} {
+			j.Session = fmt.Sprintf("%x-%x-%x-%x-%x", s[:4], s[4:6], s[6:8], s[8:10], s[10:])
 		}
 		if e.hasAfter {
 			j.After = &ms

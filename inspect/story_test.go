@@ -73,7 +73,7 @@ func TestStoryIsInOrder(t *testing.T) {
 		t.Errorf("got Seqs %v", seqs)
 	}
 	in, out := story[8], story[12]
-	if in.Accid != "alice" || in.UserUUID != "kit-of-alice" || in.Session == "" || out.Accid != "alice" || out.Session != in.Session {
+	if in.To != "kit_logged_in" || in.Accid != "alice" || in.UserUUID != "kit-of-alice" || in.Session == "" || out.Accid != "alice" || out.Session != in.Session {
 		t.Errorf("got the logins %+v and %+v, want both of alice, and the same session", in, out)
 	}
 }
@@ -142,7 +142,10 @@ func TestStoryOfLosses(t *testing.T) {
 	w.loginKit()
 	f := follow(t, w.server, "")
 	login := func(e entryJSON) bool { return e.To == "kit_logged_in" }
-	_, _ = f.until(login)
+	up, _ := f.until(login)
+	if got, want := up[len(up)-1].Session, w.engine.Status().Session.String(); got != want {
+		t.Errorf("got the session %s, want %s", got, want)
+	}
 	w.device.Link(false)
 	w.device.Link(true)
 	w.cloud.ExpireKit(w.kit.UserUUID)

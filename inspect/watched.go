@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -104,7 +102,7 @@ func (i *Inspector) follow(w *watched, s engine.Status) {
 	if s.Seq > w.transitionSeq && s.State != w.state {
 		i.transitionLocked(w, &s, w.state, now)
 	}
-	if s.Session == before.Session && s.Session != uuid.Nil && s.Online != before.Online {
+	if s.Session == before.Session && s.State >= engine.IMLoggedIn && s.Online != before.Online {
 		i.recordLocked(entry{at: now, engine: w.name, kind: kindLink, accid: clip(s.Accid, maxText), on: s.Online})
 	}
 	if s.State == engine.KitLoggedIn && s.UserUUID == before.UserUUID && s.Expired != before.Expired {

@@ -140,7 +140,7 @@ function row(entry, showsEngine) {
   const [mark, ...texts] = content(entry);
   const aside = entry.after !== undefined ? el('span', { class: 'span', title: t('after', span(entry.after)) }, `+${span(entry.after)}`)
     : entry.took !== undefined ? el('span', { class: 'span', title: t('took', span(entry.took)) }, span(entry.took)) : '';
-  return el('li', { class: `entry ${entry.kind}${entry.cause ? ' bad' : ''}`, 'data-key': entry.key },
+  return el('li', { class: `entry ${entry.kind}${entry.cause ? ' bad' : ''}${entry.on === false ? ' away' : ''}`, 'data-key': entry.key },
     el('time', { datetime: entry.time, title: entry.time }, clock(entry.time, true)),
     el('span', { class: 'mark', 'aria-hidden': 'true' }, mark),
     el('div', { class: 'what' }, showsEngine && entry.engine ? el('span', { class: 'engine' }, entry.engine) : '', texts),
