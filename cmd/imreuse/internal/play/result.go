@@ -2,6 +2,7 @@ package play
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/imreuse/imreuse/engine"
 )
@@ -29,7 +30,8 @@ type Result struct {
 	Reused   bool        `json:"reused"`             // the kit is logged in over the app's IM login
 	Code     engine.Code `json:"code,omitempty"`     // 0: the failure has none, or there is none
 	Sentence string      `json:"sentence,omitempty"` // what the code means
-	Error    string      `json:"error,omitempty"`
+	Error    string      `json:"error,omitempty"`    // as a program gets it
+	Detail   string      `json:"detail,omitempty"`   // what it says after the sentence
 	Remedy   *Text       `json:"remedy,omitempty"`
 	Note     *Text       `json:"note,omitempty"`
 	Vendor   *Vendor     `json:"vendor,omitempty"`
@@ -56,8 +58,10 @@ func (f *facts) result() Result {
 	case f.idle:
 		r.Outcome = nothing
 	}
+	r.Detail = r.Error
 	if r.Code != 0 {
 		r.Sentence = r.Code.Error()
+		_, r.Detail, _ = strings.Cut(r.Error, r.Sentence+": ")
 	}
 	if remedy := r.Code.Remedy(); remedy != "" {
 		r.Remedy = &Text{remedy, r.Code.RemedyIn("zh")}

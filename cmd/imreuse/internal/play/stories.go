@@ -21,8 +21,7 @@ type Step struct {
 func startIn(m engine.Mode, say Text) Step { return Step{"reset", &reset{newSetup{Mode: &m}}, say} }
 
 var (
-	freshReuse = startIn(engine.ReuseIM, Text{"A fresh engine with reuse on: the app logs IM in, and the kit reuses that login.",
-		"全新的引擎，已开启 IM 复用：由应用登录 IM，组件复用这次登录。"})
+	freshReuse = startIn(engine.ReuseIM, Text{"A fresh engine with reuse on.", "全新的引擎，已开启 IM 复用。"})
 	loginBound = func(say Text) Step { return Step{"login_kit", &loginKit{boundAccount}, say} }
 )
 

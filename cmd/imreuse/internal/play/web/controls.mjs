@@ -10,9 +10,9 @@ const row = (...children) => el('div', { class: 'row' }, ...children);
 
 const button = (label, onclick) => el('button', { type: 'button', onclick }, /^[A-Z]\w+[A-Z]\w*$/.test(label) ? el('code', {}, label) : label);
 
-function select(label, options) {
+function select(label, options, tall = '') {
   const list = el('select', {}, options.map(([value, text]) => el('option', { value }, text)));
-  return { list, field: el('label', { class: 'field' }, el('span', {}, label), list) };
+  return { list, field: el('label', { class: `field ${tall}` }, el('span', {}, label), list) };
 }
 
 /**
@@ -81,7 +81,7 @@ function imControls(perform) {
 
 function kitControls(perform) {
   const t = texts();
-  const account = select(t.kitAccount, ['bound', 'other', 'wrong_token'].map((choice) => [choice, choice]));
+  const account = select(t.kitAccount, ['bound', 'other', 'wrong_token'].map((choice) => [choice, choice]), 'tall');
   return {
     element: group(t.kit, '',
       account.field,
@@ -111,7 +111,7 @@ function serverControls(perform) {
 
 function serviceControls(catalogue, perform) {
   const t = texts();
-  const reason = select(t.reason, catalogue.kicks.map((kick) => [kick.reason, `${kick.reason}: ${say(kick.text)}`]));
+  const reason = select(t.reason, catalogue.kicks.map((kick) => [kick.reason, `${kick.reason}: ${say(kick.text)}`]), 'tall');
   return group(t.service, '',
     reason.field,
     row(

@@ -107,7 +107,7 @@ export async function mount({ place, controls, onLanguage, onEntry }) {
     return;
   }
   controls.append(stories);
-  place.append(hand, result);
+  place.append(result, hand);
   build();
   controls.hidden = place.hidden = false;
   onLanguage(build);

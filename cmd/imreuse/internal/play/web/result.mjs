@@ -39,12 +39,12 @@ export function resultView(catalogue, results) {
   ].filter(Boolean);
 }
 
-// The page says what a code means in both languages. The error itself, as a
-// program gets it, is in English.
-function problem({ code, sentence: text, error }) {
+// The page says what a code means in both languages. The details of the error
+// are in English.
+function problem({ code, sentence: text, detail }) {
   return [
     code ? el('p', { class: 'problem-line' }, el('code', { class: 'code' }, String(code).replace('-', '−')), el('span', { class: 'sentence' }, sentence({ code, text }))) : '',
-    el('p', { class: 'detail', lang: 'en' }, error),
+    detail ? el('p', { class: 'detail', lang: 'en' }, detail) : '',
   ];
 }
 
@@ -81,7 +81,10 @@ function sentenceView(said) {
 
 function contrastView(contrast) {
   const t = texts();
-  return el('dl', { class: 'contrast' },
-    el('div', {}, el('dt', {}, t.webKit), el('dd', {}, rich(say(contrast.webKit)))),
-    el('div', {}, el('dt', {}, t.here), el('dd', {}, rich(say(contrast.here)))));
+  return [
+    el('h4', {}, t.differs),
+    el('dl', { class: 'contrast' },
+      el('div', {}, el('dt', {}, t.webKit), el('dd', {}, rich(say(contrast.webKit)))),
+      el('div', {}, el('dt', {}, t.here), el('dd', {}, rich(say(contrast.here))))),
+  ];
 }

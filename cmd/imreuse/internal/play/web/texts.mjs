@@ -3,7 +3,7 @@
 import { language } from '../words.mjs';
 
 const en = {
-  stories: 'Stories', stop: 'Stop', steps: 'Steps',
+  stories: 'Stories', stop: 'Stop',
   controls: 'By hand',
   mode: 'A new engine', renewal: 'the app hands out fresh tokens', reset: 'Reset everything',
   modes: { auto_detect: 'reuse the app’s login if there is one', reuse_im: 'always reuse the app’s login', auto_login: 'the engine logs IM in' },
@@ -28,13 +28,13 @@ const en = {
   verdicts: { success: 'success', no_number: 'no number of its own', absent: 'not offered' },
   noPlatform: 'None of the kits has a number of its own for this.',
   guide: (id) => `The vendor’s guides, ${id}`, pages: { 'kits.md': 'What the kits do', 'im-sdk.md': 'What the IM SDK does' },
-  differs: 'imreuse differs', webKit: 'The web kit', here: 'imreuse',
+  differs: 'Where imreuse differs', webKit: 'The web kit', here: 'imreuse',
   unreachable: 'The server does not answer. Is it still running?',
   link: { true: 'up', false: 'down' }, token: { kit: 'the kit’s', im: 'IM’s' },
 };
 
 const zh = {
-  stories: '情景演示', stop: '停止', steps: '步骤',
+  stories: '情景演示', stop: '停止',
   controls: '手动操作',
   mode: '新建引擎', renewal: '应用可提供新的 token', reset: '全部重置',
   modes: { auto_detect: '应用已登录则复用', reuse_im: '始终复用应用的登录', auto_login: '由引擎登录 IM' },
