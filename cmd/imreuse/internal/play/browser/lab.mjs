@@ -2,12 +2,11 @@
 // browser_test.go.
 import { after } from 'node:test';
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { axeSource, launch } from '../../../../../internal/browsertest/chromium.mjs';
 
 const control = process.env.IMREUSE_LABS;
 if (!control) throw new Error('IMREUSE_LABS is not set: run these tests with go test ./cmd/imreuse/internal/play -run TestBrowser');
-
-export const pictures = process.env.IMREUSE_PICTURES;
 
 let browser;
 after(() => browser?.close());
@@ -86,6 +85,9 @@ export const press = (page, name) => page.locator('#hand').getByRole('button', {
 
 /** Waits until the card of the last act shows the text. */
 export const shows = (page, text) => page.locator('#result').getByText(text).first().waitFor();
+
+/** Makes a picture, in the folder that IMREUSE_PICTURES names. */
+export const picture = (page, name, options) => page.screenshot({ path: join(process.env.IMREUSE_PICTURES, `${name}.png`), ...options });
 
 /** Fails if axe-core finds a violation. */
 export async function wantAccessible(page) {

@@ -1,7 +1,8 @@
-// The page of "imreuse play" in a real Chromium.
+// The page of "imreuse play" in a real Chromium. The tests also make pictures for
+// people to look at; docs/play.png and docs/play.zh-CN.png are two of them.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { group, lab, outcomes, press, reaches, shows, story, visit, wantAccessible } from './lab.mjs';
+import { group, lab, outcomes, picture, press, reaches, shows, story, visit, wantAccessible } from './lab.mjs';
 
 const stories = {
   auto_login: { outcomes: 'done done done done done done failed', state: 'im_logged_in' },
@@ -20,12 +21,26 @@ test('the four stories run at a click, one after the other', async (t) => {
   }
 });
 
-test('the stories in Chinese', async (t) => {
-  const page = await visit(t, await lab(), { locale: 'zh-CN', colorScheme: 'dark' });
-  for (const [name, want] of Object.entries({ mismatch: '成功 成功 成功 失败 成功 成功', kick: '成功 成功 成功 成功 登录失效 失败 成功 成功' })) {
-    await story(page, name).click();
-    assert.equal((await outcomes(page)).join(' '), want, name);
+test('a mismatch in both languages, light and dark', async (t) => {
+  const page = await visit(t, await lab(), { viewport: { width: 1280, height: 940 } });
+  await page.route('**/play/create_kit_account', () => {}); // no reply, so the story stays there
+  await story(page, 'mismatch').click();
+  await page.locator('.steps .badge').nth(3).waitFor();
+  for (const language of ['English', '中文']) {
+    await page.getByRole('button', { name: language }).click();
+    await page.locator('#result table').waitFor();
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      await wantAccessible(page);
+      await picture(page, `mismatch-${language === 'English' ? 'en' : 'zh'}-${colorScheme}`);
+    }
   }
+});
+
+test('a story in Chinese', async (t) => {
+  const page = await visit(t, await lab(), { locale: 'zh-CN', colorScheme: 'dark' });
+  await story(page, 'kick').click();
+  assert.equal((await outcomes(page)).join(' '), '成功 成功 成功 成功 登录失效 失败 成功 成功');
   await wantAccessible(page);
 });
 
@@ -67,6 +82,7 @@ test('a kick, while one watches', async (t) => {
   await shows(page, 'None of the kits has a number of its own for this.');
   await page.locator('#entries').getByText('IM login lost').waitFor();
   await page.getByText('Nobody is logged in to the IM client.').waitFor();
+  await picture(page, 'kick');
 });
 
 test('what the vendor’s kits give stands beside the ladder', async (t) => {
@@ -107,6 +123,7 @@ test('a call hangs, and is released', async (t) => {
   await page.getByText('Running: LoginKit').waitFor();
   await page.locator('.in-flight').waitFor();
   await wantAccessible(page);
+  await picture(page, 'hang');
   await page.locator('.plans button').focus();
   await page.keyboard.press('Enter');
   await reaches(page, 'kit_logged_in');
@@ -229,4 +246,5 @@ test('accessible on a phone', async (t) => {
   await outcomes(page);
   await wantAccessible(page);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page is wider than the screen');
+  await picture(page, 'phone', { fullPage: true });
 });
