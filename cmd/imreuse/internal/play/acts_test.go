@@ -140,6 +140,23 @@ func TestNewSetup(t *testing.T) {
 	}
 }
 
+// The page shows the engine that there is, and no earlier one.
+func TestOneEngineOnThePage(t *testing.T) {
+	l := newLab(t)
+	for _, mode := range []string{"reuse_im", "auto_login", "auto_detect", "reuse_im"} {
+		l.want("done", "setup", `{"mode":"`+mode+`"}`)
+		l.want("done", "reset", `{}`)
+		var present struct{ Engines []struct{ Name, Mode string } }
+		w := l.serve(httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/status.json", nil))
+		if err := json.Unmarshal(w.Body.Bytes(), &present); err != nil {
+			t.Fatal(err)
+		}
+		if e := present.Engines; len(e) != 1 || e[0].Name != "play" || e[0].Mode != mode {
+			t.Errorf("got the engines %v, want play in %s", e, mode)
+		}
+	}
+}
+
 // A call that is told to fail does so once.
 func TestFail(t *testing.T) {
 	l := newLab(t)
