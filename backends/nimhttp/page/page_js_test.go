@@ -15,7 +15,9 @@ import (
 )
 
 // The runtime handles events of the page in a goroutine of its own.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
 
 // Accounts of package nimhttptest, which is not linked here because a page
 // cannot listen.
