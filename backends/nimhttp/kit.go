@@ -78,7 +78,10 @@ func newKit(o Options) (*Kit, error) {
 	}
 	root := *base
 	root.Path, root.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath turns an empty path into a relative one
-	client, closeIdle := call.HTTPClient(o.HTTPClient)
+	client, closeIdle, err := call.NewDoer(o.HTTPClient)
+	if err != nil {
+		return nil, err
+	}
 	urls := map[string]*url.URL{}
 	for _, name := range []string{callLogin, callCheckToken, callAnonymous} {
 		urls[name] = root.JoinPath("scene", "apps", url.PathEscape(o.AppKey), "v1", name)
