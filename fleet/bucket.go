@@ -18,7 +18,8 @@ import (
 // This file has the bucket: its settings, and the form of its keys and values.
 
 const (
-	openTimeout = 10 * time.Second // for a cluster that has yet to elect a leader
+	openTimeout = 30 * time.Second // a cluster may have yet to elect a leader
+	openTry     = 2 * time.Second  // a request that arrives before that has no answer
 	openPause   = 200 * time.Millisecond
 	replicas    = 3
 )
@@ -44,12 +45,19 @@ func openBucket(ctx context.Context, js jetstream.JetStream, name string, ttl ti
 }
 
 func tryBucket(ctx context.Context, js jetstream.JetStream, name string, ttl time.Duration) (jetstream.KeyValue, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout/5) // a request that arrives during an election has no answer
+	ctx, cancel := context.WithTimeout(ctx, openTry)
 	defer cancel()
 	kv, err := js.KeyValue(ctx, name)
-	if !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return kv, err
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = createBucket(ctx, js, name, ttl)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return readFromLeader(ctx, js, kv)
+}
+
+func createBucket(ctx context.Context, js jetstream.JetStream, name string, ttl time.Duration) (jetstream.KeyValue, error) {
 	copies := 1
 	if js.Conn().ConnectedClusterName() != "" {
 		copies = replicas
@@ -62,6 +70,28 @@ func tryBucket(ctx context.Context, js jetstream.JetStream, name string, ttl tim
 		Replicas:       copies,
 	})
 }
+
+// readFromLeader makes the bucket's leader answer all reads. By default any server
+// does, and for a moment one that is behind still shows a lease that was given
+// back.
+func readFromLeader(ctx context.Context, js jetstream.JetStream, kv jetstream.KeyValue) (jetstream.KeyValue, error) {
+	stream, err := js.Stream(ctx, streamOf(kv.Bucket()))
+	if err != nil {
+		return nil, err
+	}
+	config := stream.CachedInfo().Config
+	if !config.AllowDirect {
+		return kv, nil
+	}
+	config.AllowDirect = false
+	if _, err := js.UpdateStream(ctx, config); err != nil {
+		return nil, err
+	}
+	return js.KeyValue(ctx, kv.Bucket()) // the old one remembers the setting
+}
+
+// streamOf is the name that NATS gives the stream of a bucket.
+func streamOf(bucket string) string { return "KV_" + bucket }
 
 // markerTTL is how long a marker remains of a lease that ran out. NATS counts
 // whole seconds.

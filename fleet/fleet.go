@@ -97,7 +97,7 @@ type Fleet struct {
 // New joins the fleet whose leases are in a bucket of js. If the bucket is
 // missing, New makes it, with a copy on three servers if js is connected to
 // a cluster. New does not return before NATS has answered; until ctx ends, but at
-// most for 10 seconds, it tries again.
+// most for 30 seconds, it tries again.
 //
 // New fails with engine.ErrArgument if an option is wrong, or if the bucket has
 // another TTL or keeps no markers of leases that ran out, and with
@@ -140,9 +140,8 @@ func defaultOwner() string {
 }
 
 // Holder returns the owner of the lease of accid, or "" if nobody holds it. It
-// asks any server of a cluster, so its answer can be a moment old. It fails with
-// engine.ErrArgument for an empty accid, and with engine.ErrUnavailable if NATS
-// does not answer.
+// fails with engine.ErrArgument for an empty accid, with engine.ErrUnavailable if
+// NATS does not answer, and with engine.ErrClosed after Close.
 func (f *Fleet) Holder(ctx context.Context, accid string) (owner string, err error) {
 	key, err := keyOf(accid)
 	if err != nil {

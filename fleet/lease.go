@@ -98,8 +98,7 @@ func (l *lease) take(ctx context.Context) error {
 		case held != record{}:
 			return l.heldBy(held.Owner)
 		}
-		// It was free again by the time of the read, or the server that
-		// answered is behind.
+		// It was free again by the time of the read.
 		sleep(limited, rand.N(100*time.Millisecond))
 	}
 	return l.unavailable(ctx, "taking", errors.New("others take it and give it back at the same time"))

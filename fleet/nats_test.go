@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 )
 
 // This file starts NATS servers in the test process, with stores on disk.
@@ -53,6 +52,14 @@ func newNATSCluster(t testing.TB) []*natsServer {
 			Routes:  server.RoutesFromStr(routes),
 		}))
 	}
+	until(t, "the cluster has a leader and three members", func() bool {
+		for _, s := range cluster {
+			if s.JetStreamIsLeader() {
+				return len(s.JetStreamClusterPeers()) == size
+			}
+		}
+		return false
+	})
 	return cluster
 }
 
@@ -139,8 +146,4 @@ func poll(ctx context.Context, bound time.Duration, condition func() bool) bool 
 		}
 	}
 	return true
-}
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
 }
