@@ -144,7 +144,7 @@ func (m *IM) lost(l *login, cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.login != l || l.expelled != nil {
-		return
+		return // expel reports why
 	}
 	m.login = nil
 	if l.lease != nil {

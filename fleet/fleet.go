@@ -68,8 +68,9 @@ type Options struct {
 	// is shorter than about two thirds of it ends no login.
 	TTL time.Duration
 
-	// Logger gets a Warn line for each lease that is lost. If it is nil, nothing
-	// is logged.
+	// Logger gets a Warn line for each lease that cannot be renewed or given
+	// back, and an Error line if a call of an engine.IM then hangs. If it is
+	// nil, nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -162,9 +163,9 @@ func (f *Fleet) Holder(ctx context.Context, accid string) (owner string, err err
 // in. The engines report engine.ErrIMLoggedOut. Afterwards InitIM, LoginIM and
 // AdoptIM of every IM, and Wait and Holder, fail with engine.ErrClosed.
 //
-// Close returns the first failure of a logout. If a call of an engine.IM hangs, or
-// NATS is away, it returns context.DeadlineExceeded after 10 seconds; those
-// leases run out by themselves. A second Close returns nil.
+// Close returns the first failure of a logout. If NATS is away, it takes 5
+// seconds, and the leases run out by themselves. If a call of an engine.IM hangs,
+// it returns context.DeadlineExceeded after 10. A second Close returns nil.
 func (f *Fleet) Close() error {
 	f.mu.Lock()
 	if f.closed {

@@ -141,7 +141,7 @@ func (m *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) e
 			return fmt.Errorf("%w: as %s", engine.ErrIMInUse, l.accid)
 		}
 		l := &login{accid: strings.ToLower(a.Accid), notify: n}
-		lease, err := m.lease(ctx, l.accid)
+		lease, err := m.lease(ctx, a.Accid)
 		if err != nil {
 			return err
 		}

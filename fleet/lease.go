@@ -271,7 +271,9 @@ func (l *lease) giveBack() {
 	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 	defer cancel()
 	for {
-		err := l.tryGiveBack(ctx)
+		try, stop := context.WithTimeout(ctx, stepTimeout/5) // an answer can be lost
+		err := l.tryGiveBack(try)
+		stop()
 		if err == nil {
 			return
 		}
