@@ -117,9 +117,9 @@ type Options struct {
 	PlainHTTP  bool         // allow http to hosts other than loopback; otherwise such a URL is refused
 	Logger     *slog.Logger // gets a Debug line for each request; nil: nothing is logged
 
-	// HTTPClient is optional, and must be nil in a web page. The default has timeouts, requires TLS 1.2 or
-	// later, and keeps connections alive. No client follows redirects. A fleet
-	// shares one client, see above.
+	// HTTPClient is optional, and must be nil in a web page. The default has
+	// timeouts, requires TLS 1.2 or later, and keeps connections alive. No client
+	// follows redirects. A fleet shares one client, see above.
 	//
 	// For the IM gateway the client's Timeout is ignored, because reads wait
 	// there. Its Transport must be an *http.Transport or nil: otherwise NewIM

@@ -93,6 +93,10 @@ type Options struct {
 	World *mockim.Service // the accounts, and the rules for several devices
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
 
+	// Origins are the origins whose web pages may log in, besides those on
+	// loopback, such as https://dev.example.com; "*" allows every page.
+	Origins []string
+
 	AppSecret string           // signs dynamic tokens; "": logins with one are refused
 	Now       func() time.Time // the clock by which dynamic tokens run out; nil: time.Now
 
@@ -106,6 +110,7 @@ type Cloud struct {
 	secret   func() string // Options.AppSecret; fmt does not print what a func returns
 	now      func() time.Time
 	addr     string
+	pages    loopback.Pages
 	limits   limits
 	listener *loopback.Server
 	ctx      context.Context // of every link
@@ -157,9 +162,9 @@ const (
 	linkPath      = "/websocket"       // fixed in the SDKs
 )
 
-// Start starts a cloud. It fails with engine.ErrArgument if World is nil or
-// Addr is not on loopback, and with the error of net.Listen, for example if the
-// port is taken.
+// Start starts a cloud. It fails with engine.ErrArgument if World is nil, Addr
+// is not on loopback or an origin is malformed, and with the error of
+// net.Listen, for example if the port is taken.
 func Start(o Options) (*Cloud, error) { return start(o, defaultLimits) }
 
 func start(o Options, l limits) (*Cloud, error) {
@@ -168,6 +173,10 @@ func start(o Options, l limits) (*Cloud, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	pages := loopback.Pages(o.Origins)
+	if err := pages.Check(); err != nil {
+		return nil, err
 	}
 	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
@@ -179,6 +188,7 @@ func start(o Options, l limits) (*Cloud, error) {
 		secret:   func() string { return o.AppSecret },
 		now:      o.Now,
 		addr:     listener.Addr(),
+		pages:    pages,
 		listener: listener,
 		limits:   l,
 		ctx:      ctx,

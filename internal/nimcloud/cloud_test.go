@@ -222,6 +222,7 @@ func TestStartRefuses(t *testing.T) {
 		"not loopback":  {World: world, Addr: "192.0.2.1:0"},
 		"name":          {World: world, Addr: "example.com:0"},
 		"no port":       {World: world, Addr: "127.0.0.1"},
+		"no origin":     {World: world, Origins: []string{"example.com"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := nimcloud.Start(o)

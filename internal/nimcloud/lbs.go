@@ -7,7 +7,7 @@ import (
 
 // serveLBS answers with the address of the link server.
 func (c *Cloud) serveLBS(w http.ResponseWriter, r *http.Request) {
-	if !allowPages(w, r) {
+	if !c.allowPages(w, r) {
 		return
 	}
 	if status := c.currentControls().lbs; status != 0 {
@@ -21,19 +21,20 @@ func (c *Cloud) serveLBS(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// allowPages lets web pages of any origin read the reply, because an SDK in a
+// allowPages lets the allowed web pages read the reply, because an SDK in a
 // browser runs in one. It answers every request but GET and HEAD itself, and
 // reports whether there is anything left to answer.
 //
 // The 9.x SDK asks for the handshake with credentials, although there are none.
 // A browser then requires the page's own origin in place of a star.
-func allowPages(w http.ResponseWriter, r *http.Request) bool {
+func (c *Cloud) allowPages(w http.ResponseWriter, r *http.Request) bool {
+	if !c.pages.Allow(w, r) {
+		return false
+	}
 	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Set("Vary", "Origin")
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:

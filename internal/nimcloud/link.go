@@ -58,6 +58,9 @@ type device struct {
 // serveLink returns the link server for one framing.
 func (c *Cloud) serveLink(f *framing) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if !c.pages.Allow(w, r) {
+			return
+		}
 		if status := c.currentControls().link; status != 0 {
 			http.Error(w, http.StatusText(status), status)
 			return
@@ -74,9 +77,7 @@ func (c *Cloud) serveLink(f *framing) http.HandlerFunc {
 		}
 		defer c.remove(l)
 		l.host, l.port, _ = net.SplitHostPort(r.RemoteAddr)
-		// Web pages of any origin may log in, because the developer's page
-		// may be served from anywhere.
-		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // its origin has been checked
 		if err != nil {
 			return // Accept has answered
 		}

@@ -43,7 +43,7 @@ var errFrame = errors.New("not a frame with a packet")
 // it opens the link again, and the transports. The id only names the link: the
 // cloud keeps no state until the link is open.
 func (c *Cloud) serveHandshake(w http.ResponseWriter, r *http.Request) {
-	if !allowPages(w, r) {
+	if !c.allowPages(w, r) {
 		return
 	}
 	if status := c.currentControls().link; status != 0 {

@@ -238,3 +238,27 @@ func TestPagesMayAsk(t *testing.T) {
 		}
 	}
 }
+
+// A WebSocket is not bound by CORS, so the link server itself refuses pages of
+// other origins.
+func TestPagesRefused(t *testing.T) {
+	cloud := startOptions(t, nimcloud.Options{World: newWorld(oneDevice), Origins: []string{"https://dev.example.com"}})
+	for _, path := range []string{"/lbs", "/socket.io/1/?t=1", "/websocket", "/socket.io/1/websocket/x"} {
+		for origin, allowed := range map[string]bool{"http://localhost:1": true, "https://dev.example.com": true, "https://example.com": false} {
+			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+cloud.LinkAddr()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close = true
+			r.Header.Set("Origin", origin)
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if got := response.StatusCode != 403; got != allowed { // without an upgrade, a link that is allowed is 426
+				t.Errorf("%s from %s: status %d, want it allowed: %t", path, origin, response.StatusCode, allowed)
+			}
+		}
+	}
+}

@@ -1,9 +1,9 @@
 //go:build !js
 
-// Package page has tests of nimhttp.Kit compiled for a web page: GOOS=js. The
-// tests in page_js_test.go run in Node, whose fetch is like a browser's, and
-// call the servers that this file starts. They need Node, so they run only if
-// IMREUSE_VENDOR=1.
+// Package page_test has tests of nimhttp.Kit compiled for a web page: GOOS=js.
+// The tests in page_js_test.go run in Node and in Chromium, and call the servers
+// that this file starts. They run only if IMREUSE_VENDOR=1. The package has only
+// tests.
 package page_test
 
 import (
@@ -33,24 +33,78 @@ const patience = 5 * time.Minute
 
 func TestKitInPage(t *testing.T) {
 	if os.Getenv("IMREUSE_VENDOR") != "1" {
-		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20")
+		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20, Chromium, and npm ci in internal/browsertest")
 	}
-	server := nimhttptest.New(t, nimhttptest.Options{MaxGuests: 1})
-	world := server.World()
-	world.AddIM(engine.IMAccount{Accid: "late", Token: "im-late"})
-	world.Bind(engine.KitAccount{UserUUID: "late", Token: "kit-late"}, "late")
-	world.ExpireKit("late")
+	binary := filepath.Join(t.TempDir(), "page.wasm")
+	output(t, []string{"GOOS=js", "GOARCH=wasm"}, "go", "test", "-c", "-o", binary, ".")
+	wasm := filepath.Join(strings.TrimSpace(output(t, nil, "go", "env", "GOROOT")), "lib", "wasm")
+	for name, command := range map[string][]string{
+		"node":     {filepath.Join(wasm, "wasm_exec_node.js"), binary},
+		"chromium": {"chromium.mjs", filepath.Join(wasm, "wasm_exec.js"), binary},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServers(t)
+			got := output(t, s.env, "node", append(command, "-test.v", "-test.timeout=60s")...)
+			if n := strings.Count(got, "--- PASS: TestPage"); n < 8 || strings.Contains(got, "--- SKIP") {
+				t.Errorf("%d tests passed in\n%s", n, got)
+			}
+			if s.strayed.Load() {
+				t.Error("the redirect was followed")
+			}
+			if got := s.user.Load(); got != "用户1" {
+				t.Errorf("header user %q, want 用户1", got)
+			}
+		})
+	}
+}
 
-	var strayed atomic.Bool
+const success = `{"code":0,"data":{"userUuid":"user1","imKey":"app1","imToken":"im-1"}}`
+
+// servers are what the page's tests call: a kit server, and a stub whose paths
+// fail in different ways.
+type servers struct {
+	env     []string     // their addresses
+	strayed atomic.Bool  // the redirect was followed
+	user    atomic.Value // the header user at /header/
+}
+
+func startServers(t *testing.T) *servers {
+	t.Helper()
+	kit := nimhttptest.New(t, nimhttptest.Options{MaxGuests: 1})
+	kit.World().AddIM(engine.IMAccount{Accid: "late", Token: "im-late"})
+	kit.World().Bind(engine.KitAccount{UserUUID: "late", Token: "kit-late"}, "late")
+	kit.World().ExpireKit("late")
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	s := new(servers)
+	stub := httptest.NewServer(allowPages(s.stub()))
+	t.Cleanup(stub.Close)
+	s.env = []string{"KIT=" + kit.KitURL(), "STUB=" + stub.URL, "CLOSED=" + closed.URL}
+	return s
+}
+
+// allowPages answers preflights, and allows pages to read the replies of h.
+// Nothing is allowed at /closed-to-pages/.
+func allowPages(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/closed-to-pages/") {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
+		}
+		if r.Method != http.MethodOptions {
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+// stub fails in a different way at each path.
+func (s *servers) stub() http.Handler {
 	arrived, left := make(chan struct{}), make(chan struct{})
-	name := new(atomic.Value)
-	const success = `{"code":0,"data":{"userUuid":"user1","imKey":"app1","imToken":"im-1"}}`
-	stub := httptest.NewUnstartedServer(nil)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/redirect/", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere/", http.StatusTemporaryRedirect)
 	})
-	mux.HandleFunc("/elsewhere/", func(w http.ResponseWriter, r *http.Request) { strayed.Store(true); io.WriteString(w, success) })
+	mux.HandleFunc("/elsewhere/", func(w http.ResponseWriter, r *http.Request) { s.strayed.Store(true); io.WriteString(w, success) })
 	mux.HandleFunc("/hang/", func(_ http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-r.Context().Done()
@@ -78,7 +132,7 @@ func TestKitInPage(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	mux.HandleFunc("/header/", func(w http.ResponseWriter, r *http.Request) {
-		name.Store(r.Header.Get("user"))
+		s.user.Store(r.Header.Get("user"))
 		io.WriteString(w, success)
 	})
 	busy := new(atomic.Int32)
@@ -89,25 +143,7 @@ func TestKitInPage(t *testing.T) {
 		}
 		io.WriteString(w, success)
 	})
-	stub.Config.Handler = mux
-	stub.Start()
-	t.Cleanup(stub.Close)
-
-	root := strings.TrimSpace(output(t, nil, "go", "env", "GOROOT"))
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	got := output(t, []string{
-		"GOOS=js", "GOARCH=wasm", "KIT=" + server.KitURL(), "STUB=" + stub.URL, "CLOSED=" + closed.URL,
-	}, "go", "test", "-count=1", "-v", "-exec", filepath.Join(root, "lib", "wasm", "go_js_wasm_exec"), ".")
-	if n := strings.Count(got, "--- PASS: TestPage"); n < 8 || strings.Contains(got, "--- SKIP") {
-		t.Errorf("%d tests passed in\n%s", n, got)
-	}
-	if strayed.Load() {
-		t.Error("the redirect was followed")
-	}
-	if got := name.Load(); got != "用户1" {
-		t.Errorf("header user %q, want 用户1", got)
-	}
+	return mux
 }
 
 func output(t *testing.T, env []string, name string, args ...string) string {
