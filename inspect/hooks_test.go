@@ -41,6 +41,17 @@ func TestLoggerIsTheHostsToo(t *testing.T) {
 	}
 }
 
+// A Logger that wants only errors gets no warnings, though the page shows them.
+func TestLoggerKeepsTheHostsLevel(t *testing.T) {
+	var text bytes.Buffer
+	w := newWorld(t, engine.Options{Logger: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelError}))})
+	_ = w.engine.LoginIM(t.Context(), appAccount)
+	wantLines(t, w.story(), "watch", "call AdoptIM", "failure LoginIM  -20002")
+	if text.Len() > 0 {
+		t.Errorf("it logs\n%s", text.String())
+	}
+}
+
 func TestLoggerKeepsTheRulesOfSlog(t *testing.T) {
 	var text bytes.Buffer
 	o := inspect.New(engine.Options{Logger: slog.New(slog.NewJSONHandler(&text, nil))}).Options()
