@@ -52,6 +52,18 @@ func TestLoggerKeepsTheHostsLevel(t *testing.T) {
 	}
 }
 
+// What the host itself logs with the Logger is no failure of the engine.
+func TestLoggerOfTheHostTellsNothing(t *testing.T) {
+	w := newWorld(t, engine.Options{})
+	o := w.inspector.Options()
+	t.Cleanup(w.inspector.Watch("other", w.open(w.cloud.Device(), o)))
+	o.Logger.With("part", "billing").Warn("operation failed", "op", "refund")
+	o.Logger.WithGroup("billing").Warn("operation failed", "op", "refund")
+	o.Logger.Warn("something else", "op", "refund")
+	o.Logger.Info("operation failed", "op", "refund")
+	wantLines(t, w.story(), "watch", "watch")
+}
+
 func TestLoggerKeepsTheRulesOfSlog(t *testing.T) {
 	var text bytes.Buffer
 	o := inspect.New(engine.Options{Logger: slog.New(slog.NewJSONHandler(&text, nil))}).Options()
@@ -91,7 +103,7 @@ func TestTraceIsTheHostsToo(t *testing.T) {
 	if want := []string{"AdoptIM", "Authenticate", "InitIM", "LoginIM", "LoginKit"}; !slices.Equal(began, want) || !slices.Equal(ended, want[1:]) {
 		t.Errorf("began %v, ended %v, want %v", began, ended, want)
 	}
-	panics = "LogoutKit"
+	panics = "LogoutIM" // the last call of the logout
 	func() {
 		defer func() {
 			if v := recover(); v != errHost {

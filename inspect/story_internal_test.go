@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/engine"
 )
 
@@ -62,5 +63,34 @@ func TestSkippedChanges(t *testing.T) {
 	}
 	if n := follow(2008, engine.IMLoggedIn); n != 1 {
 		t.Errorf("change 2007 is missing: %d skipped", n)
+	}
+}
+
+// A goroutine that follows too slowly loses nothing, because the Logger is asked
+// after each transition.
+func TestSlowFollowerSkipsNothing(t *testing.T) {
+	i := New(engine.Options{})
+	e, err := engine.New(mockim.NewService(mockim.ServiceOptions{}).Device(), "app1", i.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	w := &watched{engine: e, source: i.sourceOf(e)}
+	i.add("slow", w, e.Status())
+	for range 100 { // three transitions each
+		if err := e.LoginAnonymous(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.LogoutIM(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := i.story.last
+	if i.follow(w, e.Status()); i.story.last != last {
+		entries, _ := i.story.after(last, maxEntries)
+		t.Errorf("got %+v, want nothing new", entries)
+	}
+	if w.state != engine.IMInitialized || w.status.Seq != e.Status().Seq {
+		t.Errorf("got %v and Seq %d", w.state, w.status.Seq)
 	}
 }

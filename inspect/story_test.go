@@ -205,8 +205,11 @@ func TestStatusShowsTheCallInProgress(t *testing.T) {
 		release := w.device.Block(test.call)
 		done := make(chan error)
 		go func() { done <- test.run() }()
-		eventually(t, test.call, func() bool { return len(w.status().Engines[0].Calls) == 1 })
-		if c := w.status().Engines[0].Calls[0]; c.Call != test.call || c.Rung != test.rung || c.Up != test.up {
+		eventually(t, test.call, func() bool {
+			calls := w.status().Engines[0].Calls
+			return len(calls) == 1 && calls[0].Call == test.call
+		})
+		if c := w.status().Engines[0].Calls[0]; c.Rung != test.rung || c.Up != test.up {
 			t.Errorf("got %+v, want %+v", c, test)
 		}
 		release()
