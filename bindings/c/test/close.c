@@ -15,8 +15,8 @@ typedef struct {
 static void on_closed(void *user, const imreuse_error *e) {
   scene *s = user;
   atomic_store(&s->closed, true);
-  outcome_done(&s->outcome, e);
   imreuse_close(s->w.engine, NULL, NULL);
+  outcome_done(&s->outcome, e); /* the last use of s, which lives on the stack of the test */
 }
 
 static void enter(scene *s, enum kind k) {

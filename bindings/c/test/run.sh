@@ -1,0 +1,51 @@
+#!/bin/sh
+# Tests the library as it is installed, from C and C++, with gcc and clang.
+# "make test" runs it in a folder of the build, with PREFIX set.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+out=$(pwd)
+prefix=$PREFIX
+strict="-Wall -Wextra -Werror -pedantic"
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib"
+flags=$(pkg-config --cflags imreuse)
+libs=$(pkg-config --libs imreuse)
+static="$prefix/lib/libimreuse.a $(pkg-config --static --libs-only-other imreuse)"
+
+step() { printf '== %s\n' "$*"; }
+
+# The compilers run two at a time. beside runs a command, joined waits for all.
+pids=
+beside() {
+  "$@" &
+  pids="$pids $!"
+}
+joined() {
+  for pid in $pids; do wait "$pid"; done
+  pids=
+}
+
+step "the symbols and the version"
+"$here/symbols.sh" "$prefix"
+version=$(sed -n 's/^#define IMREUSE_VERSION "\(.*\)"$/\1/p' "$prefix/include/imreuse.h")
+[ "$(pkg-config --modversion imreuse)" = "$version" ]
+[ "$(readlink "$prefix/lib/libimreuse.so")" = "libimreuse.so.${version%%.*}" ]
+
+# The tests check what imreuse_version returns, too.
+step "rules 1 to 9 from C and from C++, with the sanitizers"
+sanitize="-g -fsanitize=address,undefined -fno-sanitize-recover=all"
+threads="-D_POSIX_C_SOURCE=200809L -pthread"
+beside clang -std=c11 $strict $sanitize $threads $flags "$here"/*.c -o "$out/c" $libs
+beside clang++ -std=c++17 $strict $sanitize -pthread $flags "$here"/*.cpp -o "$out/cpp" $libs
+joined
+beside "$out/c"
+beside "$out/cpp"
+joined
+
+step "the same, built by gcc, with the static library"
+beside gcc -std=c11 $strict $threads $flags "$here"/*.c -o "$out/c-gcc" $static
+beside g++ -std=c++17 $strict -pthread $flags "$here"/*.cpp -o "$out/cpp-gcc" $static
+joined
+beside "$out/c-gcc"
+beside "$out/cpp-gcc"
+joined
