@@ -118,18 +118,16 @@ static void testHandlers() {
   int file = mkstemp(name), before = dup(2);
   CHECK(file >= 0 && before >= 0 && dup2(file, 2) == 2, "no file");
   Mock mock;
-  {
+  auto complete = [&](Done done) {
     Engine e(mock, options());
-    setExceptionHandler(nullptr);
-    e.initIm([](const Error *) { throw std::runtime_error("printed"); });
-    get(e.initIm());
-    e.initIm([](const Error *) { throw 42; });
-    get(e.initIm());
-    setExceptionHandler([](std::exception_ptr) { throw std::runtime_error("lost"); });
-    e.initIm([](const Error *) { throw std::runtime_error("not printed"); });
-    get(e.initIm());
-    setExceptionHandler(nullptr);
-  }
+    e.initIm(std::move(done));
+  }; // the destructor waits for done
+  setExceptionHandler(nullptr);
+  complete([](const Error *) { throw std::runtime_error("printed"); });
+  complete([](const Error *) { throw 42; });
+  setExceptionHandler([](std::exception_ptr) { throw std::runtime_error("lost"); });
+  complete([](const Error *) { throw std::runtime_error("not printed"); });
+  setExceptionHandler(nullptr);
   dup2(before, 2);
   char text[4096];
   ssize_t n = pread(file, text, sizeof text, 0);
