@@ -48,8 +48,8 @@ static int call(const char *method, const char *path, const char *body, char rep
   if (fd >= 0 && connect(fd, address->ai_addr, address->ai_addrlen) == 0) {
     int size = snprintf(request, sizeof request,
                         "%s /v1/im/example-%ld%s HTTP/1.0\r\nHost: %s:%s\r\nAuthorization: Bearer %s\r\n"
-                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                        method, (long)getpid(), path, host, port, secret, strlen(body), body);
+                        "%sContent-Length: %zu\r\n\r\n%s",
+                        method, (long)getpid(), path, host, port, secret, *body ? "Content-Type: application/json\r\n" : "", strlen(body), body);
     if (size < (int)sizeof request && write(fd, request, (size_t)size) == size) {
       while (length < REPLY - 1 && (n = read(fd, reply + length, REPLY - 1 - length)) > 0) length += (size_t)n;
       reply[length] = 0;
@@ -92,13 +92,11 @@ static void watch(nim *n, long session, long seq) {
     pthread_mutex_unlock(&n->mutex);
     if (over) return;
     snprintf(path, sizeof path, "?after=%ld&waitMs=500", seq);
-    if (call("GET", path, "", reply) == 200) {
-      seq = number(reply, "\"seq\":", seq);
-      if (number(reply, "\"session\":", session) != session) {
-        long reason = number(reply, "\"reason\":", 0);
-        if (strstr(reply, "\"kick\":") != NULL) n->kicked(n->user, (int)reason);
-        return;
-      }
+    if (call("GET", path, "", reply) != 200) return;
+    seq = number(reply, "\"seq\":", seq);
+    if (number(reply, "\"session\":", 0) != session) {
+      if (strstr(reply, "\"kick\":") != NULL) n->kicked(n->user, (int)number(reply, "\"reason\":", 0));
+      return;
     }
   }
 }

@@ -31,6 +31,21 @@ version=$(sed -n 's/^#define IMREUSE_VERSION "\(.*\)"$/\1/p' "$prefix/include/im
 [ "$(pkg-config --modversion imreuse)" = "$version" ]
 [ "$(readlink "$prefix/lib/libimreuse.so")" = "libimreuse.so.${version%%.*}" ]
 
+step "the examples, built against the installed files by each compiler"
+unset IMREUSE_KIT_URL IMREUSE_GATEWAY_URL
+examples=$here/../examples
+for compiler in gcc clang; do
+  $compiler -std=c99 $strict $flags "$examples/room.c" "$examples/nim.c" -o "$out/room" $libs -pthread
+  "$out/room" </dev/null | diff "$examples/out.txt" -
+done
+gcc -std=c99 -c "$examples/nim.c" -o "$out/nim.o"
+for compiler in g++ clang++; do
+  $compiler -std=c++17 $strict $flags "$examples/desktop.cpp" "$out/nim.o" -o "$out/desktop" $libs -pthread
+  "$out/desktop" </dev/null | diff "$examples/out.txt" -
+done
+own=$(sed -n '/^int main/,$p' "$examples/desktop.cpp" | grep -v '^ *//' | grep -c .)
+[ "$own" -le 40 ] || { echo "desktop.cpp has $own lines of the app's own code, want at most 40"; exit 1; }
+
 # The tests check what imreuse_version returns, too.
 step "rules 1 to 9 from C and from C++, with the sanitizers"
 sanitize="-g -fsanitize=address,undefined -fno-sanitize-recover=all"
