@@ -107,15 +107,3 @@ imreuse_status status_of(world *w) {
   CHECK(imreuse_get_status(w->engine, &s), "no status");
   return s;
 }
-
-int main(void) {
-  test_values();
-  test_operations();
-  test_watch();
-  test_host_im();
-  test_tokens();
-  test_handles();
-  test_close();
-  test_threads();
-  return 0;
-}

@@ -6,6 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(pwd)
 prefix=$PREFIX
+GO=${GO:-go}
 strict="-Wall -Wextra -Werror -pedantic"
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib"
 flags=$(pkg-config --cflags imreuse)
@@ -63,4 +64,16 @@ beside g++ -std=c++17 $strict -pthread $flags "$here"/*.cpp -o "$out/cpp-gcc" $s
 joined
 beside "$out/c-gcc"
 beside "$out/cpp-gcc"
+joined
+
+# Go tells the sanitizer what its goroutines wait for, if cgo is built for it.
+step "rules 1 to 9 with the thread sanitizer"
+(cd "$here/.." && CC=clang CGO_CFLAGS="-fsanitize=thread -g -O1" CGO_LDFLAGS=-fsanitize=thread \
+  "$GO" build -trimpath -buildvcs=false -ldflags "-s -w" -buildmode=c-archive -o "$out/tsan.a" .)
+beside clang -std=c11 -g -fsanitize=thread $threads $flags "$here"/*.c -o "$out/c-tsan" "$out/tsan.a"
+beside clang++ -std=c++17 -g -fsanitize=thread -pthread $flags "$here"/*.cpp -o "$out/cpp-tsan" "$out/tsan.a"
+joined
+export TSAN_OPTIONS="suppressions=$here/tsan.supp"
+beside "$out/c-tsan"
+beside "$out/cpp-tsan"
 joined
