@@ -86,5 +86,6 @@ void test_tokens(void);
 void test_handles(void);
 void test_close(void);
 void test_threads(void);
+void test_process(void);
 
 #endif

@@ -9,5 +9,6 @@ int main(void) {
   test_handles();
   test_close();
   test_threads();
+  test_process();
   return 0;
 }

@@ -50,7 +50,7 @@ own=$(sed -n '/^int main/,$p' "$examples/desktop.cpp" | grep -v '^ *//' | grep -
 # The tests check what imreuse_version returns, too.
 step "rules 1 to 9 from C and from C++, with the sanitizers"
 sanitize="-g -fsanitize=address,undefined -fno-sanitize-recover=all"
-threads="-D_POSIX_C_SOURCE=200809L -pthread"
+threads="-D_XOPEN_SOURCE=700 -pthread"
 beside clang -std=c11 $strict $sanitize $threads $flags "$here"/*.c -o "$out/c" $libs
 beside clang++ -std=c++17 $strict $sanitize -pthread $flags "$here"/*.cpp -o "$out/cpp" $libs
 joined

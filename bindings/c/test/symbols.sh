@@ -17,5 +17,7 @@ check() {
 }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# Go cannot be unloaded, so dlclose leaves the library where it is.
+readelf -d "$1/lib/libimreuse.so" | grep -q NODELETE
 check libimreuse.so "$(nm -D --defined-only --format=posix "$1/lib/libimreuse.so" | cut -d ' ' -f 1 | sort)"
 check libimreuse.a "$(nm -g --defined-only --format=posix "$1/lib/libimreuse.a" | grep -v ':$' | cut -d ' ' -f 1 | grep . | sort)"

@@ -80,12 +80,15 @@ func (c *Call) enter() {
 }
 
 // inQueue is how long an operation gets to enter the engine's queue. It needs
-// less than a microsecond, but its thread may have to wait for a processor.
+// less than a microsecond, but its thread may have to wait for a processor. If it
+// waits longer than that just then, the next operation may overtake it, as if two
+// goroutines had called the engine at once. Only the engine could tell for sure
+// that an operation is in its queue, and it has no way to.
 const inQueue = 2 * time.Millisecond
 
-// waitEntered returns when the turn of c has come, or when c waits for it in the
-// engine's queue. The engine does not show the latter. But an operation that had
-// been called and has neither had its turn nor ended some time later is waiting.
+// waitEntered returns when the turn of c has come or c is over. Otherwise c is
+// taken to wait in the engine's queue once inQueue has passed since it was
+// called.
 func (c *Call) waitEntered() {
 	if c == nil {
 		return

@@ -10,7 +10,8 @@
 // error into a [Failure] and [FlattenStatus] an engine.Status into a [Status],
 // which have only numbers and strings.
 //
-// Operations take their turns in the order in which Start was called.
+// Operations take their turns in the order in which Start was called, unless the
+// system stops a thread at the wrong moment: see inQueue in call.go.
 //
 // # From the engine to the host
 //
