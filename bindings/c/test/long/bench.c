@@ -1,9 +1,9 @@
 /* Benchmarks, in the form of Go's. */
 #include "loop.h"
 
-static double now(void) {
+static double now(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
@@ -22,9 +22,9 @@ static void bench_cycle(void) {
   loop l;
   loop_open(&l, cycle);
   loop_run(&l, 2000); /* warm */
-  double start = now();
+  double start = now(CLOCK_MONOTONIC);
   loop_run(&l, 2 * N);
-  report("LoginLogoutCycle", N, now() - start);
+  report("LoginLogoutCycle", N, now(CLOCK_MONOTONIC) - start);
   loop_close(&l);
 }
 
@@ -34,9 +34,9 @@ static void bench_status(void) {
   imreuse_status s;
   world_make(&w);
   CHECK(run_login(&w, imreuse_login_kit, USER, USER_TOKEN) == IMREUSE_OK, "login");
-  double start = now();
+  double start = now(CLOCK_THREAD_CPUTIME_ID); /* it runs on this thread alone */
   for (int i = 0; i < N; i++) imreuse_get_status(w.engine, &s);
-  report("Status", N, now() - start);
+  report("Status", N, now(CLOCK_THREAD_CPUTIME_ID) - start);
   CHECK(s.state == IMREUSE_KIT_LOGGED_IN, "state %d", (int)s.state);
   world_end(&w);
 }
