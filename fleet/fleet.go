@@ -92,7 +92,7 @@ type Fleet struct {
 	failed error          // the first failure of a logout during Close
 	work   sync.WaitGroup // the goroutines; Add only while mu is held and closed is false
 
-	watch watch
+	watch *watch
 }
 
 // New joins the fleet whose leases are in a bucket of js. If the bucket is
@@ -124,7 +124,7 @@ func New(ctx context.Context, js jetstream.JetStream, o Options) (*Fleet, error)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{js: js, kv: kv, owner: owner, ttl: ttl, log: o.Logger}
+	f := &Fleet{js: js, kv: kv, owner: owner, ttl: ttl, log: o.Logger, watch: newWatch()}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -175,7 +175,6 @@ func (f *Fleet) Close() error {
 	f.closed = true
 	f.mu.Unlock()
 	f.stop(engine.ErrClosed)
-	f.watch.stop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

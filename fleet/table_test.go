@@ -14,7 +14,7 @@ import (
 )
 
 // The tests of this file are the table of the README, row by row. The rows that
-// need processes to stop and to kill are in process_test.go.
+// need processes to stop and to kill are in process_linux_test.go.
 
 func TestLoginOfAnAccountThatAnotherHolds(t *testing.T) {
 	t.Parallel()
