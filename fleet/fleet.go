@@ -65,7 +65,7 @@ type Options struct {
 	// TTL is how long a lease lasts after its last renewal: at least 2 seconds;
 	// the default is 15. All processes of a bucket must have the same TTL. A
 	// killed process keeps its accounts for so long, and an outage of NATS that
-	// is shorter than about two thirds of it ends no login.
+	// is shorter than about a third of it ends no login.
 	TTL time.Duration
 
 	// Logger gets a Warn line for each lease that cannot be renewed or given
