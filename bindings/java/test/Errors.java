@@ -23,6 +23,8 @@ final class Errors implements AutoCloseable {
 
   /** What callbacks throw in tests. */
   static final class Boom extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
     Boom(String text) {
       super(text);
     }

@@ -55,9 +55,16 @@ public final class ImReuseException extends Exception {
   /** IM runs only in the main process. */
   @Native public static final int SECONDARY_PROCESS = -20016;
 
+  /** See {@link #code()}. */
   private final int code;
+
+  /** See {@link #op()}. */
   private final String op;
+
+  /** See {@link #call()}. */
   private final String call;
+
+  /** See {@link #remedy()}. */
   private final String remedy;
 
   // jni.c calls this constructor.
