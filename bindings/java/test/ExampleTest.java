@@ -89,6 +89,7 @@ public class ExampleTest {
       Check.that(im.calls.contains("login app1 myaccid myToken"), "calls of the client: " + im.calls);
       Check.get(e.renewKit(Im.USER, Im.USER_TOKEN));
       Check.get(e.logoutKit());
+      im.anyToken = true;
       Check.get(e.loginAnonymous());
       Check.that(e.status().anonymous(), "status: " + e.status());
       Check.get(e.logoutKit());

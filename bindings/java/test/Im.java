@@ -21,6 +21,7 @@ class Im implements HostIm.Client, AutoCloseable {
   final AtomicReference<Request> held = new AtomicReference<>();
   final AtomicReference<Request> cancelled = new AtomicReference<>();
   volatile boolean hold; // logins are not answered
+  volatile boolean anyToken;
 
   @Override
   public void init(String appKey, Request r) {
@@ -35,7 +36,7 @@ class Im implements HostIm.Client, AutoCloseable {
       held.set(r);
       return;
     }
-    if (!token.equals(TOKEN)) {
+    if (!anyToken && !token.equals(TOKEN)) {
       r.fail(ImReuseException.TOKEN_REJECTED, "the SDK said 302");
       return;
     }
