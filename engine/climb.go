@@ -170,9 +170,7 @@ func (o *operation) loginKit(a KitAccount, anonymous bool) error {
 // someone else's newer login.
 func (o *operation) abandon(l *login, err, why error, s stepDown) error {
 	if lost := o.e.discard(l); !lost && (err == nil || faulty(err)) {
-		var c stepContext
-		defer c.close()
-		why = withUndo(why, o.step(&c, s))
+		why = withUndo(why, o.step(s))
 	}
 	o.attempt = nil
 	return why

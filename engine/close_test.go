@@ -142,3 +142,17 @@ func TestQueueBehindClose(t *testing.T) {
 		w.stands(uninitialized, uninitialized, "")
 	})
 }
+
+// A kit login that is lost while Close logs it out takes no edge of its own: a
+// watcher sees one last change.
+func TestKitLostDuringClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service) {
+		e := openKit(t, s)
+		seen := watching(t, e)
+		s.does("LogoutKit", func(context.Context) error { s.kitNotify().Lost(engine.ErrUnavailable); return nil })
+		wantErr(t, e.Close(), nil)
+		if list := seen(); len(list) != 2 || list[1].Via != engine.TriggerClose {
+			t.Errorf("Watch yielded %+v, want one change", list)
+		}
+	})
+}

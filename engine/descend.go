@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -23,36 +24,61 @@ var (
 // stepTimeout limits each step down, since no caller's ctx does.
 const stepTimeout = 5 * time.Second
 
-// stepContext holds the context of a step down. If the next step follows at
-// once, it uses the same context, because creating one costs more than the rest
-// of the step.
+// A stepContext is the ctx of one step down. A timer costs more than the rest of
+// the step, and many backends log out without looking at the ctx, so the timer
+// is set only once the backend looks.
 type stepContext struct {
-	ctx    context.Context
+	values   context.Context // its values count, its end does not
+	deadline time.Time
+
+	once   sync.Once
+	timed  context.Context
 	cancel context.CancelFunc
-	began  time.Time
 }
 
-func (c *stepContext) next(ctx context.Context) context.Context {
-	const noTime = time.Millisecond
-	if c.ctx == nil || time.Since(c.began) > noTime {
-		c.close()
-		c.began = time.Now()
-		c.ctx, c.cancel = context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
-	}
-	return c.ctx
+func newStepContext(values context.Context) *stepContext {
+	return &stepContext{values: values, deadline: time.Now().Add(stepTimeout)}
 }
 
+func (c *stepContext) get() context.Context {
+	c.once.Do(func() {
+		c.timed, c.cancel = context.WithDeadline(context.WithoutCancel(c.values), c.deadline)
+	})
+	return c.timed
+}
+
+// close ends the ctx. A backend that first looks at it later finds it canceled.
 func (c *stepContext) close() {
-	if c.cancel != nil {
-		c.cancel()
-	}
+	c.once.Do(func() {
+		c.timed, c.cancel = canceled, func() {}
+	})
+	c.cancel()
 }
+
+var canceled = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// Deadline implements context.Context.
+func (c *stepContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Done implements context.Context.
+func (c *stepContext) Done() <-chan struct{} { return c.get().Done() }
+
+// Err implements context.Context.
+func (c *stepContext) Err() error { return c.get().Err() }
+
+// Value implements context.Context.
+func (c *stepContext) Value(key any) any { return c.get().Value(key) }
 
 // step takes one step down. After a fault nobody knows whether the backend
 // logged out, so step asks it once more: a login that stayed would block all
 // later ones.
-func (o *operation) step(c *stepContext, s stepDown) error {
-	ctx := c.next(o.ctx)
+func (o *operation) step(s stepDown) error {
+	ctx := newStepContext(o.ctx)
+	defer ctx.close()
 	logout := func(ctx context.Context) error {
 		o.attempt = nil
 		return s.run(o.e.backend, ctx)
@@ -72,8 +98,6 @@ func (o *operation) step(c *stepContext, s stepDown) error {
 // reported losses before each step: a lost login must not be logged out.
 func (o *operation) descend(to State, cause error) error {
 	var errs []error
-	var c stepContext
-	defer c.close()
 	for {
 		if err := o.settle(); err != nil {
 			return err
@@ -82,10 +106,10 @@ func (o *operation) descend(to State, cause error) error {
 		switch s := o.e.state(); {
 		case s == KitLoggedIn: // to is never above IMLoggedIn
 			t = TriggerLogoutKit
-			errs = append(errs, o.step(&c, logoutKit))
+			errs = append(errs, o.step(logoutKit))
 		case s == IMLoggedIn && s > to:
 			t = TriggerLogoutIM
-			errs = append(errs, o.step(&c, logoutIM))
+			errs = append(errs, o.step(logoutIM))
 		default:
 			return errors.Join(errs...)
 		}
@@ -99,18 +123,16 @@ func (o *operation) descend(to State, cause error) error {
 // finish, calling it again does the rest.
 func (o *operation) shutDown() error {
 	e := o.e
-	var c stepContext
-	defer c.close()
 	errs := []error{o.settle()}
 	if e.state() == KitLoggedIn {
-		errs = append(errs, o.step(&c, logoutKit))
+		errs = append(errs, o.step(logoutKit))
 		e.mu.Lock()
 		e.endKitLocked(TriggerClose, nil)
 		e.mu.Unlock()
 		errs = append(errs, o.settle()) // IM may have been lost meanwhile
 	}
 	if e.im != nil && !e.im.adopted {
-		errs = append(errs, o.step(&c, logoutIM))
+		errs = append(errs, o.step(logoutIM))
 	}
 	if e.state() != Uninitialized {
 		errs = append(errs, o.takeEdge(TriggerClose, nil, nil))

@@ -204,9 +204,7 @@ func (o *operation) toFloor() {
 		if l.kit {
 			undo = logoutKit
 		}
-		var c stepContext
-		defer c.close()
-		_ = o.step(&c, undo)
+		_ = o.step(undo)
 	}
 	_ = o.descend(o.e.Status().Floor, nil)
 }

@@ -3,8 +3,9 @@ package engine_test
 // operationTable says what every operation does in each mode, from each
 // situation that can be reached. A situation also says who logged IM in:
 // nobody, the host through the engine, the host behind its back (adopted, or
-// "+": not adopted yet), or the engine. The table is written by hand. Its
-// columns:
+// "+": not adopted yet), or the engine. The table is written by hand. One list
+// of rows can serve several operations, as the one for LoginKit and KeepKit
+// does. The columns:
 //
 //	situation | mode | next state | in IM now | error | published | calls of the backend
 //
@@ -61,7 +62,7 @@ LoginIM as other
 	kit_logged_in anonymous     | not reuse_im   | kit_logged_in  | guest   | ErrIMInUse  | -                          | -
 	closed                      | any            | uninitialized  | -       | ErrClosed   | -                          | -
 
-LoginKit as user1
+LoginKit as user1, KeepKit as user1
 	uninitialized               | not reuse_im   | kit_logged_in  | myaccid | nil         | init_im login_im login_kit | Authenticate user1, InitIM, LoginIM myaccid, LoginKit user1
 	uninitialized               | reuse_im       | uninitialized  | -       | 100004      | -                          | -
 	im_initialized by host      | not reuse_im   | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginIM myaccid, LoginKit user1
@@ -106,30 +107,6 @@ LoginKit as user2
 	kit_logged_in over host's   | not auto_login | kit_logged_in  | myaccid | ErrKitInUse | -                          | -
 	kit_logged_in over adopted  | not auto_login | kit_logged_in  | myaccid | ErrKitInUse | -                          | -
 	kit_logged_in over engine's | not reuse_im   | kit_logged_in  | myaccid | ErrKitInUse | -                          | -
-	kit_logged_in anonymous     | not reuse_im   | kit_logged_in  | guest   | ErrKitInUse | -                          | -
-	closed                      | any            | uninitialized  | -       | ErrClosed   | -                          | -
-
-KeepKit as user1
-	uninitialized               | not reuse_im   | kit_logged_in  | myaccid | nil         | init_im login_im login_kit | Authenticate user1, InitIM, LoginIM myaccid, LoginKit user1
-	uninitialized               | reuse_im       | uninitialized  | -       | 100004      | -                          | -
-	im_initialized by host      | not reuse_im   | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginIM myaccid, LoginKit user1
-	im_initialized by host      | reuse_im       | im_initialized | -       | 100004      | -                          | -
-	im_initialized by engine    | not reuse_im   | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginIM myaccid, LoginKit user1
-	uninitialized + bound       | not auto_login | kit_logged_in  | myaccid | nil         | init_im login_im login_kit | Authenticate user1, LoginKit user1
-	uninitialized + bound       | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | init_im login_im           | -
-	uninitialized + other       | not auto_login | im_logged_in   | other   | 100005      | init_im login_im           | Authenticate user1
-	uninitialized + other       | auto_login     | im_logged_in   | other   | ErrIMInUse  | init_im login_im           | -
-	im_initialized + bound      | not auto_login | kit_logged_in  | myaccid | nil         | login_im login_kit         | Authenticate user1, LoginKit user1
-	im_initialized + bound      | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | login_im                   | -
-	im_initialized + other      | not auto_login | im_logged_in   | other   | 100005      | login_im                   | Authenticate user1
-	im_initialized + other      | auto_login     | im_logged_in   | other   | ErrIMInUse  | login_im                   | -
-	im_logged_in by host        | not auto_login | kit_logged_in  | myaccid | nil         | login_kit                  | Authenticate user1, LoginKit user1
-	im_logged_in by host        | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | -                          | -
-	im_logged_in adopted        | not auto_login | kit_logged_in  | myaccid | nil         | login_kit                  | Authenticate user1, LoginKit user1
-	im_logged_in adopted        | auto_login     | im_logged_in   | myaccid | ErrIMInUse  | -                          | -
-	kit_logged_in over host's   | not auto_login | kit_logged_in  | myaccid | nil         | -                          | -
-	kit_logged_in over adopted  | not auto_login | kit_logged_in  | myaccid | nil         | -                          | -
-	kit_logged_in over engine's | not reuse_im   | kit_logged_in  | myaccid | nil         | -                          | -
 	kit_logged_in anonymous     | not reuse_im   | kit_logged_in  | guest   | ErrKitInUse | -                          | -
 	closed                      | any            | uninitialized  | -       | ErrClosed   | -                          | -
 

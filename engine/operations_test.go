@@ -168,7 +168,7 @@ var tableCodes = map[string]engine.Code{
 
 func operationRows(t *testing.T) (rows []operationRow) {
 	t.Helper()
-	operation := ""
+	var operations []string
 	for line := range strings.Lines(operationTable) {
 		cells := strings.Split(line, "|")
 		for i := range cells {
@@ -180,12 +180,12 @@ func operationRows(t *testing.T) (rows []operationRow) {
 		case len(cells) == 1 && cells[0] == "":
 			continue
 		case len(cells) == 1:
-			operation = cells[0]
+			operations = strings.Split(cells[0], ", ")
 			continue
 		case len(cells) != 7:
 			t.Fatalf("%d cells, want 7: %s", len(cells), line)
 		}
-		row := operationRow{operation: operation, situation: cells[0], modes: modeSets[cells[1]], im: cells[3]}
+		row := operationRow{situation: cells[0], modes: modeSets[cells[1]], im: cells[3]}
 		code, ok := tableCodes[cells[4]]
 		if err := row.next.UnmarshalText([]byte(cells[2])); err != nil || !ok || row.modes == nil {
 			t.Fatalf("not a state, a mode or an error (%v): %s", err, line)
@@ -194,7 +194,9 @@ func operationRows(t *testing.T) (rows []operationRow) {
 		if cells[6] != "" {
 			row.calls = strings.Split(cells[6], ", ")
 		}
-		rows = append(rows, row)
+		for _, row.operation = range operations {
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }

@@ -209,9 +209,7 @@ func (o *operation) loseKit(answer error) error {
 		return answer
 	}
 	cause := asCause(TriggerKitLost, e.state(), answer)
-	var c stepContext
-	defer c.close()
-	answer = withUndo(answer, o.step(&c, logoutKit))
+	answer = withUndo(answer, o.step(logoutKit))
 	if err := o.applyLoss(TriggerKitLost, cause); err != nil {
 		return err
 	}

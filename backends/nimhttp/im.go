@@ -96,6 +96,9 @@ func NewIM(o Options) (*IM, error) {
 }
 
 func newIM(o Options) (*IM, error) {
+	if call.InPage {
+		return nil, errInPage
+	}
 	o, err := o.complete()
 	if err != nil {
 		return nil, err

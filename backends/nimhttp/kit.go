@@ -34,6 +34,7 @@ type Kit struct {
 	closeIdle func()
 
 	mu      sync.Mutex
+	guest   *session // of the latest temporary account; nil: there was none
 	checked *session // accepted by Authenticate, not yet opened by LoginKit
 	open    *session
 	closed  bool
@@ -47,8 +48,9 @@ type session struct {
 }
 
 type kitLogin struct {
-	user   string
-	notify engine.Notify
+	user    string
+	dynamic bool // its tokens are dynamic ones
+	notify  engine.Notify
 }
 
 func (l *kitLogin) with(token string) *session {
@@ -76,7 +78,10 @@ func newKit(o Options) (*Kit, error) {
 	}
 	root := *base
 	root.Path, root.RawPath = base.Path+"/", base.EscapedPath()+"/" // JoinPath turns an empty path into a relative one
-	client, closeIdle := call.HTTPClient(o.HTTPClient)
+	client, closeIdle, err := call.NewDoer(o.HTTPClient)
+	if err != nil {
+		return nil, err
+	}
 	urls := map[string]*url.URL{}
 	for _, name := range []string{callLogin, callCheckToken, callAnonymous} {
 		urls[name] = root.JoinPath("scene", "apps", url.PathEscape(o.AppKey), "v1", name)
@@ -110,18 +115,17 @@ type loginReply struct {
 // Authenticate implements engine.Kit: it logs a in at the kit server. The bound
 // IM account has the accid in the reply's imAccid, or else in its userUuid, and
 // the AppKey in its imKey. With AuthDynamic its token is a's own, as a dynamic
-// one.
+// one, unless a is a temporary account: the server makes static tokens for those.
 func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMAccount, error) {
 	if err := checkAccount(a); err != nil {
 		return engine.IMAccount{}, err
 	}
-	s := (&kitLogin{user: a.UserUUID}).with(a.Token)
+	s := (&kitLogin{user: a.UserUUID, dynamic: k.authType == AuthDynamic && !k.isGuest(a)}).with(a.Token)
 	var reply loginReply
 	if err := k.call(ctx, callLogin, s, &reply); err != nil {
 		return engine.IMAccount{}, err
 	}
-	dynamic := k.authType == AuthDynamic
-	if dynamic {
+	if s.login.dynamic {
 		// A dynamic token is also the IM token, so the reply may leave it out:
 		// docs/vendor/kits.md#what-the-web-kit-does.
 		reply.IMToken = a.Token
@@ -132,7 +136,7 @@ func (k *Kit) Authenticate(ctx context.Context, a engine.KitAccount) (engine.IMA
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.checked = s
-	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.accid(), Token: reply.IMToken, Dynamic: dynamic}, nil
+	return engine.IMAccount{AppKey: reply.IMKey, Accid: reply.accid(), Token: reply.IMToken, Dynamic: s.login.dynamic}, nil
 }
 
 // accid returns the accid of the bound IM account.
@@ -186,7 +190,18 @@ func (k *Kit) Anonymous(ctx context.Context) (engine.KitAccount, error) {
 	if flaw := call.Flaw(reply.UserToken, call.MaxToken); flaw != "" {
 		return engine.KitAccount{}, k.server.Malformed("a temporary account whose userToken %s", flaw)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.guest = (&kitLogin{user: reply.UserUUID}).with(reply.UserToken)
 	return engine.KitAccount{UserUUID: reply.UserUUID, Token: reply.UserToken}, nil
+}
+
+// isGuest reports whether a is the latest temporary account.
+func (k *Kit) isGuest(a engine.KitAccount) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	g := k.guest
+	return g != nil && strings.EqualFold(g.login.user, a.UserUUID) && g.token() == a.Token
 }
 
 // LoginKit implements engine.Kit: it opens the session that Authenticate made.
@@ -326,7 +341,7 @@ func (k *Kit) header(s *session) http.Header {
 	if s != nil {
 		h.Set("user", s.login.user)
 		h.Set("token", s.token())
-		if k.authType == AuthDynamic {
+		if s.login.dynamic {
 			h.Set("authType", "1")
 		}
 	}

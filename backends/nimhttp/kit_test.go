@@ -158,6 +158,40 @@ func TestAnonymous(t *testing.T) {
 	}
 }
 
+// A guest's tokens are static ones, also for a kit whose accounts log in with
+// dynamic tokens.
+func TestAnonymousWithDynamicTokens(t *testing.T) {
+	s := newStub(t, ok(`{"code":0,"data":{"userUuid":"guest1","userToken":"guest-token","imKey":"app1","imToken":"im-token-1"}}`))
+	k := newKit(t, nimhttp.Options{KitURL: s.URL, AuthType: nimhttp.AuthDynamic})
+	a, err := k.Anonymous(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := k.Authenticate(t.Context(), a)
+	if err != nil || im.Dynamic || im.Token != "im-token-1" {
+		t.Errorf("got the account %v, dynamic %t, with its own token %t, and %v", im, im.Dynamic, im.Token == "im-token-1", err)
+	}
+	if err := k.LoginKit(t.Context(), a, engine.Notify{}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequest(http.MethodGet, s.URL+"/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Authorize(r); err != nil {
+		t.Fatal(err)
+	}
+	for i, header := range []http.Header{s.seen()[1].Header, r.Header} {
+		if got := header.Get("authType"); got != "" || header.Get("token") != "guest-token" {
+			t.Errorf("request %d of the guest: authType %q", i, got)
+		}
+	}
+	// The same userUuid with another token is not that guest.
+	if im, err = k.Authenticate(t.Context(), engine.KitAccount{UserUUID: "guest1", Token: "signed"}); err != nil || !im.Dynamic {
+		t.Errorf("got dynamic %t and %v, want a dynamic token", im.Dynamic, err)
+	}
+}
+
 func TestCheckToken(t *testing.T) {
 	tests := []struct {
 		name   string

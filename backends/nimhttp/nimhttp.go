@@ -32,6 +32,19 @@
 //
 // Kit sends the same requests as the vendor's own web kit (RoomKit 1.31.0): see
 // docs/vendor/http.md#kit-login and docs/vendor/kits.md#what-the-web-kit-does.
+//
+// # In a web page
+//
+// Under GOOS=js, Kit sends its requests with the page's fetch, without cookies.
+// The kit server must allow the page's origin (CORS), as the vendor's does. A
+// browser does not say why a request failed, so a server that refuses the
+// origin looks like one that cannot be reached; the console of the browser
+// shows the difference. Each request is bounded by 15 s as elsewhere.
+//
+// A page has no sockets and no child processes. So Options.HTTPClient must be
+// nil, and New, NewIM and StartGateway fail with errors.ErrUnsupported: join
+// the Kit with the page's own IM client by engine.Join. None of the gateway's
+// code is linked into the page.
 package nimhttp
 
 import (
@@ -104,9 +117,9 @@ type Options struct {
 	PlainHTTP  bool         // allow http to hosts other than loopback; otherwise such a URL is refused
 	Logger     *slog.Logger // gets a Debug line for each request; nil: nothing is logged
 
-	// HTTPClient is optional. The default has timeouts, requires TLS 1.2 or
-	// later, and keeps connections alive. No client follows redirects. A fleet
-	// shares one client, see above.
+	// HTTPClient is optional, and must be nil in a web page. The default has
+	// timeouts, requires TLS 1.2 or later, and keeps connections alive. No client
+	// follows redirects. A fleet shares one client, see above.
 	//
 	// For the IM gateway the client's Timeout is ignored, because reads wait
 	// there. Its Transport must be an *http.Transport or nil: otherwise NewIM
@@ -193,6 +206,9 @@ func checkLink(o Options, lbs *url.URL) error {
 	}
 	return nil
 }
+
+// errInPage is the error of everything that needs an IM gateway, under GOOS=js.
+var errInPage = fmt.Errorf("%w: a web page cannot use an IM gateway; join the Kit with the page's own IM client: engine.Join(im, kit)", errors.ErrUnsupported)
 
 func setDefault(s *string, value string) {
 	if *s == "" {

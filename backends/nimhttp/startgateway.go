@@ -58,6 +58,9 @@ func StartGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 }
 
 func startGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
+	if call.InPage {
+		return nil, errInPage
+	}
 	o, err := o.complete()
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@
 // programs that use it. Run it with -h to see its commands.
 //
 // The exit status is 0 for success, 1 for a failure, 2 for a usage error, and 130
-// after SIGINT. SIGTERM is the normal way to stop sandbox and gateway, so they
+// after SIGINT. SIGTERM is the normal way to stop play, sandbox and gateway, so they
 // then exit with 0; every other command exits with 143.
 package main
 
@@ -87,7 +87,7 @@ func newRoot(stdout, stderr io.Writer) *cli.Command {
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: showCompletion,
 		Commands: []*cli.Command{
-			demoCommand(), sandboxCommand(), provisionCommand(), gatewayCommand(), doctorCommand(), versionCommand(),
+			demoCommand(), playCommand(), sandboxCommand(), provisionCommand(), gatewayCommand(), doctorCommand(), versionCommand(),
 		},
 	}
 	reportUsage(root)

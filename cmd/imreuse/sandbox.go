@@ -27,8 +27,9 @@ const sandboxDoc = `The kit server answers kit logins, anonymous logins and toke
 vendor's does, to clients in any language, including browsers. The server API
 creates and shows accounts of IM (v2), NERoom and NEMeeting, and the kit server
 knows them at once. The IM cloud consists of an address service and a link
-server. The vendor's own JavaScript SDK (10.x) can log in to it with the same
-accounts. The cloud is not a NIM server, and carries no messages.
+server. The vendor's own JavaScript SDKs can log in to it with the same accounts,
+in Node and in web pages: 10.x and the web guide's 9.x. The cloud is not a NIM
+server, and carries no messages.
 
 The first line of output is JSON with every address and secret, here in four lines:
 
@@ -39,7 +40,11 @@ The first line of output is JSON with every address and secret, here in four lin
 
 The gateway does what "imreuse gateway" does, without Node. It logs in only the
 sandbox's accounts, even if a client asks for other servers. To use the IM cloud
-with the SDK, set lbsUrls to lbs, linkUrl to link, and linkSSL to false.
+with the SDK, set lbsUrls to lbs, linkUrl to link, and linkSSL to false; with 9.x
+set lbsUrl to lbs, defaultLink to link, and secure to false.
+
+Web pages from this machine may use the kit server, the server API and the IM
+cloud, whatever their port. Pages of other origins need -origin.
 
 Through the control endpoint, a test can kick an account, end a login, expire a
 kit token, take a link down and bring it back, and make calls fail:
@@ -102,6 +107,7 @@ func sandboxCommand() *cli.Command {
 			secretFlag("control-secret", "control endpoint", "IMREUSE_CONTROL_SECRET"),
 			&cli.StringFlag{Name: "accounts", Usage: "read the accounts from this JSON `FILE`"},
 			&cli.StringFlag{Name: "out", Usage: "also write the JSON to this `FILE`, and remove it at the end"},
+			&cli.StringSliceFlag{Name: "origin", Usage: "also serve web pages of this `ORIGIN`, such as https://dev.example.com; may be repeated, and * is every origin"},
 			&cli.BoolFlag{Name: "env", Usage: "print lines for a shell, such as export IMREUSE_KIT_URL='…', instead of JSON"},
 			&cli.BoolFlag{Name: "v", Usage: "log each request to stderr: method, path, status, duration and peer, but no token"},
 		},
@@ -150,6 +156,7 @@ func newSandbox(c *cli.Command) (*sandbox, error) {
 		}
 	}
 	s.options.Addr = c.String("addr")
+	s.options.Origins = c.StringSlice("origin")
 	s.options.GatewayAddr = c.String("gateway-addr")
 	s.options.GatewaySecret = c.String("gateway-secret")
 	for name, secret := range map[string]string{"-gateway-secret": s.options.GatewaySecret, "-control-secret": s.controlSecret} {
@@ -177,7 +184,7 @@ func (s *sandbox) serve(ctx context.Context, out io.Writer) error {
 	}
 	defer server.Close()
 	cloud, err := nimcloud.Start(nimcloud.Options{
-		World: server.World(), Addr: s.imAddr, AppSecret: s.options.AppSecret, Logger: s.options.Logger,
+		World: server.World(), Addr: s.imAddr, AppSecret: s.options.AppSecret, Logger: s.options.Logger, Origins: s.options.Origins,
 	})
 	if err != nil {
 		return err

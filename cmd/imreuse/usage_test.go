@@ -62,6 +62,12 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"version", "-json=perhaps"}, 2, "", `invalid value "perhaps" for flag -json`},
 		{[]string{"completion", "bash", "now"}, 2, "", "bash takes no arguments"},
 
+		{[]string{"play", "-h"}, 0, "--open", ""},
+		{[]string{"plya"}, 2, "", `did you mean "play"?`},
+		{[]string{"play", "-addr", "0.0.0.0:0"}, 2, "", "not on loopback"},
+		{[]string{"play", "-addr", "127.0.0.1:99999"}, 2, "", "invalid port"},
+		{[]string{"play", "kick"}, 2, "", "play takes no arguments"},
+		{[]string{"play", "-opne"}, 2, "", `there is no flag -opne; did you mean "--open"?`},
 		{[]string{"sandbox", "-addr", "127.0.0.1:99999"}, 2, "", "invalid port"},
 		{[]string{"sandbox", "-addr", "0.0.0.0:0"}, 2, "", "not on loopback"},
 		{[]string{"sandbox", "-addr", "127.0.0.1"}, 2, "", "not HOST:PORT"},
@@ -197,7 +203,7 @@ func TestCompletionInBash(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ words, want string }{
-		{`imreuse ""`, "demo sandbox provision gateway"},
+		{`imreuse ""`, "demo play sandbox provision gateway"},
 		{`imreuse de`, "demo"},
 		{`imreuse provision r`, "room-account"},
 		{`imreuse demo --m`, "--mode"},

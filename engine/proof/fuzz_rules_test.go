@@ -20,7 +20,8 @@ import (
 // climbs to; one that descends ends those that climb to the rung endsFrom, or
 // above it.
 var (
-	climbsTo = map[string]engine.State{"InitIM": imInitialized, "LoginIM": imLoggedIn, "LoginKit": kitLoggedIn, "LoginAnonymous": kitLoggedIn}
+	climbsTo = map[string]engine.State{"InitIM": imInitialized, "LoginIM": imLoggedIn, "LoginKit": kitLoggedIn, "LoginAnonymous": kitLoggedIn,
+		"RenewKit": kitLoggedIn, "KeepKit": kitLoggedIn}
 	endsFrom = map[string]engine.State{"LogoutKit": kitLoggedIn, "LogoutIM": imLoggedIn, "Close": imInitialized}
 )
 
@@ -68,7 +69,7 @@ func (w *fuzzWorld) checkError(a *attempt) {
 	if !ok || failure.Op != a.name {
 		w.t.Errorf("%s: %#v is not an *engine.Error of it", a.name, a.err)
 	}
-	if errors.Is(a.err, engine.ErrState) && a.name != "LoginIM" {
+	if errors.Is(a.err, engine.ErrState) && a.name != "LoginIM" && a.name != "RenewKit" {
 		w.t.Errorf("%s took an edge that is none: %v", a.name, a.err)
 	}
 	noToken(w.t, a.name, a.err.Error())
@@ -122,6 +123,9 @@ func (w *fuzzWorld) interrupts() {
 		if ends := endsFrom[a.name]; ends > 0 && climbsTo[operation] >= ends {
 			w.t.Errorf("%s waits for %s in %s", a.name, operation, call)
 		}
+		if a.loggedOut {
+			w.t.Error("KeepKit goes on after a logout")
+		}
 	}
 }
 
@@ -140,7 +144,7 @@ func checkStatus(t *testing.T, s engine.Status) {
 	t.Helper()
 	im, kit := s.State >= imLoggedIn, s.State == kitLoggedIn
 	if (s.Accid != "") != im || (s.Session != uuid.Nil) != im || s.Online && !im ||
-		(s.UserUUID != "") != kit || s.Anonymous && !kit || s.Floor > min(s.State, imLoggedIn) {
+		(s.UserUUID != "") != kit || s.Anonymous && !kit || s.Expired && (!kit || s.Anonymous) || s.Floor > min(s.State, imLoggedIn) {
 		t.Errorf("%+v has what its state has not, or lacks what it has", s)
 	}
 }
@@ -177,16 +181,18 @@ func (o *watchOrder) check(now engine.Status) {
 	}
 }
 
-// checkPair checks one published change: an edge of the machine, or the link.
+// checkPair checks one published change: an edge of the machine, the link, or
+// Expired.
 func checkPair(t *testing.T, from, to engine.Status) {
 	if to.Seq != from.Seq+1 {
 		t.Errorf("a gap: %+v, then %+v", from, to)
 	}
 	if to.State == from.State {
-		link := from
-		link.Seq, link.Online = to.Seq, to.Online
-		if to != link || to.Online == from.Online {
-			t.Errorf("neither an edge nor a change of the link: %+v, then %+v", from, to)
+		link, expiry := from, from
+		link.Seq, link.Online = to.Seq, !from.Online
+		expiry.Seq, expiry.Expired = to.Seq, !from.Expired
+		if to != link && to != expiry {
+			t.Errorf("neither an edge nor a change of the link or of Expired: %+v, then %+v", from, to)
 		}
 		return
 	}
@@ -213,6 +219,7 @@ type callOrder struct {
 	operation string // whose call it is; "" for a loss
 	calls     int
 	logouts   int // of IM
+	asking    int // the questions of operations, not of renewals, to sources
 }
 
 type callAt struct {
@@ -234,12 +241,16 @@ var allowedCalls = map[callAt]string{
 	{"Anonymous", uninitialized}: "", {"Anonymous", imInitialized}: "", {"Anonymous", imLoggedIn}: "",
 	{"LogoutKit", kitLoggedIn}: "", {"LogoutKit", imLoggedIn}: "LoginKit",
 	{"LogoutIM", imLoggedIn}: "", {"LogoutIM", imInitialized}: "LoginIM", {"LogoutIM", kitLoggedIn}: "LogoutKit",
-	{"Close", uninitialized}: "",
+	{"RenewKit", kitLoggedIn}: "",
+	{"Close", uninitialized}:  "",
 }
 
 func (o *callOrder) trace(ctx context.Context, call string) (context.Context, func(error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if call == "KitToken" || call == "IMToken" {
+		return ctx, o.asksLocked(ctx)
+	}
 	if o.busy {
 		o.t.Errorf("%s is called during %s", call, o.last)
 	}
@@ -253,11 +264,35 @@ func (o *callOrder) trace(ctx context.Context, call string) (context.Context, fu
 		o.logouts++
 	}
 	o.operation, _ = ctx.Value(running{}).(string)
+	if call == "RenewKit" && o.operation == "" {
+		o.operation = call // the engine's own renewal
+	}
 	return ctx, func(error) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.busy = false
 	}
+}
+
+// asksLocked is a call of a source. A renewal, and a Notify.Token, make it
+// without the slot.
+func (o *callOrder) asksLocked(ctx context.Context) func(error) {
+	if ctx.Value(running{}) == nil {
+		return func(error) {}
+	}
+	o.asking++
+	return func(error) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.asking--
+	}
+}
+
+// asks reports whether an operation waits for a source.
+func (o *callOrder) asks() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.asking > 0
 }
 
 // number returns the number of calls so far.

@@ -39,6 +39,11 @@ const (
 	stepLinger
 	stepPanic
 	stepPause
+	stepKeepKit
+	stepRenewKit
+	stepExpireKit
+	stepExpireIM
+	stepSource
 	stepCount
 
 	together byte = 0x80
@@ -47,7 +52,7 @@ const (
 
 var stepNames = [...]string{"InitIM", "LoginIM", "LoginKit", "LoginAnonymous", "LogoutKit", "LogoutIM", "Close", "HostInit", "HostLogin",
 	"HostLogout", "Kick", "EndIM", "EndKit", "Link", "SecondLogin", "Fail", "Block", "Release", "Cancel",
-	"Linger", "Panic", "Pause"}
+	"Linger", "Panic", "Pause", "KeepKit", "RenewKit", "ExpireKit", "ExpireIM", "Source"}
 
 // The accounts of the logins: the target is an index of one of these two.
 var (
@@ -62,7 +67,7 @@ const accidOfStatus byte = 3 // of Kick and EndIM: whoever is logged in
 
 // The calls for Fail and Block: the target is an index of this list. For Fail,
 // an index of fuzzErrors, times the number of calls, is added to it.
-var fuzzCalls = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin"}
+var fuzzCalls = []string{"InitIM", "LoginIM", "LogoutIM", "AdoptIM", "Authenticate", "Anonymous", "LoginKit", "LogoutKit", "HostLogin", "RenewKit"}
 
 const (
 	callInitIM byte = iota
@@ -74,6 +79,7 @@ const (
 	callLoginKit
 	callLogoutKit
 	callHostLogin
+	callRenewKit
 )
 
 var fuzzErrors = []error{engine.ErrUnavailable, errors.New("a foreign error"), context.Canceled, engine.ErrIMNotLoggedIn}
@@ -85,6 +91,7 @@ const (
 	multiDevice   byte = 3
 	requireOnline byte = 6
 	hookPanics    byte = 12
+	withSources   byte = 24
 )
 
 // FuzzEngine has hosts, the service and faults do what the script says, in any
@@ -93,6 +100,7 @@ func FuzzEngine(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)
 		f.Add(append([]byte{seed[0] + hookPanics}, seed[1:]...))
+		f.Add(append([]byte{seed[0]&^withSources + withSources}, seed[1:]...))
 	}
 	for _, script := range fuzzCorpus(f) {
 		f.Add(script)
@@ -161,6 +169,17 @@ var fuzzSeeds = [][]byte{
 	// The service.
 	{detect + multiDevice, stepLoginKit, 0, stepSecondLogin, 0, stepEndKit, 0, stepLoginKit, 0, stepEndIM, 0},
 	{reuse + requireOnline, stepHostInit, 0, stepHostLogin, 0, stepLink, 0, stepLoginKit, 0, stepLink, 1, stepLoginKit, 0, stepSecondLogin, 0},
+	// KeepKit, and tokens that run out.
+	{auto + withSources, stepKeepKit, 3, stepEndKit, 8, stepPause, 0, stepExpireKit, 0, stepPause, 0, stepLogoutKit, 0, stepPause, 0},
+	{auto + withSources, stepLoginKit, 3, stepSource, sourceFails, stepExpireKit, 0, stepPause, 0, stepSource, sourceWorks, stepPause, 0, stepClose, 0},
+	{auto + withSources, stepLoginKit, 3, stepSource, sourceWaits, stepExpireKit, 0, stepRenewKit, 3, stepLogoutKit, 0, stepRelease, 0, stepLoginKit, 3},
+	{auto + withSources, stepKeepKit, 3, stepSource, sourceStale, stepExpireKit, 0, stepPause, 0, stepKeepKit, 0, stepKeepKit, 1, stepClose, 0},
+	{auto + withSources, stepLoginKit, 0, stepBlock, callRenewKit, stepExpireKit, 0, stepLogoutKit, 0, stepRelease, 0, stepLoginKit, 3},
+	{auto + withSources, stepLoginKit, 0, stepBlock, callRenewKit, stepRenewKit, 3, stepKick, 0, stepRelease, 0, stepKeepKit, 3, stepKick, 0},
+	{reuse + withSources, stepInitIM, 0, stepLoginIM, 3, stepKeepKit, 3, stepExpireIM, 0, stepLink, 0, stepLink, 1, stepLogoutIM, 0},
+	{reuse + withSources, stepInitIM, 0, stepLoginIM, 3, stepSource, sourceWaits, stepExpireIM, 0, stepLink, 0, stepLink, 1, stepLogoutIM, 0, stepRelease, 0},
+	{detect, stepKeepKit, 0, stepExpireKit, 0, stepKeepKit, 0, stepFail, callAuthenticate, stepKeepKit, 0, stepPause, 0, stepLogoutKit, ended},
+	{detect + withSources, stepFail, callAuthenticate, stepKeepKit, 3, stepLogoutKit + together, 0, stepKeepKit + together, 3, stepLogoutIM, 0, stepPause, 0},
 	// All at once.
 	{detect, stepHostInit + together, 0, stepHostLogin + together, 0, stepLoginKit + together, 0, stepLogoutKit + together, 0, stepLoginKit + together, 1,
 		stepKick + together, 0, stepLogoutIM + together, 0, stepClose + together, 0, stepLoginAnonymous, 0},
@@ -179,8 +198,12 @@ func playScript(t *testing.T, script []byte) {
 	w.device, w.second = w.cloud.Device(), w.cloud.Device()
 	w.broken = &brokenDevice{Device: w.device}
 	w.bomb = &bomb{calls: map[string]int{}}
+	w.tokens = &hostTokens{cloud: w.cloud}
 	if options&(hookPanics/3) != 0 {
 		w.bomb.every = 11
+	}
+	if options&(withSources/3) != 0 {
+		w.options.KitToken, w.options.IMToken = w.tokens.kitToken, w.tokens.imToken
 	}
 	w.open()
 	defer w.tell(script)
@@ -210,18 +233,18 @@ func (w *fuzzWorld) step(what, whom byte) {
 	w.steps++
 	i := int(whom &^ ended)
 	switch what {
-	case stepHostLogin, stepHostLogout, stepKick, stepEndIM, stepSecondLogin, stepLogoutIM, stepPanic:
+	case stepHostLogin, stepHostLogout, stepKick, stepEndIM, stepSecondLogin, stepLogoutIM, stepPanic, stepExpireIM:
 		w.kept = ""
 	}
 	switch what {
 	case stepInitIM:
 		w.operate("InitIM", whom, w.e.InitIM, func(s engine.Status) bool { return s.State >= imInitialized })
 	case stepLoginIM:
-		a := fuzzIM[i%len(fuzzIM)]
+		a := w.imAccount(i)
 		w.operate("LoginIM", whom, func(ctx context.Context) error { return w.e.LoginIM(ctx, a) },
 			func(s engine.Status) bool { return strings.EqualFold(s.Accid, a.Accid) })
 	case stepLoginKit:
-		a := fuzzKit[i%len(fuzzKit)]
+		a := w.kitAccount(i)
 		w.operate("LoginKit", whom, func(ctx context.Context) error { return w.e.LoginKit(ctx, a) },
 			func(s engine.Status) bool { return strings.EqualFold(s.UserUUID, a.UserUUID) && !s.Anonymous })
 	case stepLoginAnonymous:
@@ -247,7 +270,7 @@ func (w *fuzzWorld) step(what, whom byte) {
 	case stepEndKit:
 		w.cloud.EndKit(fuzzKit[i%len(fuzzKit)].UserUUID, fuzzCauses[i/4%len(fuzzCauses)])
 	case stepLink:
-		w.device.Link(i%2 == 1)
+		w.link(i%2 == 1)
 	case stepSecondLogin:
 		w.second.HostInit(w.t.Context())
 		w.second.HostLogin(w.t.Context(), fuzzIM[i%len(fuzzIM)])
@@ -274,6 +297,8 @@ func (w *fuzzWorld) step(what, whom byte) {
 		w.broken.afterLogin(func() { panic("the backend is broken") })
 	case stepPause:
 		w.patience()
+	default:
+		w.lastingStep(what, whom)
 	}
 }
 

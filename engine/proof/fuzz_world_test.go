@@ -22,6 +22,7 @@ type fuzzWorld struct {
 	broken         *brokenDevice  // the first
 	options        engine.Options
 	bomb           *bomb // in the host's hooks
+	tokens         *hostTokens
 
 	e        *engine.Engine
 	calls    *callOrder
@@ -34,6 +35,8 @@ type fuzzWorld struct {
 	kept     string     // the accid of a login of the host's that nobody may end; "": none is known
 	steps    int        // since the last rest
 	logouts  int        // of IM, up to the last rest
+
+	expiredIM bool // an IM token has run out
 }
 
 // open makes an engine on the device, which may have had one before.
@@ -122,6 +125,7 @@ type attempt struct {
 	gaveUp    bool                     // its ctx ended before it did
 	succeeded func(engine.Status) bool // whether success is true; nil for HostLogin
 	accid     string                   // of HostLogin
+	loggedOut bool                     // a logout was called while this KeepKit ran
 }
 
 // running is the key of the ctx under which the name of its operation is.
@@ -131,6 +135,9 @@ func (w *fuzzWorld) begin(a *attempt, whom byte, f func(context.Context) error) 
 	ctx, cancel := context.WithCancel(context.WithValue(w.t.Context(), running{}, a.name))
 	a.cancel, a.done = cancel, make(chan struct{})
 	a.began, a.idle, a.closed, a.was = w.e.Status(), w.idle(), w.closed, w.device.LoggedIn()
+	if endsFrom[a.name] > 0 {
+		w.noteLogout()
+	}
 	w.attempts = append(w.attempts, a)
 	if a.gaveUp = whom&ended != 0; a.gaveUp {
 		cancel()
@@ -199,11 +206,11 @@ func (w *fuzzWorld) rest() {
 	w.interrupts()
 }
 
-// idle reports whether nothing is running: applying a loss may still be in a
-// call.
+// idle reports whether nothing is running, except KeepKits that wait. Applying
+// a loss may still be in a call.
 func (w *fuzzWorld) idle() bool {
 	call, _ := w.calls.inside()
-	return len(w.attempts) == 0 && call == ""
+	return len(w.attempts) == w.pending("KeepKit") && call == "" && !w.calls.asks()
 }
 
 func (w *fuzzWorld) pending(name string) (n int) {
@@ -218,10 +225,12 @@ func (w *fuzzWorld) pending(name string) (n int) {
 // finish waits for everything to end, and then logs in as if nothing had
 // happened. Each fault that is left costs at most one attempt.
 func (w *fuzzWorld) finish() {
+	w.rest()
 	w.bomb.pause(true)
 	for _, release := range w.blocks {
 		release()
 	}
+	w.heal()
 	for _, a := range w.attempts {
 		<-a.done
 	}
@@ -252,15 +261,16 @@ func (w *fuzzWorld) finish() {
 }
 
 func (w *fuzzWorld) login() error {
+	w.tokens.renew()
 	if w.options.Mode == engine.ReuseIM {
 		if err := w.e.InitIM(w.t.Context()); err != nil {
 			return err
 		}
-		if err := w.e.LoginIM(w.t.Context(), imAccount); err != nil {
+		if err := w.e.LoginIM(w.t.Context(), w.tokens.im); err != nil {
 			return err
 		}
 	}
-	err := w.e.LoginKit(w.t.Context(), kitAccount)
+	err := w.e.LoginKit(w.t.Context(), w.tokens.kit)
 	w.rest()
 	return err
 }
@@ -268,7 +278,7 @@ func (w *fuzzWorld) login() error {
 // refuses checks that the engine is closed for good.
 func (w *fuzzWorld) refuses() {
 	w.t.Helper()
-	for _, what := range []byte{stepInitIM, stepLoginIM, stepLoginKit, stepLoginAnonymous, stepLogoutKit, stepLogoutIM, stepClose} {
+	for _, what := range []byte{stepInitIM, stepLoginIM, stepLoginKit, stepLoginAnonymous, stepKeepKit, stepRenewKit, stepLogoutKit, stepLogoutIM, stepClose} {
 		w.step(what, 0)
 		w.rest()
 	}

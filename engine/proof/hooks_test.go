@@ -14,84 +14,85 @@ import (
 
 // A hookScenario is what a host, its service and its faults do. Close follows.
 type hookScenario struct {
-	name string
-	mode engine.Mode
-	run  func(w *hookWorld)
+	name    string
+	mode    engine.Mode
+	run     func(w *hookWorld)
+	sources bool // the host has sources of tokens, and gives no kit token
 }
 
 var hookScenarios = []hookScenario{
-	{"nothing", engine.AutoDetect, func(*hookWorld) {}},
-	{"IM is initialised", engine.AutoDetect, func(w *hookWorld) { w.call(w.e.InitIM) }},
-	{"the engine's login stays", engine.AutoLogin, func(w *hookWorld) { w.call(w.loginKit) }},
-	{"two cycles", engine.AutoLogin, func(w *hookWorld) {
+	{name: "nothing", mode: engine.AutoDetect, run: func(*hookWorld) {}},
+	{name: "IM is initialised", mode: engine.AutoDetect, run: func(w *hookWorld) { w.call(w.e.InitIM) }},
+	{name: "the engine's login stays", mode: engine.AutoLogin, run: func(w *hookWorld) { w.call(w.loginKit) }},
+	{name: "two cycles", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		w.call(w.loginKit)
 		w.call(w.e.LogoutKit)
 		w.call(w.loginKit)
 		w.call(w.e.LogoutIM)
 	}},
-	{"anonymous", engine.AutoDetect, func(w *hookWorld) {
+	{name: "anonymous", mode: engine.AutoDetect, run: func(w *hookWorld) {
 		w.call(w.e.LoginAnonymous)
 		w.call(w.e.LogoutKit)
 		w.call(w.e.LoginAnonymous)
 	}},
-	{"reuse of what the host made", engine.ReuseIM, func(w *hookWorld) {
+	{name: "reuse of what the host made", mode: engine.ReuseIM, run: func(w *hookWorld) {
 		w.hostLogsIn()
 		w.call(w.loginKit)
 		w.call(w.e.LogoutKit)
 		w.call(w.loginKit)
 	}},
-	{"reuse of LoginIM", engine.ReuseIM, func(w *hookWorld) {
+	{name: "reuse of LoginIM", mode: engine.ReuseIM, run: func(w *hookWorld) {
 		w.call(w.e.InitIM)
 		w.call(w.loginIM)
 		w.call(w.loginKit)
 		w.call(w.e.LogoutKit)
 		w.call(w.e.LogoutIM)
 	}},
-	{"IM login stays", engine.ReuseIM, func(w *hookWorld) {
+	{name: "IM login stays", mode: engine.ReuseIM, run: func(w *hookWorld) {
 		w.call(w.e.InitIM)
 		w.call(w.loginIM)
 	}},
-	{"login without IM", engine.ReuseIM, func(w *hookWorld) {
+	{name: "login without IM", mode: engine.ReuseIM, run: func(w *hookWorld) {
 		w.call(w.loginKit)
 		w.call(func(ctx context.Context) error { return w.e.LoginKit(ctx, engine.KitAccount{}) })
 	}},
-	{"kit login fails", engine.AutoLogin, func(w *hookWorld) {
+	{name: "kit login fails", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		w.fail("LoginKit", engine.ErrUnavailable)
 		w.fail("LogoutIM", errStuck)
 		w.call(w.loginKit)
 	}},
-	{"kit is lost", engine.AutoLogin, func(w *hookWorld) {
+	{name: "kit is lost", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		w.call(w.loginKit)
 		w.fail("LogoutIM", errStuck)
 		w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired)
 		synctest.Wait()
 		w.call(w.loginKit)
 	}},
-	{"IM is lost", engine.AutoDetect, func(w *hookWorld) {
+	{name: "IM is lost", mode: engine.AutoDetect, run: func(w *hookWorld) {
 		w.call(w.loginKit)
 		w.cloud.Kick(imAccount.Accid, engine.KickedByServer)
 		synctest.Wait()
 		w.call(w.loginKit)
 	}},
-	{"IM is lost in a login", engine.AutoLogin, func(w *hookWorld) {
+	{name: "IM is lost in a login", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		release := w.device.Block("LoginKit")
 		login := w.begin(context.Background(), w.loginKit)
 		w.cloud.Kick(imAccount.Accid, engine.KickedByServer)
 		release()
 		_ = login.wait()
 	}},
-	{"kit is lost as the login ends", engine.AutoLogin, func(w *hookWorld) {
+	{name: "kit is lost as the login ends", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		w.on["login_kit"] = func() { w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired) }
 		w.call(w.loginKit)
 		clear(w.on)
 	}},
-	{"loss upon loss as a login ends", engine.AutoLogin, func(w *hookWorld) {
+	{name: "loss upon loss as a login ends", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		w.on["login_kit"] = func() { w.cloud.EndKit(kitAccount.UserUUID, engine.ErrTokenExpired) }
 		w.on["kit_lost"] = func() { w.cloud.Kick(imAccount.Accid, engine.KickedByServer) }
 		w.call(w.loginKit)
 		clear(w.on)
 	}},
-	{"logout ends a login", engine.AutoLogin, func(w *hookWorld) {
+	{name: "logout ends a login", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		release := w.device.Block("LoginIM")
 		login := w.begin(context.Background(), w.loginKit)
 		queued := w.begin(context.Background(), w.loginIM)
@@ -100,14 +101,14 @@ var hookScenarios = []hookScenario{
 		_ = login.wait()
 		_ = queued.wait()
 	}},
-	{"Close ends a login", engine.AutoLogin, func(w *hookWorld) {
+	{name: "Close ends a login", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		release := w.device.Block("LoginKit")
 		login := w.begin(context.Background(), w.loginKit)
 		w.call(func(context.Context) error { return w.e.Close() })
 		release()
 		_ = login.wait()
 	}},
-	{"callers give up", engine.AutoLogin, func(w *hookWorld) {
+	{name: "callers give up", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		release := w.device.Block("LoginKit")
@@ -119,7 +120,7 @@ var hookScenarios = []hookScenario{
 		_ = login.wait()
 		release()
 	}},
-	{"a login comes too late", engine.AutoLogin, func(w *hookWorld) {
+	{name: "a login comes too late", mode: engine.AutoLogin, run: func(w *hookWorld) {
 		ctx, cancel := context.WithCancel(context.Background())
 		w.gate.linger()
 		login := w.begin(ctx, w.loginKit)
@@ -139,7 +140,7 @@ func TestHookGoexits(t *testing.T) { testHooks(t, true) }
 
 func testHooks(t *testing.T, goexit bool) {
 	places, missed := 0, 0 // it can depend on the scheduler how often a ctx is asked
-	for _, s := range hookScenarios {
+	for _, s := range slices.Concat(hookScenarios, hookLastingScenarios) {
 		for _, foreign := range []bool{false, true} {
 			count := &bomb{}
 			synctest.Test(t, func(t *testing.T) { s.play(t, foreign, count) })
@@ -168,11 +169,14 @@ func testHooks(t *testing.T, goexit bool) {
 }
 
 func (s hookScenario) play(t *testing.T, foreign bool, b *bomb) *hookWorld {
-	w := newHookWorld(t, s.mode, foreign, b)
+	w := newHookWorld(t, s, foreign, b)
 	s.run(w)
 	synctest.Wait()
 	b.pause(true)
 	w.settled()
+	if w.tokens != nil {
+		w.tokens.set(sourceWorks)
+	}
 	if w.closed.Load() == 0 {
 		w.oldReports()
 		w.settled()

@@ -132,6 +132,7 @@ type hookWorld struct {
 	b       *bomb
 	on      onTrigger
 	cloud   *mockim.Service
+	tokens  *hostTokens // nil: the host has no sources
 	device  *mockim.Device
 	gate    *rapidGate
 	e       *engine.Engine
@@ -144,21 +145,26 @@ type hookWorld struct {
 	watched chan struct{}
 }
 
-func newHookWorld(t *testing.T, mode engine.Mode, foreign bool, b *bomb) *hookWorld {
+func newHookWorld(t *testing.T, s hookScenario, foreign bool, b *bomb) *hookWorld {
 	w := &hookWorld{t: t, b: b, on: onTrigger{}, foreign: foreign, watched: make(chan struct{})}
 	w.cloud = cloudOfTwo(mockim.ServiceOptions{})
 	w.device = w.cloud.Device()
 	w.gate = newRapidGate(w.device)
 	b.calls = map[string]int{}
-	var err error
-	w.e, err = engine.New(closing{w.gate, &w.closed}, appKey, &engine.Options{
-		Mode:   mode,
+	o := &engine.Options{
+		Mode:   s.mode,
 		Logger: slog.New(bombHandler{b, w.on}),
 		Trace: func(ctx context.Context, _ string) (context.Context, func(error)) {
 			b.called("Trace")
 			return &bombCtx{ctx, b, "traced", foreign}, func(error) { b.called("done") }
 		},
-	})
+	}
+	if s.sources {
+		w.tokens = &hostTokens{cloud: w.cloud}
+		o.KitToken, o.IMToken = w.tokens.kitToken, w.tokens.imToken
+	}
+	var err error
+	w.e, err = engine.New(closing{w.gate, &w.closed}, appKey, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,8 +216,24 @@ func (w *hookWorld) call(f func(context.Context) error) {
 	_ = w.begin(context.Background(), f).wait()
 }
 
-func (w *hookWorld) loginKit(ctx context.Context) error { return w.e.LoginKit(ctx, kitAccount) }
+func (w *hookWorld) loginKit(ctx context.Context) error { return w.e.LoginKit(ctx, w.kit()) }
+func (w *hookWorld) renewKit(ctx context.Context) error { return w.e.RenewKit(ctx, w.kit()) }
+func (w *hookWorld) keepKit(ctx context.Context) error  { return w.e.KeepKit(ctx, w.kit()) }
 func (w *hookWorld) loginIM(ctx context.Context) error  { return w.e.LoginIM(ctx, imAccount) }
+
+// kit is the kit account, without a token if there is a source.
+func (w *hookWorld) kit() engine.KitAccount {
+	if w.tokens != nil {
+		return engine.KitAccount{UserUUID: kitAccount.UserUUID}
+	}
+	return kitAccount
+}
+
+// passes lets time pass, and what is then due happen.
+func (w *hookWorld) passes(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 func (w *hookWorld) hostLogsIn() {
 	if err := errors.Join(w.device.HostInit(w.t.Context()), w.device.HostLogin(w.t.Context(), imAccount)); err != nil {
@@ -319,10 +341,10 @@ func (w *hookWorld) holdsNothing(s engine.Status) {
 // elsewhere are where a method of a caller's ctx is called on another
 // goroutine, perhaps when the caller has its answer already: by package
 // context, by a report of a loss, and by a logout that ends a login.
-var elsewhere = []string{"propagateCancel.func", "engine.(*Engine).lose(", "engine.interrupt("}
+var elsewhere = []string{"propagateCancel.func", "engine.(*Engine).lose(", "engine.interrupt(", "engine.(*login).stopRenewalLocked("}
 
 // reached checks that a panic came to its caller. There is none on the engine's
-// own goroutine. It returns whether the bomb went off.
+// own goroutines, and in Notify.Token. It returns whether the bomb went off.
 func (w *hookWorld) reached() bool {
 	w.t.Helper()
 	stack := w.b.stack()
@@ -331,7 +353,7 @@ func (w *hookWorld) reached() bool {
 		return stack != ""
 	}
 	want := int32(1)
-	if strings.Contains(stack, "applyLosses") {
+	if slices.ContainsFunc([]string{"applyLosses", "renewWhileExpired", "freshIMToken"}, inStack) {
 		want = 0
 	}
 	if got := w.raised.Load(); got != want {

@@ -2,12 +2,15 @@ package proof_test
 
 import "github.com/imreuse/imreuse/engine"
 
-// climb is the way up.
+// climb visits what an actor on its way up can do.
 func (m *model) climb(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	switch a.at {
 	case inAdoptIM:
 		m.adopt(s, who, v)
+		return
+	case inKitToken, inIMToken:
+		m.source(s, who, v)
 		return
 	case inAuthenticate, inInitIM, inLoginIM, inLoginKit:
 		m.callBackend(s, who, v)
@@ -43,12 +46,13 @@ func (m *model) climb(s modelState, who modelWho, v modelMove) {
 		v.what = "publishes kit_logged_in"
 		m.rise(&s, &v, engine.TriggerLoginKit, kitLoggedIn, false)
 		s.login[ofKit].phase = published
+		m.openKit(&s)
 		m.succeed(&s, who, &v)
 	}
 	m.emit(s, v)
 }
 
-// fail ends an operation, which then undoes what it did.
+// fail makes an operation fail. It then undoes what it did.
 func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	v.result = itFails
@@ -63,7 +67,7 @@ func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 		target = imInitialized
 	}
 	if m.mutant == keepSlot {
-		then = atKept
+		then = atStuck
 	}
 	a.over, a.losing, a.atKit = false, false, false
 	a.stepDown(target, then)
@@ -72,14 +76,17 @@ func (m *model) fail(s *modelState, who modelWho, v *modelMove) {
 func (m *model) succeed(s *modelState, who modelWho, v *modelMove) {
 	v.result = itSucceeds
 	a := s.actor(who)
+	if a.wish == wishKeepKit {
+		v.result, a.kept = noResult, keepsLogin
+	}
 	a.over, a.losing, a.atKit = false, false, false
 	a.settle(atLeave)
 }
 
-// goOn ends an operation that wanted the rung, and lets any other climb on.
+// goOn ends an operation that wanted just this rung. A kit login climbs on.
 func (m *model) goOn(s *modelState, who modelWho, v *modelMove, rung engine.State) {
 	switch a := s.actor(who); {
-	case a.wish == wishLoginKit:
+	case a.wish == wishLoginKit || a.wish == wishKeepKit:
 		a.at = atClimb
 	case a.over && rung == imInitialized:
 		m.fail(s, who, v)
@@ -119,14 +126,14 @@ func (m *model) began(s *modelState, who modelWho, v *modelMove) {
 	case a.over && m.mutant != climbOver:
 		v.what = "its ctx has ended"
 		m.fail(s, who, v)
-	case s.rung < imLoggedIn && a.wish.top() > s.rung:
+	case s.rung < imLoggedIn && a.wish.top() > s.rung && !m.lasting:
 		m.try(s, who, v, "calls AdoptIM", inAdoptIM)
 	default:
 		v.what, a.at = "looks where the engine stands", atChoice
 	}
 }
 
-// adopt is AdoptIM. It waits for a login of the host's that is in progress.
+// adopt is a call of AdoptIM. If the host is logging in, it waits for that.
 func (m *model) adopt(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	m.callFails(s, who, v)
@@ -143,7 +150,7 @@ func (m *model) adopt(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// dropGhost logs out an abandoned login, as the adapter of the SDK does.
+// dropGhost logs out a login that the engine gave up, as the SDK's adapter does.
 func (m *model) dropGhost(s *modelState) {
 	if s.maker == madeByGhost && m.mutant != adoptGhost && m.mutant != leaveGhost {
 		s.leaveIM()
@@ -166,7 +173,7 @@ func (m *model) adopted(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// choose decides what an operation does once it knows the state.
+// choose decides what an operation does, now that it knows the state.
 func (m *model) choose(s *modelState, who modelWho, v *modelMove) {
 	switch a := s.actor(who); a.wish {
 	case wishInitIM:
@@ -186,11 +193,14 @@ func (m *model) choose(s *modelState, who modelWho, v *modelMove) {
 			m.try(s, who, v, "calls LoginIM", inLoginIM)
 			return
 		}
-	case wishLoginKit:
+	case wishLoginKit, wishKeepKit:
 		if s.rung < kitLoggedIn {
 			m.chooseKit(s, who, v)
 			return
 		}
+	case wishRenewKit, wishRenewal:
+		m.chooseRenewal(s, who, v)
+		return
 	}
 	v.what = "finds it so"
 	m.succeed(s, who, v)
@@ -201,19 +211,20 @@ func (m *model) chooseKit(s *modelState, who modelWho, v *modelMove) {
 	refused := m.mode == engine.ReuseIM && !hostLoggedIn || m.mode == engine.AutoLogin && hostLoggedIn
 	if refused && m.mutant != ignoreMode {
 		v.what = "is refused by the mode"
+		s.actor(who).final = s.actor(who).wish == wishKeepKit
 		m.fail(s, who, v)
 		return
 	}
-	m.try(s, who, v, "calls Authenticate", inAuthenticate)
+	m.tryWithToken(s, who, v, "calls Authenticate", inAuthenticate)
 }
 
-// nextRung is the step of a kit login for the rung that is missing.
+// nextRung makes the call for the next rung that a kit login needs.
 func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	switch {
 	case s.rung == uninitialized && m.mutant != skipInit:
 		m.try(s, who, v, "calls InitIM", inInitIM)
 	case s.rung <= imInitialized:
-		m.try(s, who, v, "calls LoginIM", inLoginIM)
+		m.tryWithToken(s, who, v, "calls LoginIM", inLoginIM)
 	case s.login[ofIM].other:
 		v.what = "finds another account logged in"
 		m.fail(s, who, v)
@@ -222,8 +233,8 @@ func (m *model) nextRung(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// callFails is a call of the backend that has no effect. If the ctx has ended,
-// the call may fail because of that, and a login may still succeed later.
+// callFails visits the failure of a call. If the call failed because its ctx has
+// ended, its login may still succeed later.
 func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 	a := *s.actor(who)
 	v.what, v.choice = "the call fails", !a.over
@@ -235,20 +246,25 @@ func (m *model) callFails(s modelState, who modelWho, v modelMove) {
 	}
 	m.fail(&s, who, &v)
 	m.emit(s, v)
-	if a.at == inLoginIM && a.over && !s.ghost {
-		v.what = "the call fails, and yet its login may come true"
+	if a.wish == wishKeepKit && !a.over {
+		s.actor(who).final, v.what = true, "the call fails, and no other try can help"
+		m.emit(s, v)
+	}
+	if a.at == inLoginIM && a.over && !s.ghost && !m.lasting {
+		v.what = "the call fails, but its login may still succeed"
 		s.ghost = true
 		m.emit(s, v)
 	}
 }
 
-// callBackend is the effect of a call that climbs, or its failure.
+// callBackend visits the success of a call that climbs, and its failure.
 func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 	m.callFails(s, who, v)
+	m.refuses(s, who, v)
 	a := s.actor(who)
 	switch a.at {
 	case inAuthenticate:
-		v.what, a.at = "Authenticate succeeds", atClimb
+		v.what, a.at, a.asked = "Authenticate succeeds", atClimb, 0
 	case inInitIM:
 		v.what, a.at, s.ready = "InitIM succeeds", atInitIM, true
 	case inLoginIM:
@@ -259,7 +275,7 @@ func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 			m.fail(&s, who, &v)
 			break
 		}
-		v.what, a.at = "LoginIM takes effect", atLoginIM
+		v.what, a.at, a.asked = "LoginIM takes effect", atLoginIM, 0
 		s.maker, s.linked, s.ghost = madeByEngine, true, false
 	case inLoginKit:
 		v.what, a.at = "LoginKit takes effect", atLoginKit
@@ -270,7 +286,7 @@ func (m *model) callBackend(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// returned is a login that has succeeded, perhaps too late.
+// returned is a login call that has succeeded, perhaps too late.
 func (m *model) returned(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	of, undo, publish := ofIM, inUndoIM, atPublishIM

@@ -2,7 +2,8 @@ package proof_test
 
 import "github.com/imreuse/imreuse/engine"
 
-// descend is the way down, of a logout, of an undo, or of a loss.
+// descend visits what an actor on its way down can do: for a logout, to undo
+// a login, or because of a loss.
 func (m *model) descend(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	switch a.at {
@@ -34,8 +35,8 @@ func (m *model) descend(s modelState, who modelWho, v modelMove) {
 	}
 }
 
-// down takes the edge of a reported loss, or makes a step towards the target,
-// or is done.
+// down applies a reported loss, or makes a step towards the target. Without
+// either, the actor has arrived.
 func (m *model) down(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	switch {
@@ -58,9 +59,9 @@ func (m *model) down(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// shut begins the next call of Close, in the moment in which it has settled:
-// a loss that is reported between the two could be reported after the call has
-// begun as well.
+// shut begins the next call of Close, in the same move in which the losses are
+// settled. A loss that is reported in between could just as well be reported
+// after the call has begun.
 func (m *model) shut(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	im := s.login[ofIM]
@@ -75,8 +76,8 @@ func (m *model) shut(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// logOut is a logout by the backend. Nobody is logged in afterwards, even if it
-// fails.
+// logOut is a logout call of the backend. Afterwards nobody is logged in, even if
+// it fails.
 func (m *model) logOut(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	s.logOut(a.at == inLogoutIM)
@@ -108,14 +109,14 @@ func (m *model) stepped(s *modelState, who modelWho, v *modelMove) {
 	}
 }
 
-// shutDown is Close, once it has the slot.
+// shutDown visits what Close does once it has the slot.
 func (m *model) shutDown(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	switch a.at {
 	case inShutKit:
 		v.what = "the backend has logged out of the kit"
 		s.session = noSession
-		s.end(ofKit)
+		m.endKit(&s, engine.TriggerClose)
 		a.settle(atShut)
 	case inShutIM:
 		v.what, a.at = "the backend has logged out of IM", atShutEdge

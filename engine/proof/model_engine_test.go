@@ -1,21 +1,26 @@
 package proof_test
 
-import "github.com/imreuse/imreuse/engine"
+import (
+	"slices"
 
-// A model is the rules by which a modelState moves. visit gets each move from
-// one state, and where it leads.
+	"github.com/imreuse/imreuse/engine"
+)
+
+// A model says how a modelState can move. It calls visit with each possible
+// move, and with the state that the move leads to.
 type model struct {
 	mode    engine.Mode
+	lasting bool        // tokens run out and come from sources, and KeepKit runs
 	mutant  modelMutant // what is wrong with it
 	reports int         // so many losses may be on their way at once
 	visit   func(modelMove, modelState)
 }
 
-// moves visits every move that can happen next.
+// moves visits every move that is possible in s.
 func (m *model) moves(s modelState) {
 	for who := caller1; who <= caller2; who++ {
 		if s.actor(who).at == atIdle {
-			for wish := wishInitIM; wish <= wishClose; wish++ {
+			for _, wish := range m.wishes() {
 				m.call(s, who, wish)
 			}
 			continue
@@ -23,16 +28,18 @@ func (m *model) moves(s modelState) {
 		m.step(s, who)
 		m.endCtx(s, who)
 	}
-	if s.actor(applier).at != atIdle {
-		m.step(s, applier)
+	for who := applier; who <= renewer; who++ {
+		if s.actor(who).at != atIdle {
+			m.step(s, who)
+		}
 	}
 	m.outside(s)
 }
 
-// emit visits a move of an actor.
+// emit visits one move of an actor.
 func (m *model) emit(s modelState, v modelMove) { m.visit(v, s) }
 
-// call begins an operation.
+// call is an actor that calls an operation.
 func (m *model) call(s modelState, who modelWho, wish modelWish) {
 	v := modelMove{who: who, wish: wish, what: "is called", choice: true}
 	a := s.actor(who)
@@ -49,15 +56,19 @@ func (m *model) call(s modelState, who modelWho, wish modelWish) {
 		return
 	}
 	s.closing = s.closing || wish == wishClose
+	s.noteLogout(wish)
 	m.interrupt(&s, who, wish.ends())
 	m.enqueue(&s, who)
 	m.emit(s, v)
 }
 
-// interrupt ends the ctx of those who climb to the rung top or above it.
+// interrupt ends the ctx of each actor that climbs to the rung top or above it.
 func (m *model) interrupt(s *modelState, by modelWho, top engine.State) {
-	for who := caller1; who <= caller2; who++ {
+	for who := caller1; who <= renewer; who++ {
 		a := s.actor(who)
+		if a.wish == wishKeepKit && !(m.mutant == forgetKeepers && !a.climbing()) && top <= kitLoggedIn {
+			a.stop = true
+		}
 		if who == by || !a.climbing() || a.wish.top() < top || m.mutant == logoutWaits {
 			continue
 		}
@@ -68,55 +79,61 @@ func (m *model) interrupt(s *modelState, by modelWho, top engine.State) {
 	}
 }
 
-// endCtx is a caller who gives up.
+// endCtx is a caller that gives up.
 func (m *model) endCtx(s modelState, who modelWho) {
 	a := s.actor(who)
-	if a.over || !a.climbing() && (a.at != atWait || a.wish == wishClose) {
+	switch {
+	case a.wish == wishKeepKit:
+		if a.stop {
+			return
+		}
+		a.stop, a.over = true, a.climbing()
+	case a.over || !a.climbing() && (a.at != atWait || a.wish == wishClose):
 		return
+	default:
+		a.over = true
 	}
-	a.over = true
 	m.emit(s, modelMove{who: who, wish: a.wish, what: "its ctx ends", choice: true})
 }
 
-// enqueue takes the slot, or a place in the queue for it.
+// enqueue takes the slot if it is free, and otherwise a place in the queue.
 func (m *model) enqueue(s *modelState, who modelWho) {
 	a := s.actor(who)
 	a.at = atWait
 	switch {
 	case s.slot == nobody || m.mutant == twoHolders:
 		s.slot, a.at = who, atBegin
-	case s.actor(who.other()).at != atWait:
-		s.first = who
+	default:
+		s.queue[slices.Index(s.queue[:], nobody)] = who
 	}
 }
 
-// leaveQueue lets the other one be the first, if there is one.
 func (s *modelState) leaveQueue(who modelWho) {
-	if s.first != who {
-		return
-	}
-	s.first = nobody
-	if other := who.other(); s.actor(other).at == atWait {
-		s.first = other
-	}
+	i := slices.Index(s.queue[:], who)
+	copy(s.queue[i:], s.queue[i+1:])
+	s.queue[len(s.queue)-1] = nobody
 }
 
-// giveSlot passes the slot to the actor that has waited longest.
+// giveSlot passes the slot to the actor that has waited the longest.
 func (s *modelState) giveSlot() {
-	s.slot, s.running = s.first, nobody
-	if next := s.first; next != nobody {
+	s.slot, s.running = s.queue[0], nobody
+	if next := s.queue[0]; next != nobody {
 		s.actor(next).at = atBegin
 		s.leaveQueue(next)
 	}
 }
 
-// step visits what an actor who is not idle can do next.
+// step visits what a busy actor can do next.
 func (m *model) step(s modelState, who modelWho) {
 	a := s.actor(who)
 	v := modelMove{who: who, wish: a.wish}
 	switch {
 	case a.at >= atBegan && a.at <= atPublishKit:
 		m.climb(s, who, v)
+	case a.at == inRenewKit || a.at == atRenewed || a.at >= atRefused && a.at <= atLost:
+		m.renew(s, who, v)
+	case a.at >= atHold:
+		m.last(s, who, v)
 	case a.at >= inUndoIM && a.at <= atLoggedOut:
 		m.descend(s, who, v)
 	case a.at >= atShut && a.at <= atSecondClose:
@@ -126,7 +143,7 @@ func (m *model) step(s modelState, who modelWho) {
 	}
 }
 
-// turn is the beginning and the end of each operation.
+// turn handles the beginning and the end of an operation.
 func (m *model) turn(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	switch a.at {
@@ -138,15 +155,15 @@ func (m *model) turn(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 	case atLeave:
 		m.leave(s, who, v)
-	case atKept:
+	case atStuck:
 		v.what = "returns with the slot"
 		m.answer(s, who, v)
 	}
 }
 
-// wait ends when the actor gets the slot, or its ctx ends.
+// wait lets an actor in the queue give up. It gets the slot from giveSlot.
 func (m *model) wait(s modelState, who modelWho, v modelMove) {
-	if !s.actor(who).over || m.mutant == waitForEver && s.first != who {
+	if !s.actor(who).over || m.mutant == waitForEver && s.queue[0] != who {
 		return
 	}
 	v.result, v.what = itFails, "gives up waiting"
@@ -155,10 +172,10 @@ func (m *model) wait(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 		return
 	}
-	m.answer(s, who, v)
+	m.operationEnds(s, who, v)
 }
 
-// begin is the first thing that an operation does when it has the slot.
+// begin is what an operation does first once it has the slot.
 func (m *model) begin(s *modelState, who modelWho, v *modelMove) {
 	a := s.actor(who)
 	next := atLogout
@@ -178,9 +195,8 @@ func (m *model) begin(s *modelState, who modelWho, v *modelMove) {
 	a.settle(next)
 }
 
-// leave gives the slot back, unless a loss was reported: it looks and gives
-// back in the same moment. Whoever reports a loss later looks for the slot
-// himself.
+// leave gives the slot back, unless a loss was reported. Both happen in one
+// move: a loss that is reported later finds the slot free.
 func (m *model) leave(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	late := s.losses[0] != 0 && m.mutant != noLastLook
@@ -197,11 +213,11 @@ func (m *model) leave(s modelState, who modelWho, v modelMove) {
 		m.emit(s, v)
 		return
 	}
-	v.what = "gives the slot back, and returns"
-	m.answer(s, who, v)
+	v.what = "gives the slot back"
+	m.operationEnds(s, who, v)
 }
 
-// answer is the end of a call.
+// answer returns the call to its caller.
 func (m *model) answer(s modelState, who modelWho, v modelMove) {
 	a := s.actor(who)
 	v.answered = a.answered + 1
@@ -210,20 +226,23 @@ func (m *model) answer(s modelState, who modelWho, v modelMove) {
 	m.emit(s, v)
 }
 
-// settle lets a deal with the losses that were reported, and go on at then.
+// settle makes the actor apply the reported losses, and then go on at then.
 func (a *modelActor) settle(then modelPlace) { a.stepDown(kitLoggedIn, then) }
 
-// stepDown lets a step down to the rung target, and go on at then.
+// stepDown makes the actor step down to the rung target, and then go on at then.
 func (a *modelActor) stepDown(target engine.State, then modelPlace) {
 	a.at, a.target, a.then = atDown, target, then
 }
 
-// take takes an edge.
+// take takes the edge of via to the rung to.
 func (m *model) take(s *modelState, v *modelMove, via engine.Trigger, to engine.State) {
 	v.via = via
 	s.rung, s.floor = to, min(s.floor, to)
-	if to < kitLoggedIn && s.login[ofKit].phase == published {
-		s.end(ofKit)
+	if to < kitLoggedIn {
+		s.expired = s.expired && m.mutant == expiredOutlivesLogin
+		if s.login[ofKit].phase == published {
+			m.endKit(s, via)
+		}
 	}
 	if to < imLoggedIn && s.login[ofIM].phase == published {
 		s.end(ofIM)
@@ -233,7 +252,7 @@ func (m *model) take(s *modelState, v *modelMove, via engine.Trigger, to engine.
 	}
 }
 
-// rise takes an edge up. What is the host's becomes the floor.
+// rise takes an edge up. If the rung is the host's own, it becomes the floor.
 func (m *model) rise(s *modelState, v *modelMove, via engine.Trigger, to engine.State, host bool) {
 	m.take(s, v, via, to)
 	if host {

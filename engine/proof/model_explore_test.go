@@ -6,21 +6,20 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A modelRun is all states that a model gets into, found breadth first.
+// A modelRun has all states that a model can get into, found breadth first.
 type modelRun struct {
 	*model
 	ids    map[modelState]int32
 	states []modelState
-	parent []int32 // whence each state was found first
+	parent []int32 // from which state each was found first
 	count  int     // of moves
 	edges  map[engine.Transition]bool
 
-	// The state that the rules look at. It is here so that moves need not
-	// allocate it.
+	// What the rules look at. It is here so that a move need not allocate it.
 	from, to modelState
 	move     modelMove
 
-	// The moves that need nobody's choice, in the order of states.
+	// The moves that happen by themselves, in the order of states.
 	quiet     []int32
 	quietFrom []int32
 
@@ -28,11 +27,11 @@ type modelRun struct {
 	trace  []string // the shortest way there
 }
 
-// explore looks at every state, until one breaks a rule.
+// explore visits every state, until one breaks a rule.
 func explore(m *model) *modelRun {
 	r := &modelRun{
 		model: m,
-		ids:   map[modelState]int32{{}: 0}, states: []modelState{{}}, parent: []int32{0},
+		ids:   map[modelState]int32{m.start(): 0}, states: []modelState{m.start()}, parent: []int32{0},
 		edges: map[engine.Transition]bool{},
 	}
 	for id := 0; id < len(r.states) && r.broken == ""; id++ {
@@ -54,7 +53,7 @@ func (r *modelRun) expand(id int32) {
 	}
 }
 
-// moved looks at a move, and notes where it leads.
+// moved checks a move, and records the state that it leads to.
 func (r *modelRun) moved(id int32, v modelMove, to modelState) {
 	if r.broken != "" {
 		return
@@ -77,7 +76,7 @@ func (r *modelRun) moved(id int32, v modelMove, to modelState) {
 }
 
 func (r *modelRun) add(from int32, s modelState) (id int32, isNew bool) {
-	s, _ = s.sorted()
+	s, _ = r.sorted(s)
 	id, ok := r.ids[s]
 	if !ok {
 		id = int32(len(r.states))
@@ -88,11 +87,11 @@ func (r *modelRun) add(from int32, s modelState) (id int32, isNew bool) {
 	return id, !ok
 }
 
-// atRest checks a state in which nothing moves by itself: every call has ended,
-// and a fresh login succeeds.
+// atRest checks a state in which nothing moves by itself. Every call has ended
+// there, and a fresh login succeeds.
 func (r *modelRun) atRest(id int32) {
 	s := r.states[id]
-	if s.slot != nobody || s.actors != [3]modelActor{} || s.losses[0] != 0 || s.reports() > 0 {
+	if s.slot != nobody || !s.rests() || s.losses[0] != 0 || s.reports() > 0 {
 		r.fail(everyCallEnds, id)
 		return
 	}
@@ -101,11 +100,48 @@ func (r *modelRun) atRest(id int32) {
 	}
 	if moves, ok := r.freshLogin(s); !ok {
 		r.fail(freshLoginSucceeds, id, moves...)
+		return
+	}
+	for who := caller1; who <= renewer; who++ {
+		if a := s.actor(who); a.at != atPause || who == renewer && !a.mine {
+			continue
+		}
+		if moves, ok := r.lastsAfterPause(s, who); !ok {
+			r.fail(lastsAfterPause, id, moves...)
+			return
+		}
 	}
 }
 
-// freshLogin logs out, and in again, as if nothing had been, after the host has
-// ended its own login, which LogoutIM may not know of.
+// rests reports whether no actor has anything to do by itself. KeepKit may wait
+// for the end of a login, and KeepKit and a renewal for the end of a pause.
+func (s *modelState) rests() bool {
+	for _, a := range s.actors {
+		waits := !a.stop && (a.at == atPause || a.at == atHold && a.kept == keepsLogin)
+		if a != (modelActor{}) && !waits {
+			return false
+		}
+	}
+	return !s.closed || s.actors == [4]modelActor{}
+}
+
+// lastsAfterPause lets the pause of KeepKit, or of a renewal, end. If nothing
+// fails after that, the kit is logged in, and the renewal has given it a good
+// token. (In ReuseIM, KeepKit also needs the host's IM login.)
+func (r *modelRun) lastsAfterPause(s modelState, who modelWho) (all []modelMove, ok bool) {
+	hostLoggedIn := s.floor >= imLoggedIn
+	s, all = r.runs(func(s modelState) { r.step(s, who) }, s)
+	if who != renewer && r.mode == engine.ReuseIM && !hostLoggedIn {
+		return all, s.actor(who).at == atIdle
+	}
+	if who == renewer && (s.stale || s.expired) {
+		return all, false
+	}
+	return all, s.rung == kitLoggedIn && s.session == linkedSession
+}
+
+// freshLogin logs out and in again. Before that, the host ends its own login,
+// because LogoutIM may not know of it.
 func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	wishes := []modelWish{wishLogoutIM, wishLoginKit}
 	if r.mode == engine.ReuseIM {
@@ -114,10 +150,13 @@ func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	if s.maker == madeByHost {
 		s.lose()
 	}
+	if s.actor(caller1).at != atIdle {
+		return nil, true // both callers are in KeepKit
+	}
 	for _, wish := range wishes {
 		next, moves := r.alone(s, wish)
 		if s = next; s.slot != nobody {
-			return nil, true // it goes round, which findCircle sees
+			return nil, true // it does not come to rest, which findCircle notices
 		}
 		all = append(all, moves...)
 		if !slices.ContainsFunc(moves, func(v modelMove) bool { return v.result == itSucceeds }) {
@@ -127,12 +166,17 @@ func (r *modelRun) freshLogin(s modelState) (all []modelMove, ok bool) {
 	return all, s.rung == kitLoggedIn && s.session == linkedSession
 }
 
-// alone lets one operation run while nobody chooses to do anything.
+// alone runs one operation while nothing else is done.
 func (r *modelRun) alone(s modelState, wish modelWish) (modelState, []modelMove) {
+	return r.runs(func(s modelState) { r.call(s, caller1, wish) }, s)
+}
+
+// runs makes the first move, and then all moves that happen by themselves.
+func (r *modelRun) runs(first func(modelState), s modelState) (modelState, []modelMove) {
 	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
 	next, moved := s, []modelMove{}
 	r.visit = func(v modelMove, to modelState) { next, moved = to, append(moved, v) }
-	r.call(s, caller1, wish)
+	first(s)
 	for range 100 { // more than any operation has
 		s = next
 		took := false
@@ -149,9 +193,9 @@ func (r *modelRun) alone(s modelState, wish modelWish) (modelState, []modelMove)
 	return next, moved
 }
 
-// findCircle looks for moves without a choice that lead back to where they
-// began: what goes on like that need not end. It takes away the states that
-// none of them leads to, and those that only such lead to, until none is left.
+// findCircle looks for moves that happen by themselves and lead back to where
+// they began, because then the engine need never come to rest. It removes the
+// states that no such move leads to, and again, until none is left.
 func (r *modelRun) findCircle() {
 	in := make([]int32, len(r.states))
 	for _, to := range r.quiet {
@@ -176,14 +220,14 @@ func (r *modelRun) findCircle() {
 	}
 	for id, n := range in {
 		if n > 0 {
-			r.fail(nothingGoesRound, int32(id), modelMove{what: "and on, and back again"})
+			r.fail(comesToRest, int32(id), modelMove{what: "and on, and back again"})
 			return
 		}
 	}
 }
 
-// fail notes that a rule is broken, and how one gets there: to the state id,
-// and from there by the last moves.
+// fail records that a rule is broken, and how: by the moves that lead to the
+// state id, and then by the last ones.
 func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
 	r.broken = rule
 	path := []int32{id}
@@ -202,11 +246,11 @@ func (r *modelRun) fail(rule string, id int32, last ...modelMove) {
 }
 
 // between returns the move that leads from one state to the other, and whether
-// the callers change places in it.
+// sorted swapped the callers after it.
 func (r *modelRun) between(from, to int32) (found modelMove, swaps bool) {
 	defer func(visit func(modelMove, modelState)) { r.visit = visit }(r.visit)
 	r.visit = func(v modelMove, s modelState) {
-		if sorted, swapped := s.sorted(); found.what == "" && sorted == r.states[to] {
+		if sorted, swapped := r.sorted(s); found.what == "" && sorted == r.states[to] {
 			found, swaps = v, swapped
 		}
 	}

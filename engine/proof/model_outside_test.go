@@ -2,11 +2,15 @@ package proof_test
 
 import "github.com/imreuse/imreuse/engine"
 
-// outside visits what the host does behind the engine's back, what the service
-// does, and the reports of both.
+// outside visits what can happen outside the engine: acts of the host behind its
+// back, acts of the service, and the reports of both.
 func (m *model) outside(s modelState) {
 	m.deliver(s)
-	m.hostLogin(s)
+	if m.lasting {
+		m.expires(s)
+	} else {
+		m.hostLogin(s)
+	}
 	chosen := func(what string, change func(*modelState)) {
 		next := s
 		change(&next)
@@ -24,15 +28,15 @@ func (m *model) outside(s modelState) {
 		}
 		s.session = noSession
 	})
-	chosen("a login that was given up comes true", func(s *modelState) {
+	chosen("a login that was given up succeeds", func(s *modelState) {
 		if s.ghost && s.maker == madeByNobody {
 			s.ghost, s.maker = false, madeByGhost
 		}
 	})
 }
 
-// hostLogin is a login of the host's: it begins, and fails or succeeds. Whoever
-// else is logged in is logged out first.
+// hostLogin visits the beginning of a login by the host, or its success and its
+// failure. It first logs out any other account.
 func (m *model) hostLogin(s modelState) {
 	if !s.landing {
 		s.landing = true
@@ -62,8 +66,9 @@ func (s *modelState) landed(other bool) {
 	s.maker, s.other, s.ready, s.ghost = madeByHost, other, true, false
 }
 
-// deliver visits the reports that are on their way, about current logins and
-// about logins that have ended, and the effect of the former.
+// deliver visits the arrival of each report that is on its way, about a current
+// login or one that has ended. It also lets a reported loss end the ctx of
+// a climb.
 func (m *model) deliver(s modelState) {
 	for of, what := range [...]string{"the loss of IM is reported", "the loss of the kit is reported"} {
 		if s.notice[of] {
@@ -81,7 +86,7 @@ func (m *model) deliver(s modelState) {
 			m.visit(modelMove{what: what + " late, of a login that has ended"}, next)
 		}
 	}
-	for who := caller1; who <= caller2; who++ {
+	for who := caller1; who <= renewer; who++ {
 		if s.actor(who).losing {
 			next := s
 			next.actor(who).losing = false
@@ -91,8 +96,8 @@ func (m *model) deliver(s modelState) {
 	}
 }
 
-// report is Notify.Lost. Whoever reports looks for the slot in the same moment:
-// if it is taken, its holder sees the loss.
+// report is Notify.Lost. In the same move it looks for the slot. If the slot is
+// taken, its holder will see the loss.
 func (m *model) report(s *modelState, of int) {
 	l := &s.login[of]
 	l.lost = true

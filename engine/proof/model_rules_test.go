@@ -2,17 +2,19 @@ package proof_test
 
 import "github.com/imreuse/imreuse/engine"
 
-// A modelRule is what must hold of each move and the state that it leads to.
+// A modelRule must hold for each state, or for each move and the state that it
+// leads to.
 type modelRule struct {
 	name    string
-	ofMoves bool // not only of states
+	ofMoves bool // it looks at moves, not only at states
 	holds   func(m *model, from *modelState, v *modelMove, to *modelState) bool
 }
 
-// modelRules are in the order in which they are looked at.
+// modelRules are checked in this order.
 var modelRules = []modelRule{
 	{"one holder", false, oneHolder},
-	{"claims what is so", false, claimsWhatIsSo},
+	{"the status is true", false, statusIsTrue},
+	{"a renewal is needed", true, renewalIsNeeded},
 	{"calls in order", false, callsInOrder},
 	{"answered once", true, answeredOnce},
 	{"success is true", true, successIsTrue},
@@ -24,23 +26,40 @@ var modelRules = []modelRule{
 	{"own login is undone", false, ownLoginIsUndone},
 	{"nothing left behind", false, nothingLeftBehind},
 	{"mode is kept", false, modeIsKept},
-	{"over is over", true, overIsOver},
+	{"a stopped login stops", true, stoppedLoginStops},
 	{"logout does not wait", false, logoutDoesNotWait},
 	{"loss ends a login", false, lossEndsALogin},
 	{"closed is closed", true, closedIsClosed},
+
+	// Of a lasting model.
+	{"a logout is never overridden", true, logoutIsNeverOverridden},
+	{"KeepKit keeps trying", true, keepKitKeepsTrying},
+	{"a source is asked twice at most", false, askedTwiceAtMost},
+	{"one renewal at a time", false, oneRenewal},
+	{"Expired is true", false, expiredIsTrue},
+	{"Close waits for renewals", false, closeWaitsForRenewals},
 }
 
-// These are about where things end, and are looked at by modelRun.
+// modelRun checks these, which are about where things end.
 const (
 	everyCallEnds      = "every call ends"
-	nothingGoesRound   = "nothing goes round"
+	comesToRest        = "the engine comes to rest"
 	freshLoginSucceeds = "a fresh login succeeds"
+	lastsAfterPause    = "a pause ends well"
 )
 
-// oneHolder: at most one operation is past its turn's beginning and before its
-// end, and it is the one that has the slot.
+func ruleNames() []string {
+	names := []string{everyCallEnds, comesToRest, freshLoginSucceeds, lastsAfterPause}
+	for _, rule := range modelRules {
+		names = append(names, rule.name)
+	}
+	return names
+}
+
+// oneHolder: at most one operation is between the beginning and the end of its
+// turn, and that operation has the slot.
 func oneHolder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
-	for who := caller1; who <= applier; who++ {
+	for who := caller1; who <= renewer; who++ {
 		at := s.actor(who).at
 		inside := at >= atBegin && at <= atLeave && at != atSecondClose
 		if inside != (s.slot == who) {
@@ -50,8 +69,8 @@ func oneHolder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return true
 }
 
-// callsInOrder: the backend is called in the states that the table allows, and
-// a login is asked for where the engine has none.
+// callsInOrder: the backend is called only in the states that the table allows,
+// and a login is asked for only if the engine has none.
 func callsInOrder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	a := s.holder()
 	switch a.at {
@@ -67,6 +86,8 @@ func callsInOrder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 		return s.rung == imLoggedIn
 	case inLogoutKit, inShutKit:
 		return s.rung == kitLoggedIn
+	case inRenewKit, inLoseKit:
+		return s.rung == kitLoggedIn
 	case inUndoKit, inLogoutIM:
 		return s.rung == imLoggedIn
 	case inUndoIM:
@@ -79,16 +100,15 @@ func callsInOrder(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return true
 }
 
-// answeredOnce: a call gets one answer.
+// answeredOnce: each call gets at most one answer.
 func answeredOnce(_ *model, _ *modelState, v *modelMove, _ *modelState) bool { return v.answered <= 1 }
 
-// claimsWhatIsSo: the state that the engine publishes is what the SDK and the
-// kit have, but for a loss whose report is on its way, and a step down whose
-// call is under way.
-func claimsWhatIsSo(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
+// statusIsTrue: the published state agrees with the SDK and the kit, except while
+// the report of a loss is on its way or a step down is in progress.
+func statusIsTrue(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	im, kit := s.login[ofIM], s.login[ofKit]
 	a := s.holder()
-	steps := a.at == atStepped || a.wish == wishClose
+	steps := a.at == atStepped || a.at == atLost || a.wish == wishClose
 	switch {
 	case s.rung >= imInitialized && !s.ready,
 		(s.rung >= imLoggedIn) != (im.phase == published),
@@ -103,7 +123,7 @@ func claimsWhatIsSo(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return kit.phase != published || s.notice[ofKit] || kit.lost || s.session == linkedSession
 }
 
-// successIsTrue: an operation that succeeds has brought about what it names.
+// successIsTrue: if an operation succeeds, the state is what its name says.
 func successIsTrue(_ *model, _ *modelState, v *modelMove, s *modelState) bool {
 	if v.result != itSucceeds {
 		return true
@@ -121,8 +141,8 @@ func successIsTrue(_ *model, _ *modelState, v *modelMove, s *modelState) bool {
 	return s.rung >= v.wish.top()
 }
 
-// lateNoticesChangeNothing: the report of a login that has ended changes
-// nothing at all.
+// lateNoticesChangeNothing: a report about a login that has ended changes nothing
+// at all.
 func lateNoticesChangeNothing(_ *model, from *modelState, _ *modelMove, to *modelState) bool {
 	for of := range from.late {
 		if from.late[of] == to.late[of]+1 {
@@ -134,69 +154,70 @@ func lateNoticesChangeNothing(_ *model, from *modelState, _ *modelMove, to *mode
 	return true
 }
 
-// givenUpIsNotAdopted: what is taken over is a login that the host made, never
-// one that the engine had given up.
+// givenUpIsNotAdopted: the engine adopts only logins that the host made, never
+// one that it had given up.
 func givenUpIsNotAdopted(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return !s.linked || s.login[ofIM].phase == lookedFor && s.maker == madeByHost ||
 		s.login[ofIM].adopted == (s.maker == madeByHost)
 }
 
-// beginsLogoutIM reports whether the move begins a logout of IM, for anything
-// but LogoutIM, which is for whoever is there.
+// beginsLogoutIM reports whether the move begins a logout of IM. LogoutIM does
+// not count, because it logs out whoever is there.
 func beginsLogoutIM(v *modelMove, from, to *modelState) bool {
 	before, after := from.holder().at, to.holder().at
 	return before != after && (after == inLogoutIM || after == inUndoIM || after == inShutIM) && v.wish != wishLogoutIM
 }
 
-// hostsLoginIsLeft: no kit logout, no failed login, no loss and no Close logs
-// out a login that the host made behind the engine's back: that is how it is
-// when the call begins. (Where the engine's own login has gone and the report
-// of that is on its way, it cannot know.)
+// hostsLoginIsLeft: no kit logout, failed login, loss or Close logs out a login
+// that the host made behind the engine's back. That holds for the moment in
+// which the call begins. (If the engine's own login has ended, and the report is
+// still on its way, the engine cannot know.)
 func hostsLoginIsLeft(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	return !beginsLogoutIM(v, from, to) || to.maker != madeByHost || from.notice[ofIM]
 }
 
-// hostsRungIsLeft: nothing but LogoutIM and Close ends a login that LoginIM
-// made for the host.
+// hostsRungIsLeft: only LogoutIM and Close end a login that LoginIM made for the
+// host.
 func hostsRungIsLeft(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	return !beginsLogoutIM(v, from, to) || v.wish == wishClose || !to.login[ofIM].hosts
 }
 
-// floorIsTheHosts: the floor is im_logged_in where that login is the host's,
-// and nowhere else.
+// floorIsTheHosts: the floor is im_logged_in if, and only if, the IM login is the
+// host's.
 func floorIsTheHosts(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return s.rung < imLoggedIn || (s.floor == imLoggedIn) == s.login[ofIM].hosts
 }
 
-// ownLoginIsUndone: when nobody has the slot, the engine has no IM login of its
-// own but under a kit login, and nothing half-made.
+// ownLoginIsUndone: when nobody has the slot, the engine has an IM login of its
+// own only under a kit login, and no login that is half made.
 func ownLoginIsUndone(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	im, kit := s.login[ofIM], s.login[ofKit]
 	return s.slot != nobody ||
 		(s.rung != imLoggedIn || im.hosts) && (im.phase == unborn || im.phase == published) && (kit.phase == unborn || kit.phase == published)
 }
 
-// nothingLeftBehind: a login that came too late is being undone, or gone.
+// nothingLeftBehind: a login that succeeded too late is being undone, or already
+// gone.
 func nothingLeftBehind(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	at := s.holder().at
 	return (s.maker != madeByEngine || s.linked || at == inUndoIM) && (s.session != orphanSession || at == inUndoKit)
 }
 
-// modeIsKept: in reuse no kit login initialises IM or logs it in, and with
-// reuse off none is over the host's IM login.
+// modeIsKept: with reuse on, no kit login initialises IM or logs it in. With
+// reuse off, none uses the host's IM login.
 func modeIsKept(m *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	a := s.holder()
 	switch m.mode {
 	case engine.ReuseIM:
-		return a.wish != wishLoginKit || a.at != inInitIM && a.at != inLoginIM
+		return a.wish != wishLoginKit && a.wish != wishKeepKit || a.at != inInitIM && a.at != inLoginIM
 	case engine.AutoLogin:
 		return s.rung < kitLoggedIn || !s.login[ofIM].hosts
 	}
 	return true
 }
 
-// overIsOver: an operation whose ctx has ended makes no further step up.
-func overIsOver(_ *model, from *modelState, v *modelMove, to *modelState) bool {
+// stoppedLoginStops: an operation whose ctx has ended takes no further step up.
+func stoppedLoginStops(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	if v.who == nobody {
 		return true
 	}
@@ -204,8 +225,7 @@ func overIsOver(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	return !before.over || before.at == after.at || !after.climbs()
 }
 
-// logoutDoesNotWait: no logout, and no Close, waits for a login that it is to
-// end.
+// logoutDoesNotWait: no logout and no Close waits for a login that it ends.
 func logoutDoesNotWait(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	for who := caller1; who <= caller2; who++ {
 		if a := s.actor(who); a.at == atWait && s.holder().climbs() && s.holder().wish.top() >= a.wish.ends() && !s.holder().over {
@@ -215,8 +235,8 @@ func logoutDoesNotWait(_ *model, _ *modelState, _ *modelMove, s *modelState) boo
 	return true
 }
 
-// lossEndsALogin: no login in progress goes on over a login whose loss was
-// reported.
+// lossEndsALogin: once a loss is reported, no login continues on top of the lost
+// one.
 func lossEndsALogin(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	a := s.holder()
 	if !a.climbs() || a.over || a.losing {
@@ -230,8 +250,8 @@ func lossEndsALogin(_ *model, _ *modelState, _ *modelMove, s *modelState) bool {
 	return true
 }
 
-// closedIsClosed: after Close nothing moves, nothing but a Close succeeds, and
-// no login of the engine's is there.
+// closedIsClosed: after Close the state no longer changes, only another Close
+// succeeds, and the engine holds no login.
 func closedIsClosed(_ *model, from *modelState, v *modelMove, to *modelState) bool {
 	if !from.closed {
 		return true

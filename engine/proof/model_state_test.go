@@ -6,42 +6,46 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// The model: the host's two callers, the engine, the IM SDK with the kit, and
-// the service, as one value that is small enough for all of them to be looked
-// at. It shares no code with the engine. A step of it is what the engine does
-// between two moments in which somebody else can act: one look at what mu
-// guards, one effect of a call, one edge.
+// A modelState is the state of everything that the model has: two callers, the
+// engine, the IM SDK with the kit, and the service. It is so small that a test
+// can visit all of them. It shares no code with the engine. Each move is as
+// small as the engine's own steps between which somebody else can act: one look
+// at the fields that mu protects, one effect of a call, or one edge.
 //
-// How often things happen has no bound: callers call, the backend fails, the
-// host and the service act as often as they like. What has one: there are two
-// callers, one kit account, two IM accounts (the bound one and another), and at
-// most two reports of losses are on their way at once. Left out: anonymous
-// logins, the link, panics, and time.
+// Everything can happen any number of times: operations, failures of the
+// backend, and acts of the host and the service. But there are only two callers,
+// one kit account, two IM accounts (the bound one and another), and at most two
+// reports of losses on their way at once. The model leaves out anonymous logins,
+// Notify.Token, the link, panics, and time.
 type modelState struct {
 	// The engine.
 	rung, floor   engine.State
-	slot          modelWho // who holds it
-	running       modelWho // of those who hold it, one who can be interrupted
-	first         modelWho // the caller that has waited for the longest
-	closing, done bool     // Close was called; and has returned
+	slot          modelWho    // the actor that holds it
+	running       modelWho    // the same, if the actor can be interrupted
+	queue         [3]modelWho // the actors that wait for it, in order
+	closing, done bool        // Close was called, and has returned
 	closed        bool
-	login         [2]modelLogin // of IM and of the kit, the one that is made or published
-	losses        [2]modelLoss  // reported, in this order, and not dealt with
-	actors        [3]modelActor // the callers, and the goroutine that applies a loss
+	login         [2]modelLogin // to IM and to the kit: in progress or published
+	losses        [2]modelLoss  // reported, but not applied yet, in this order
+	actors        [4]modelActor // the callers, and the goroutines that apply a loss and renew a token
+	expired       bool          // Status.Expired
+	renewals      uint8         // how many renewals of the kit login run
+	hanging       bool          // a source still runs for a renewal whose login has ended
 
 	// The IM SDK with its adapter, and the kit.
 	ready   bool       // initialised
-	maker   modelMaker // of the IM login that is there
+	maker   modelMaker // who made the current IM login
 	linked  bool       // it reports to login[ofIM]
 	other   bool       // it is not the bound account's
 	session modelLink  // the kit session
+	stale   bool       // its token has run out
 	ghost   bool       // an abandoned login may still succeed
 	landing bool       // a login of the host's is in progress
 	notice  [2]bool    // the loss of that login is on its way
-	late    [2]uint8   // so many losses of logins that have ended are on their way
+	late    [2]uint8   // how many late losses are on their way: of logins that have ended
 }
 
-// A modelWho is an index of modelState.actors, plus one.
+// A modelWho names an actor: its index in modelState.actors, plus one.
 type modelWho uint8
 
 const (
@@ -49,6 +53,7 @@ const (
 	caller1
 	caller2
 	applier
+	renewer
 )
 
 const (
@@ -56,15 +61,17 @@ const (
 	ofKit
 )
 
-// A modelLoss is ofIM or ofKit, plus one; 0: none.
+// A modelLoss says which login was lost: ofIM or ofKit, plus one. 0 means none.
 type modelLoss uint8
 
 type modelLogin struct {
 	phase   modelPhase
 	adopted bool
-	hosts   bool // the host made it, or asked for it: this is what must be so, where the floor is what the engine has
+	hosts   bool // the host made it or asked for it; the engine's floor must agree
 	other   bool // it is not the bound account's
 	lost    bool
+
+	expired, renewing bool // of the kit: its token has run out, and a goroutine renews it
 }
 
 type modelPhase uint8
@@ -93,17 +100,35 @@ const (
 	orphanSession // its login has ended
 )
 
-// A modelActor is in the middle of one operation, or idle.
+// A modelActor is in the middle of an operation, or idle.
 type modelActor struct {
 	wish     modelWish
 	at       modelPlace
-	then     modelPlace   // where it goes on when it has settled, or stepped down
-	target   engine.State // the rung that it steps down to; kitLoggedIn: it only settles
+	then     modelPlace   // where it goes on after it has settled or stepped down
+	target   engine.State // the rung that it steps down to, or kitLoggedIn if it only settles
 	over     bool         // its ctx has ended
 	losing   bool         // a loss is about to end its ctx
 	atKit    bool         // it found kitLoggedIn
 	answered uint8
+	asked    uint8 // how often the current call has asked a source
+
+	// For KeepKit and renewals, which make several tries.
+	stop      bool       // its own ctx has ended
+	kept      modelEnded // of KeepKit: how the login that it waits for stands
+	final     bool       // another try cannot help after the latest failure
+	loggedOut bool       // a logout was called since it began
+	mine      bool       // of a renewal: its login is the present one
 }
+
+// modelEnded says how the login that KeepKit waits for has ended, if it has.
+type modelEnded uint8
+
+const (
+	keepsNothing modelEnded = iota
+	keepsLogin
+	lostLogin
+	loggedOutLogin
+)
 
 type modelWish uint8
 
@@ -115,22 +140,29 @@ const (
 	wishLogoutKit
 	wishLogoutIM
 	wishClose
+	wishRenewKit
+	wishKeepKit
+	wishRenewal // of the engine's own
 )
 
-var wishNames = [...]string{"the goroutine", "InitIM", "LoginIM", "LoginKit", "LogoutKit", "LogoutIM", "Close"}
+var wishNames = [...]string{"the goroutine", "InitIM", "LoginIM", "LoginKit", "LogoutKit", "LogoutIM", "Close", "RenewKit",
+	"KeepKit", "the renewal"}
 
-// top is the rung that a wish climbs to; uninitialized: it does not climb.
+// top returns the rung that an operation climbs to, or uninitialized if it does
+// not climb.
 func (w modelWish) top() engine.State {
-	return [...]engine.State{wishInitIM: imInitialized, wishLoginIM: imLoggedIn, wishLoginKit: kitLoggedIn, wishClose: uninitialized}[w]
+	return [...]engine.State{wishInitIM: imInitialized, wishLoginIM: imLoggedIn, wishLoginKit: kitLoggedIn, wishClose: uninitialized,
+		wishRenewKit: kitLoggedIn, wishKeepKit: kitLoggedIn, wishRenewal: kitLoggedIn}[w]
 }
 
-// ends is the rung from which on it ends those that climb; none: it ends none.
+// ends returns the lowest rung of the climbs that an operation interrupts, or
+// none if it interrupts nothing.
 func (w modelWish) ends() engine.State {
 	const none engine.State = 255
-	return [...]engine.State{none, none, none, none, kitLoggedIn, imLoggedIn, imInitialized}[w]
+	return [...]engine.State{none, none, none, none, kitLoggedIn, imLoggedIn, imInitialized, none, none, none}[w]
 }
 
-// A modelPlace is where in its operation an actor is.
+// A modelPlace says how far an actor has got in its operation.
 type modelPlace uint8
 
 const (
@@ -138,27 +170,34 @@ const (
 	atWait
 	atBegin // it has the slot
 
-	// Places on the way up. In the places in… the actor is in a call of the
-	// backend.
+	// On the way up. At a place whose name begins with in, the actor is in a call
+	// of the backend or of a source.
 	atBegan
 	inAdoptIM
 	atFound
 	atAdopted
 	atChoice
+	inKitToken
 	inAuthenticate
 	atClimb
 	inInitIM
 	atInitIM
+	inIMToken
 	inLoginIM
 	atLoginIM
 	atPublishIM
 	inLoginKit
 	atLoginKit
 	atPublishKit
+	inRenewKit
+	atRenewed
 
-	// Steps down.
+	// On the way down.
 	inUndoIM
 	inUndoKit
+	atRefused
+	inLoseKit
+	atLost
 	atDown
 	inLogoutKit
 	inLogoutIM
@@ -175,19 +214,25 @@ const (
 	atSecondClose
 
 	atLeave
-	atKept // of the mutant keepSlot
+	atStuck // of the mutant keepSlot
+
+	// Without the slot.
+	atHold       // KeepKit waits for the end of a login
+	atPause      // KeepKit or a renewal, before the next try
+	inSource     // a renewal asks KitToken
+	atBackground // Close waits for the renewals
 )
 
-// climbing reports whether it is on the way up, so that the end of its ctx
-// matters.
+// climbing reports whether the actor is on its way up. Only then does the end of
+// its ctx matter.
 func (a modelActor) climbing() bool {
-	return a.wish.top() > uninitialized && (a.at >= atWait && a.at <= atPublishKit || a.then == atBegan)
+	return a.wish.top() > uninitialized && (a.at >= atWait && a.at <= atRenewed || a.then == atBegan)
 }
 
-// climbs reports whether it is in a call that climbs.
+// climbs reports whether the actor is in a call that climbs.
 func (a modelActor) climbs() bool {
 	switch a.at {
-	case inAdoptIM, inAuthenticate, inInitIM, inLoginIM, inLoginKit:
+	case inAdoptIM, inKitToken, inAuthenticate, inInitIM, inIMToken, inLoginIM, inLoginKit, inRenewKit:
 		return true
 	}
 	return false
@@ -195,7 +240,7 @@ func (a modelActor) climbs() bool {
 
 func (s *modelState) actor(who modelWho) *modelActor { return &s.actors[who-1] }
 
-// holder is the one who has the slot, or an idle one.
+// holder returns the actor that has the slot, or an idle one if nobody has it.
 func (s *modelState) holder() modelActor {
 	if s.slot == nobody {
 		return modelActor{}
@@ -213,19 +258,27 @@ func (s *modelState) reports() (n int) {
 	return n
 }
 
-// sorted gives the callers an order: which of them is the first makes no
-// difference, and half as many states are left.
-func (s modelState) sorted() (_ modelState, swapped bool) {
+// sorted puts the callers in an order, because it makes no difference which of
+// them is the first. That leaves half as many states.
+func (m *model) sorted(s modelState) (_ modelState, swapped bool) {
+	if m.lasting {
+		s.stale = s.stale && s.session == linkedSession
+		s.late = [2]uint8{} // the other models show that late reports have no effect
+	}
 	a, b := &s.actors[0], &s.actors[1]
 	if a.at < b.at || a.at == b.at && (a.wish < b.wish || a.wish == b.wish && (b.over || !a.over)) {
 		return s, false
 	}
 	*a, *b = *b, *a
-	s.slot, s.running, s.first = s.slot.other(), s.running.other(), s.first.other()
+	s.slot, s.running = s.slot.other(), s.running.other()
+	for i := range s.queue {
+		s.queue[i] = s.queue[i].other()
+	}
 	return s, true
 }
 
-// other is the other caller, and for who is no caller that one.
+// other returns the other caller. For an actor that is not a caller, it returns
+// that actor.
 func (w modelWho) other() modelWho {
 	if w == caller1 || w == caller2 {
 		return caller1 + caller2 - w
@@ -249,7 +302,7 @@ func (s *modelState) leaveIM() {
 	s.maker, s.linked, s.other, s.session = madeByNobody, false, false, noSession
 }
 
-// end ends a login of the engine's. Later reports about it are late.
+// end ends a login of the engine's. Reports about it are late from now on.
 func (s *modelState) end(of int) {
 	if s.notice[of] {
 		s.notice[of] = false
@@ -274,10 +327,10 @@ type modelMove struct {
 	who      modelWho
 	wish     modelWish
 	what     string
-	choice   bool           // somebody did it, or a call failed: it need not happen
+	choice   bool           // it need not happen: somebody did it, or a call failed
 	via      engine.Trigger // the edge that was taken, if any
 	result   modelResult
-	answered uint8 // so often has the call been answered
+	answered uint8 // how often the call has been answered
 }
 
 type modelResult uint8
@@ -288,7 +341,7 @@ const (
 	itFails
 )
 
-// words describes the move. swapped says that the callers have changed places.
+// words describes the move. swapped says that sorted has swapped the callers.
 func (v modelMove) words(swapped bool) string {
 	if swapped {
 		v.who = v.who.other()

@@ -81,7 +81,7 @@ func newRapidCrowd(t *rapid.T, mode engine.Mode) *rapidCrowd {
 	before := w.actions()
 	for range rapid.IntRange(0, 5).Draw(t, "steps before") {
 		before[rapid.SampledFrom([]string{"InitIM", "LoginIM again", "LoginKit again", "LoginAnonymous", "host logs in again",
-			"host inits", "next call fails", "link", "LogoutKit"}).Draw(t, "before")](t)
+			"host inits", "next call fails", "link", "LogoutKit", "kit token runs out", "IM token runs out", "the sources change"}).Draw(t, "before")](t)
 	}
 	c := &rapidCrowd{rapidWorld: w, seen: w.e.Status()}
 	w.spec.start()
@@ -230,6 +230,7 @@ func (c *rapidCrowd) loginAfterAll() {
 		faults += len(errs)
 	}
 	ctx := context.Background()
+	c.tokens.set(sourceWorks)
 	_ = c.e.LogoutIM(ctx)
 	c.must(c.device.HostLogout(ctx))
 	err := c.login(ctx)
@@ -248,13 +249,14 @@ func (c *rapidCrowd) loginAfterAll() {
 }
 
 func (c *rapidCrowd) login(ctx context.Context) error {
+	c.tokens.renew()
 	if c.spec.options.Mode == engine.ReuseIM {
 		if err := c.e.InitIM(ctx); err != nil {
 			return err
 		}
-		if err := c.e.LoginIM(ctx, imAccount); err != nil {
+		if err := c.e.LoginIM(ctx, c.tokens.im); err != nil {
 			return err
 		}
 	}
-	return c.e.LoginKit(ctx, kitAccount)
+	return c.e.LoginKit(ctx, c.tokens.kit)
 }

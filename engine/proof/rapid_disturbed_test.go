@@ -25,9 +25,11 @@ func (c *rapidCrowd) disturbances() map[string]func(*rapid.T) {
 			c.cloud.EndKit(rapid.SampledFrom(rapidKits[:2]).Draw(t, "account").UserUUID, rapid.SampledFrom(rapidCauses).Draw(t, "cause"))
 		}),
 		"second device": c.maybe(func(t *rapid.T) {
-			c.must(c.second.HostLogin(ctx, rapid.SampledFrom(rapidIMs[:2]).Draw(t, "account")))
+			_ = c.second.HostLogin(ctx, rapid.SampledFrom(rapidIMs[:2]).Draw(t, "account")) // its token may have run out
 		}),
-		"link": c.maybe(func(t *rapid.T) { c.device.Link(rapid.Bool().Draw(t, "online")) }),
+		"link":               c.maybe(func(t *rapid.T) { c.device.Link(rapid.Bool().Draw(t, "online")) }),
+		"kit token runs out": c.maybe(func(*rapid.T) { c.cloud.ExpireKit(kitAccount.UserUUID) }),
+		"IM token runs out":  c.maybe(func(*rapid.T) { c.cloud.ExpireIM(imAccount.Accid) }),
 		"host is held up": func(*rapid.T) {
 			c.releases = append(c.releases, c.device.Block("HostLogin"))
 		},

@@ -73,14 +73,18 @@ func (s *rapidSpec) hasBegun(seen rapidSeen) bool {
 		m <= len(seen.published) && slices.EqualFunc(s.published, seen.published[:m], rapidStatus.is)
 }
 
-// rapidMoments is how many an operation has: one, and three for each of at most
-// six calls.
-const rapidMoments = 19
+// rapidMoments is how many an operation has: one, three for each of at most ten
+// calls, and one before each of two more questions to a source.
+const rapidMoments = 33
 
 // dooms returns the causes that may have ended r; nil means that none did.
 func (c *rapidCrowd) dooms(r *rapidRun) []*rapidDoom {
 	var cause error
 	switch {
+	case refusesToken(r.err) && r.gaveUp: // it may have asked no second time
+		return append(c.doomsBy(r, errRapidGaveUp), nil)
+	case refusesToken(r.err) && c.interrupted(r):
+		return append(c.doomsBy(r, engine.ErrInterrupted), nil)
 	case r.gaveUp && errors.Is(r.err, errRapidGaveUp):
 		cause = errRapidGaveUp
 	case c.interrupted(r) && errors.Is(r.err, engine.ErrInterrupted):
@@ -91,6 +95,11 @@ func (c *rapidCrowd) dooms(r *rapidRun) []*rapidDoom {
 	if !r.climbs() {
 		return c.whileWaiting(r, cause)
 	}
+	return c.doomsBy(r, cause)
+}
+
+// doomsBy returns the moments of r at which cause may have ended it.
+func (c *rapidCrowd) doomsBy(r *rapidRun, cause error) []*rapidDoom {
 	var all []*rapidDoom
 	for at := range rapidMoments {
 		all = append(all, &rapidDoom{cause, at})
@@ -146,10 +155,14 @@ func (c *rapidCrowd) holds() {
 }
 
 // leadsTo reports whether one published Status may follow on another: by an
-// edge, or a change of the link.
+// edge, or a change of the link or of Expired.
 func (s rapidStatus) leadsTo(next rapidStatus) bool {
-	link := s
+	link, expiry := s, s
 	link.Seq, link.Online = s.Seq+1, !s.Online
+	expiry.Seq, expiry.Expired = s.Seq+1, !s.Expired
+	if next == expiry {
+		return s.State == kitLoggedIn
+	}
 	if next == link {
 		return s.State >= imLoggedIn
 	}

@@ -169,6 +169,11 @@ func (g *rapidGate) LoginKit(ctx context.Context, k engine.KitAccount, n engine.
 	return g.around(ctx, "LoginKit", func() error { return g.Backend.LoginKit(ctx, k, n) })
 }
 
+// RenewKit implements engine.KitRenewer, as every backend below the gate does.
+func (g *rapidGate) RenewKit(ctx context.Context, k engine.KitAccount) error {
+	return g.around(ctx, "RenewKit", func() error { return g.Backend.(engine.KitRenewer).RenewKit(ctx, k) })
+}
+
 func (g *rapidGate) LogoutKit(ctx context.Context) error {
 	return g.around(ctx, "LogoutKit", func() error { return g.Backend.LogoutKit(ctx) })
 }

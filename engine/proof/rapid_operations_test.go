@@ -56,7 +56,7 @@ func rapidInitIM() rapidOperation {
 func rapidLoginIM(a engine.IMAccount) rapidOperation {
 	return rapidOperation{"LoginIM " + a.Accid, "LoginIM", func(ctx context.Context, e *engine.Engine) error { return e.LoginIM(ctx, a) },
 		func(s *rapidSpec) rapidResult {
-			return s.climb("LoginIM", slices.Contains(rapidBadIMs, a), func() error {
+			return s.climb("LoginIM", s.isBad(slices.Contains(rapidBadIMs, a), a.Token), func() error {
 				if a.AppKey != "" {
 					return engine.ErrAppKeyMismatch
 				}
@@ -67,7 +67,7 @@ func rapidLoginIM(a engine.IMAccount) rapidOperation {
 				case n.State == uninitialized:
 					return engine.ErrState
 				case n.State == imInitialized:
-					return s.loginIM(a, true)
+					return s.loginIM(a, true, a.Token != "")
 				case n.Accid != strings.ToLower(a.Accid), n.Floor < imLoggedIn:
 					return engine.ErrIMInUse
 				}
@@ -80,7 +80,7 @@ func rapidLoginKit(a engine.KitAccount) rapidOperation {
 	user := strings.ToLower(a.UserUUID)
 	return rapidOperation{"LoginKit " + a.UserUUID, "LoginKit", func(ctx context.Context, e *engine.Engine) error { return e.LoginKit(ctx, a) },
 		func(s *rapidSpec) rapidResult {
-			return s.climb("LoginKit", slices.Contains(rapidBadKits, a), func() error {
+			return s.climb("LoginKit", s.isBad(slices.Contains(rapidBadKits, a), a.Token), func() error {
 				if n := s.now; n.State == kitLoggedIn {
 					if n.Anonymous || n.UserUUID != user {
 						return engine.ErrKitInUse
@@ -133,6 +133,7 @@ func (s *rapidSpec) loginAnonymous() error {
 	}); err != nil {
 		return err
 	}
+	s.imTokens[rapidTemporary] = secret // of a new account
 	return s.climbKit(rapidTemporary, secret, false, true)
 }
 
@@ -224,13 +225,20 @@ func (s *rapidSpec) begin(op string) rapidResult {
 	return rapidResult{op: op, state: s.now.State}
 }
 
-func (r rapidResult) with(err error) rapidResult { r.errs = []error{err}; return r }
+func (r rapidResult) with(err error) rapidResult {
+	r.errs = []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		r.errs = joined.Unwrap()
+	}
+	return r
+}
 
 // rapidOperationAmongOthers draws one, more often than not one of user1's.
 func rapidOperationAmongOthers(t *rapid.T) rapidOperation {
 	return rapid.OneOf(
 		rapid.SampledFrom([]rapidOperation{rapidLoginKit(kitAccount), rapidLoginIM(imAccount), rapidLogoutKit(), rapidLogoutIM()}),
 		rapid.SampledFrom([]rapidOperation{rapidLoginKit(kitAccount), rapidInitIM(), rapidAnonymous(), rapidClose()}),
+		rapid.SampledFrom([]rapidOperation{rapidRenewKit(kitAccount), rapidRenewKit(rapidTokenless), rapidLoginKit(rapidTokenless)}),
 		rapid.Map(rapid.SampledFrom(rapidIMs), rapidLoginIM),
 		rapid.Map(rapid.SampledFrom(rapidKits), rapidLoginKit),
 	).Draw(t, "operation")

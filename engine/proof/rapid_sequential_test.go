@@ -15,7 +15,7 @@ import (
 // what comes of each against the specification: the error, each published
 // Status, the calls of the backend, and who is logged in.
 //
-//	go test ./engine -run Rapid -rapid.checks=20000
+//	go test ./engine/proof -run Rapid -rapid.checks=20000
 func TestRapidSequential(t *testing.T) {
 	t.Run("mockim", func(t *testing.T) { checkRapidSequential(t, false) })
 	t.Run("hostim", func(t *testing.T) { checkRapidSequential(t, true) })
@@ -47,7 +47,8 @@ func rapidOptions(t *rapid.T, mode engine.Mode) engine.Options {
 func rarely(t *rapid.T, label string) bool { return rapid.IntRange(0, 39).Draw(t, label) == 17 }
 
 func rapidAnyRules(t *rapid.T, hostim bool) rapidRules {
-	r := rapidRules{multiDevice: rapid.Bool().Draw(t, "multiDevice"), noAnonymous: rarely(t, "noAnonymous"), hostim: hostim}
+	r := rapidRules{multiDevice: rapid.Bool().Draw(t, "multiDevice"), noAnonymous: rarely(t, "noAnonymous"), hostim: hostim,
+		sources: rapid.Bool().Draw(t, "sources")}
 	if hostim {
 		r.report = rapid.SampledFrom([]rapidReport{rapidBefore, rapidAfter, rapidNever}).Draw(t, "the SDK reports")
 	}
@@ -121,6 +122,21 @@ func (w *rapidWorld) actions() map[string]func(*rapid.T) {
 		"kit ends":           func(t *rapid.T) { w.endsKit(rapid.SampledFrom(rapidCauses).Draw(t, "cause")) },
 		"link":               func(t *rapid.T) { w.links(rapid.Bool().Draw(t, "online")) },
 		"next call fails":    w.fails,
+
+		"RenewKit":             operation(func(t *rapid.T) rapidOperation { return rapidRenewKit(rapid.SampledFrom(rapidKits).Draw(t, "account")) }),
+		"RenewKit from source": operation(just(rapidRenewKit(rapidTokenless))),
+		"LoginKit from source": operation(just(rapidLoginKit(rapidTokenless))),
+		"LoginIM from source":  operation(just(rapidLoginIM(engine.IMAccount{Accid: imAccount.Accid}))),
+		"KeepKit": func(t *rapid.T) {
+			w.operate(rapidKeepKit(rapid.SampledFrom(append([]engine.KitAccount{rapidTokenless}, rapidKits...)).Draw(t, "account")), rarely(t, "ended"))
+		},
+		"kit token runs out": func(t *rapid.T) { w.expiresKit(rapid.SampledFrom(rapidKits[:3]).Draw(t, "account")) },
+		"IM token runs out":  func(t *rapid.T) { w.expiresIM(rapid.SampledFrom(rapidIMs[:2]).Draw(t, "account")) },
+		"new tokens":         func(*rapid.T) { w.newTokens() },
+		"the sources change": func(t *rapid.T) {
+			w.sourcesBecome(rapid.SampledFrom([]byte{sourceWorks, sourceFails, sourceStale}).Draw(t, "kind"))
+		},
+		"time passes": func(*rapid.T) { w.timePasses() },
 	}
 }
 
@@ -180,6 +196,9 @@ var rapidCauses = []error{engine.ErrTokenExpired, engine.ErrAccountBanned, engin
 var errForeignCause = errors.New("a cause of the service's own")
 
 func (w *rapidWorld) secondLogsIn(a engine.IMAccount) {
+	if s := w.spec; s.imTokens[a.Accid] != a.Token || s.imExpired[a.Accid] {
+		return
+	}
 	w.happens(func() {
 		if w.spec.second != a.Accid && w.spec.on == a.Accid && !w.spec.rules.multiDevice {
 			w.spec.lost(&engine.KickError{Reason: engine.KickedByClient})
@@ -225,9 +244,9 @@ func (w *rapidWorld) links(online bool) {
 }
 
 func (w *rapidWorld) fails(t *rapid.T) {
-	calls := []string{"LoginKit", "LoginIM", "LogoutIM", "LogoutKit", "Authenticate", "InitIM", "Anonymous", "HostLogin", "AdoptIM"}
+	calls := []string{"LoginKit", "LoginIM", "LogoutIM", "LogoutKit", "Authenticate", "InitIM", "Anonymous", "HostLogin", "RenewKit", "AdoptIM"}
 	if w.client != nil {
-		calls = calls[:8] // the engine asks hostim that
+		calls = calls[:9] // the engine asks hostim that
 	}
 	call := rapid.SampledFrom(calls).Draw(t, "call")
 	err := rapid.SampledFrom([]error{engine.ErrUnavailable, engine.ErrTokenExpired, errForeignCause}).Draw(t, "error")
@@ -288,6 +307,10 @@ func (s *rapidSpec) kitLost(cause error) {
 
 func (s *rapidSpec) link(online bool) {
 	if s.on == "" || s.down == !online {
+		return
+	}
+	if online && s.loginExpired && !s.reconnects() {
+		s.lost(engine.ErrTokenRejected)
 		return
 	}
 	s.down = !online

@@ -9,54 +9,63 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// A rapidSpec says what an engine, the SDK under it and the service do when one
-// thing happens after the other. It is written from the contract, and shares no
-// code with the engine.
+// A rapidSpec specifies the engine, the SDK under it and the service for
+// histories in which one thing happens after the other. It follows the contract,
+// and shares no code with the engine.
 type rapidSpec struct {
 	options engine.Options
 	rules   rapidRules
 
 	// The SDK, and the service.
 	ready  bool               // IM is initialised
-	on     string             // who is logged in to IM; "": nobody
-	byHost bool               // the host did it, behind the engine's back
-	down   bool               // its link
-	second string             // who is logged in on the second device
-	faults map[string][]error // of the calls to come
-	stray  bool               // of hostim: a logout has failed, and is made once more
+	on     string             // the accid that is logged in to IM, or ""
+	byHost bool               // the host logged it in behind the engine's back
+	down   bool               // its link is down
+	second string             // the accid that is logged in on the second device
+	faults map[string][]error // of the next calls
+	stray  bool               // a logout has failed, and hostim makes it once more
+
+	// The tokens that the service knows, and which of them have run out.
+	imTokens, kitTokens   map[string]string
+	imExpired, kitExpired map[string]bool
+	loginExpired          bool // that of the IM login has run out
+	source                byte // what the host's sources do, if it has some
+	fetched               int
 
 	// The engine.
 	now     rapidStatus
-	logins  int // IM logins that it has published
+	logins  int // how many IM logins it has published
 	adopted bool
 	closed  bool
+	renewal rapidRenewal
 
 	// What happened since the last start.
 	calls     []string
 	published []rapidStatus
 
-	// The operation in progress.
+	// The current operation.
 	doom   *rapidDoom
 	moment int
 	failed string
 }
 
-// rapidRules are the rules of the cloud and of the SDK.
+// rapidRules say how the cloud and the SDK behave, and what the host has.
 type rapidRules struct {
 	multiDevice, noAnonymous bool
+	sources                  bool // the host has both
 
-	hostim bool // the engine has the SDK through hostim
+	hostim bool // the engine uses the SDK through hostim
 	report rapidReport
 }
 
-// A rapidStatus has a number in the place of Session: which login it is.
+// A rapidStatus has the number of the login in place of the random Session.
 type rapidStatus struct {
 	engine.Status
 	login int
 }
 
-// A rapidDoom ends an operation with cause at one of its moments: before it
-// begins (0), or before, in or after one of its calls.
+// A rapidDoom ends an operation with cause at one of its moments. Moment 0 is
+// before it begins; the others are before, in and after each of its calls.
 type rapidDoom struct {
 	cause error
 	at    int
@@ -65,12 +74,12 @@ type rapidDoom struct {
 // A rapidResult is the result of an operation: success if errs is empty.
 type rapidResult struct {
 	op    string
-	state engine.State // that the operation found
+	state engine.State // in which the operation began
 	call  string
-	errs  []error // that errors.Is must find; CodeOf finds the first that has a Code
+	errs  []error // errors.Is must find each; CodeOf finds the first that has a Code
 }
 
-const rapidTemporary = "temporary" // the id of a temporary account, whatever it really is
+const rapidTemporary = "temporary" // stands for the random id of a temporary account
 
 var (
 	rapidNowhere = engine.KitAccount{UserUUID: "nowhere", Token: secret} // bound to an account that does not exist
@@ -80,9 +89,10 @@ var (
 	rapidOfOther = engine.IMAccount{AppKey: "another", Accid: "faraway", Token: secret}
 )
 
-// The accounts that the cloud has, and what the kit accounts are bound to.
+// The tokens of the cloud's accounts, and the IM accounts that the kit accounts
+// are bound to.
 var (
-	rapidIMTokens  = map[string]string{"myaccid": imAccount.Token, "other": otherIM.Token}
+	rapidIMTokens  = map[string]string{"myaccid": imAccount.Token, "other": otherIM.Token, rapidTemporary: secret}
 	rapidKitTokens = map[string]string{"user1": kitAccount.Token, "user2": otherKit.Token, "user1b": secret,
 		"unbound": secret, "nowhere": secret, "foreign": secret, rapidTemporary: secret}
 	rapidBound = map[string]string{"user1": "myaccid", "user2": "other", "user1b": "myaccid",
@@ -92,6 +102,8 @@ var (
 func (s *rapidSpec) clone() *rapidSpec {
 	c := *s
 	c.faults = maps.Clone(s.faults)
+	c.imTokens, c.kitTokens = maps.Clone(s.imTokens), maps.Clone(s.kitTokens)
+	c.imExpired, c.kitExpired = maps.Clone(s.imExpired), maps.Clone(s.kitExpired)
 	c.calls, c.published = slices.Clone(s.calls), slices.Clone(s.published)
 	return &c
 }
@@ -99,13 +111,13 @@ func (s *rapidSpec) clone() *rapidSpec {
 func (s *rapidSpec) start() {
 	s.calls, s.published = nil, nil
 	if s.rules.report == rapidAfter {
-		s.stray = false // by now the SDK has said that nobody is logged in
+		s.stray = false // by now the SDK has reported that nobody is logged in
 	}
 }
 
 func (s *rapidSpec) publish() { s.now.Seq++; s.published = append(s.published, s.now) }
 
-// to takes an edge. host says that the rung is the host's own.
+// to takes an edge. host means that the rung is the host's own.
 func (s *rapidSpec) to(state engine.State, via engine.Trigger, cause error, host bool) {
 	n := &s.now
 	n.State, n.Via, n.Cause, n.Floor = state, via, cause, min(n.Floor, state)
@@ -113,7 +125,7 @@ func (s *rapidSpec) to(state engine.State, via engine.Trigger, cause error, host
 		n.Floor = state
 	}
 	if state < kitLoggedIn {
-		n.UserUUID, n.Anonymous = "", false
+		n.UserUUID, n.Anonymous, n.Expired, s.renewal = "", false, false, rapidRenewal{}
 	}
 	if state < imLoggedIn {
 		n.Accid, n.Online, n.login, s.adopted = "", false, 0, false
@@ -121,7 +133,8 @@ func (s *rapidSpec) to(state engine.State, via engine.Trigger, cause error, host
 	s.publish()
 }
 
-// over is called first in each moment of an operation.
+// over begins the next moment of an operation. It returns the cause if the
+// operation ends there.
 func (s *rapidSpec) over() error {
 	s.moment++
 	if s.doom != nil && s.moment > s.doom.at {
@@ -146,8 +159,8 @@ func (s *rapidSpec) fault(call string) error {
 	return errs[0]
 }
 
-// call is one call of the backend that the caller's ctx bounds. done: the
-// backend said yes, which may have come too late.
+// call is one call of the backend within the caller's ctx. done reports that the
+// backend succeeded, perhaps too late.
 func (s *rapidSpec) call(call, id string, effect func() error) (done bool, err error) {
 	defer func() {
 		if err != nil && s.failed == "" {
@@ -157,7 +170,7 @@ func (s *rapidSpec) call(call, id string, effect func() error) (done bool, err e
 	if err := s.over(); err != nil {
 		return false, err
 	}
-	if call != "AdoptIM" {
+	if call != "AdoptIM" && call != "KitToken" && call != "IMToken" {
 		s.note(call, id)
 	}
 	if err := s.over(); err != nil {
@@ -173,7 +186,7 @@ func (s *rapidSpec) call(call, id string, effect func() error) (done bool, err e
 	return done, err
 }
 
-// step is a call that logs out, and takes effect even if it fails.
+// step is a logout call, which takes effect even if it fails.
 func (s *rapidSpec) step(call string) error {
 	s.note(call, "")
 	err := s.fault(call)
@@ -241,7 +254,7 @@ func (s *rapidSpec) initialise(host bool) error {
 	return err
 }
 
-func (s *rapidSpec) loginIM(a engine.IMAccount, host bool) error {
+func (s *rapidSpec) attemptIM(a engine.IMAccount, host bool) error {
 	accid := strings.ToLower(a.Accid)
 	done, err := s.call("LoginIM", accid, func() error { return s.sdkLogin(accid, a.Token, false) })
 	switch {
@@ -254,18 +267,18 @@ func (s *rapidSpec) loginIM(a engine.IMAccount, host bool) error {
 }
 
 func (s *rapidSpec) sdkLogin(accid, token string, byHost bool) error {
-	if accid != rapidTemporary && (token == "" || rapidIMTokens[accid] != token) {
-		return engine.ErrTokenRejected
+	if token == "" || s.imTokens[accid] != token || s.imExpired[accid] {
+		return engine.ErrTokenRejected // IM does not tell the two apart
 	}
 	if s.second == accid && !s.rules.multiDevice {
 		s.second = ""
 	}
-	s.on, s.byHost, s.down, s.stray = accid, byHost, false, false
+	s.on, s.byHost, s.down, s.loginExpired, s.stray = accid, byHost, false, false, false
 	return nil
 }
 
-func (s *rapidSpec) loginKit(user string, anonymous bool) error {
-	done, err := s.call("LoginKit", user, nil)
+func (s *rapidSpec) loginKit(user, token string, anonymous bool) error {
+	done, err := s.call("LoginKit", user, func() error { return s.verifyKit(user, token) })
 	switch {
 	case err == nil:
 		s.now.UserUUID, s.now.Anonymous = user, anonymous
@@ -276,21 +289,13 @@ func (s *rapidSpec) loginKit(user string, anonymous bool) error {
 	return err
 }
 
-// climbKit does the rest of a kit login, once the mode has allowed it.
+// climbKit does the rest of a kit login that the mode allows.
 func (s *rapidSpec) climbKit(user, token string, reuse, anonymous bool) error {
 	if reuse && s.options.RequireOnline && !s.now.Online {
-		return engine.ErrIMNotLoggedIn
+		return errors.Join(engine.ErrIMNotLoggedIn, engine.ErrUnavailable)
 	}
 	accid := rapidBound[user]
-	if _, err := s.call("Authenticate", user, func() error {
-		switch {
-		case rapidKitTokens[user] != token:
-			return engine.ErrTokenRejected
-		case accid == "":
-			return engine.ErrNoIMAccount
-		}
-		return nil
-	}); err != nil {
+	if err := s.authenticate(user, &token, accid); err != nil {
 		return err
 	}
 	switch {
@@ -305,11 +310,30 @@ func (s *rapidSpec) climbKit(user, token string, reuse, anonymous bool) error {
 		}
 	}
 	if s.now.State == imInitialized {
-		if err := s.loginIM(engine.IMAccount{Accid: accid, Token: rapidIMTokens[accid]}, false); err != nil {
+		if err := s.loginIM(engine.IMAccount{Accid: accid, Token: s.imTokens[accid]}, false, false); err != nil {
 			return err
 		}
 	}
-	return s.loginKit(user, anonymous)
+	return s.loginKit(user, token, anonymous)
+}
+
+// authenticate fetches a token if *token is empty.
+func (s *rapidSpec) authenticate(user string, token *string, accid string) error {
+	call := func(t string) error {
+		*token = t
+		_, err := s.call("Authenticate", user, func() error {
+			err := s.verifyKit(user, t)
+			if err == nil && accid == "" {
+				err = engine.ErrNoIMAccount
+			}
+			return err
+		})
+		return err
+	}
+	if *token == "" {
+		return s.withFetched("KitToken", user, call)
+	}
+	return call(*token)
 }
 
 // is reports whether got matches want.

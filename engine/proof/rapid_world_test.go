@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 type rapidWorld struct {
 	t              *rapid.T
 	spec           *rapidSpec
+	tokens         *hostTokens
 	cloud          *mockim.Service
 	device, second *mockim.Device // the engine is on the first
 	client         *rapidClient   // the host's own; nil where the engine has the device itself
@@ -41,7 +43,13 @@ func newRapidWorld(t *rapid.T, options engine.Options, rules rapidRules) *rapidW
 		cloud.Bind(k, rapidBound[k.UserUUID])
 	}
 	w := &rapidWorld{t: t, cloud: cloud, device: cloud.Device(), second: cloud.Device(),
-		spec: &rapidSpec{options: options, rules: rules, faults: map[string][]error{}}}
+		tokens: &hostTokens{cloud: cloud},
+		spec: &rapidSpec{options: options, rules: rules, faults: map[string][]error{},
+			imTokens: maps.Clone(rapidIMTokens), kitTokens: maps.Clone(rapidKitTokens),
+			imExpired: map[string]bool{}, kitExpired: map[string]bool{}}}
+	if rules.sources {
+		w.spec.options.KitToken, w.spec.options.IMToken = w.tokens.kitToken, w.tokens.imToken
+	}
 	var b engine.Backend = w.device
 	if rules.hostim {
 		w.client = newRapidClient(w.device, rules.report)
@@ -168,8 +176,8 @@ func (want rapidStatus) is(s rapidStatus) bool {
 }
 
 func (s rapidStatus) String() string {
-	return fmt.Sprintf("{#%d %v via %s (%v) over %v, login %d of %q online %v, kit %q anonymous %v}",
-		s.Seq, s.State, s.Via, s.Cause, s.Floor, s.login, s.Accid, s.Online, s.UserUUID, s.Anonymous)
+	return fmt.Sprintf("{#%d %v via %s (%v) over %v, login %d of %q online %v, kit %q anonymous %v expired %v}",
+		s.Seq, s.State, s.Via, s.Cause, s.Floor, s.login, s.Accid, s.Online, s.UserUUID, s.Anonymous, s.Expired)
 }
 
 // agrees compares the visible state of the world with the specification.

@@ -1,17 +1,29 @@
 // Package nimcloud is an IM cloud on loopback that the vendor's official
-// JavaScript SDK can log in to. It consists of an address service (LBS) and a
+// JavaScript SDKs can log in to. It consists of an address service (LBS) and a
 // link server. Its accounts are in a mockim.Service, the world. It is for
 // tests, and for developers whose SDK has to log in without a network, in Node
 // or in a browser.
 //
 // It is not a NIM server. It serves only the packets of a login, and proves
 // nothing about the vendor's servers. It has no messages, no TLS, and no
-// support for native SDKs, whose link is encrypted differently. It knows one
-// framing, the packed binary one on /websocket, which is the default of the
-// 10.x SDKs.
+// support for native SDKs, whose link is encrypted differently.
 //
 //	cloud, err := nimcloud.Start(nimcloud.Options{World: world})
-//	lbsUrls: [cloud.LBSURL()], linkUrl: cloud.LinkAddr(), linkSSL: false
+//	10.x: lbsUrls: [cloud.LBSURL()], linkUrl: cloud.LinkAddr(), linkSSL: false
+//	9.x:  lbsUrl: cloud.LBSURL(), defaultLink: cloud.LinkAddr(), secure: false
+//
+// The folder websdk has the options in full.
+//
+// # Framings and families
+//
+// A link has one of two framings. The packed one, on /websocket, is the default
+// of 10.x, and of 9.x in browsers. The text one, JSON in frames of socket.io
+// 0.9 on /socket.io/1/, is the only one of 9.x in Node, and that of every SDK
+// with binaryWebsocket: false.
+//
+// In either framing, a login has one of two families of packets: the V2 API of
+// 10.x, or the API of 9.x, which has other commands and tags and its own codes.
+// Clients of one account see and kick each other whatever they speak.
 //
 // # Packets
 //
@@ -24,6 +36,9 @@
 //	403     authType 1 without an AppSecret, or authType 2
 //	the code that a test passed to Refuse
 //	a code from the list below, once after certain ends of a login
+//
+// 9.x knows no codes of six digits, and gets 302, 302, 403, 422 and 404 in place
+// of 102302, 101303, 101301, 102422 and 102404.
 //
 // The cloud also answers heartbeats, logouts, kicks of other devices, requests
 // for the server time, syncs (which are empty) and the SDK's questions about
@@ -78,6 +93,10 @@ type Options struct {
 	World *mockim.Service // the accounts, and the rules for several devices
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
 
+	// Origins are the origins whose web pages may log in, besides those on
+	// loopback, such as https://dev.example.com; "*" allows every page.
+	Origins []string
+
 	AppSecret string           // signs dynamic tokens; "": logins with one are refused
 	Now       func() time.Time // the clock by which dynamic tokens run out; nil: time.Now
 
@@ -91,6 +110,7 @@ type Cloud struct {
 	secret   func() string // Options.AppSecret; fmt does not print what a func returns
 	now      func() time.Time
 	addr     string
+	pages    loopback.Pages
 	limits   limits
 	listener *loopback.Server
 	ctx      context.Context // of every link
@@ -137,13 +157,14 @@ const (
 	httpTimeout = 15 * time.Second
 	maxHeader   = 32 << 10
 
-	lbsPath  = "/lbs"
-	linkPath = "/websocket" // fixed in the SDKs
+	lbsPath       = "/lbs"
+	vendorLBSPath = "/lbs/webconf.jsp" // as on the vendor's host; the SDKs accept any
+	linkPath      = "/websocket"       // fixed in the SDKs
 )
 
-// Start starts a cloud. It fails with engine.ErrArgument if World is nil or
-// Addr is not on loopback, and with the error of net.Listen, for example if the
-// port is taken.
+// Start starts a cloud. It fails with engine.ErrArgument if World is nil, Addr
+// is not on loopback or an origin is malformed, and with the error of
+// net.Listen, for example if the port is taken.
 func Start(o Options) (*Cloud, error) { return start(o, defaultLimits) }
 
 func start(o Options, l limits) (*Cloud, error) {
@@ -152,6 +173,10 @@ func start(o Options, l limits) (*Cloud, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	pages := loopback.Pages(o.Origins)
+	if err := pages.Check(); err != nil {
+		return nil, err
 	}
 	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
@@ -163,6 +188,7 @@ func start(o Options, l limits) (*Cloud, error) {
 		secret:   func() string { return o.AppSecret },
 		now:      o.Now,
 		addr:     listener.Addr(),
+		pages:    pages,
 		listener: listener,
 		limits:   l,
 		ctx:      ctx,
@@ -174,7 +200,10 @@ func start(o Options, l limits) (*Cloud, error) {
 	c.close = sync.OnceValue(c.shutDown)
 	mux := http.NewServeMux()
 	mux.HandleFunc(lbsPath, c.serveLBS)
-	mux.HandleFunc(linkPath, c.serveLink)
+	mux.HandleFunc(vendorLBSPath, c.serveLBS)
+	mux.HandleFunc(linkPath, c.serveLink(packed))
+	mux.HandleFunc(handshakePath+"{$}", c.serveHandshake)
+	mux.HandleFunc(textLinkPath+"{session}", c.serveLink(text))
 	listener.Serve(&http.Server{
 		Handler:           loopback.LogRequests(mux, o.Logger),
 		ReadHeaderTimeout: httpTimeout,

@@ -97,6 +97,9 @@ func TestLBS(t *testing.T) {
 	if got := response.Header.Get("Access-Control-Allow-Origin"); got != "*" {
 		t.Errorf("Access-Control-Allow-Origin %q, want *", got)
 	}
+	if got := request(t, "GET", "http://"+c.LinkAddr()+"/lbs/webconf.jsp?k=app1").StatusCode; got != 200 {
+		t.Errorf("the vendor's path: status %d, want 200", got)
+	}
 	for method, want := range map[string]int{"OPTIONS": 204, "POST": 405} {
 		if got := request(t, method, c.LBSURL()).StatusCode; got != want {
 			t.Errorf("%s: status %d, want %d", method, got, want)
@@ -219,6 +222,7 @@ func TestStartRefuses(t *testing.T) {
 		"not loopback":  {World: world, Addr: "192.0.2.1:0"},
 		"name":          {World: world, Addr: "example.com:0"},
 		"no port":       {World: world, Addr: "127.0.0.1"},
+		"no origin":     {World: world, Origins: []string{"example.com"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := nimcloud.Start(o)

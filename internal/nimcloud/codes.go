@@ -22,6 +22,13 @@ func codeOf(err error) int {
 	return cmp.Or(nimcodes.Of(err), codeUnavailable)
 }
 
+// wire returns the 16 bits that stand for a code on the wire. packCode has to
+// accept the code.
+func (f *family) wire(code int) uint16 {
+	packed, _ := packCode(f.code(code))
+	return packed
+}
+
 // packCode returns the 16 bits that stand for a code of the V2 services on the
 // wire. Codes below 1000, and codes that apps define (20000 to 20099), are sent
 // unchanged. Every other code is 1SSRRR, a service and a reason, and becomes 7

@@ -12,21 +12,24 @@ import (
 // A link is one connection. One goroutine serves it and writes to it; another
 // one reads. Everybody else sends to its channels.
 type link struct {
-	cloud *Cloud
-	id    uint64
-	host  string // of the client
-	port  string
-	ws    *websocket.Conn
-	cut   context.CancelFunc // ends the link, as a broken network does
-	done  chan struct{}      // closed when the link has ended
-	ended chan error         // gets the cause when the login ends; has room for it
-	inbox chan []byte        // packets for the client; dropped if it is full
+	cloud   *Cloud
+	id      uint64
+	host    string // of the client
+	port    string
+	ws      *websocket.Conn
+	framing *framing
+	cut     context.CancelFunc // ends the link, as a broken network does
+	done    chan struct{}      // closed when the link has ended
+	ended   chan error         // gets the cause when the login ends; has room for it
+	inbox   chan []byte        // packets for the client; dropped if it is full
 
 	// Used only by the serving goroutine.
 	phase phase
 	timer *time.Timer // cuts the link when it fires
 
-	// Guarded by cloud.mu.
+	// Guarded by cloud.mu. Only the serving goroutine changes family, so that
+	// goroutine may read it without the lock.
+	family     *family
 	device     device
 	accid      string // of the login request, in lower case
 	loggedIn   bool
@@ -52,31 +55,40 @@ type device struct {
 	since               time.Time
 }
 
-// serveLink is the link server.
-func (c *Cloud) serveLink(w http.ResponseWriter, r *http.Request) {
-	if status := c.currentControls().link; status != 0 {
-		http.Error(w, http.StatusText(status), status)
-		return
+// serveLink returns the link server for one framing.
+func (c *Cloud) serveLink(f *framing) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !c.pages.Allow(w, r) {
+			return
+		}
+		if status := c.currentControls().link; status != 0 {
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		ctx, cut := context.WithCancel(c.ctx)
+		defer cut()
+		l := &link{
+			cloud: c, framing: f, cut: cut, family: familyV2,
+			done: make(chan struct{}), ended: make(chan error, 1), inbox: make(chan []byte, 16),
+		}
+		if !c.add(l) {
+			http.Error(w, "too many links", http.StatusServiceUnavailable)
+			return
+		}
+		defer c.remove(l)
+		l.host, l.port, _ = net.SplitHostPort(r.RemoteAddr)
+		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // its origin has been checked
+		if err != nil {
+			return // Accept has answered
+		}
+		defer ws.CloseNow()
+		ws.SetReadLimit(c.limits.packet)
+		l.ws = ws
+		if f.hello != nil && !l.write(ctx, f.hello) {
+			return
+		}
+		l.run(ctx)
 	}
-	ctx, cut := context.WithCancel(c.ctx)
-	defer cut()
-	l := &link{cloud: c, cut: cut, done: make(chan struct{}), ended: make(chan error, 1), inbox: make(chan []byte, 16)}
-	if !c.add(l) {
-		http.Error(w, "too many links", http.StatusServiceUnavailable)
-		return
-	}
-	defer c.remove(l)
-	l.host, l.port, _ = net.SplitHostPort(r.RemoteAddr)
-	// Web pages of any origin may log in, because the developer's page may
-	// be served from anywhere.
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
-	if err != nil {
-		return // Accept has answered
-	}
-	defer ws.CloseNow()
-	ws.SetReadLimit(c.limits.packet)
-	l.ws = ws
-	l.run(ctx)
 }
 
 func (c *Cloud) add(l *link) bool {
@@ -135,13 +147,13 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
-// read passes packets on until ctx or the connection ends, or a message is not
-// binary.
+// read passes messages on until ctx or the connection ends, or a message is of
+// the wrong kind.
 func (l *link) read(ctx context.Context, packets chan<- []byte) {
 	defer close(packets)
 	for {
 		kind, b, err := l.ws.Read(ctx)
-		if err != nil || kind != websocket.MessageBinary {
+		if err != nil || kind != l.framing.kind {
 			return
 		}
 		select {
@@ -155,13 +167,13 @@ func (l *link) read(ctx context.Context, packets chan<- []byte) {
 func (l *link) write(ctx context.Context, b []byte) bool {
 	ctx, cancel := context.WithTimeout(ctx, l.cloud.limits.write)
 	defer cancel()
-	return l.ws.Write(ctx, websocket.MessageBinary, b) == nil
+	return l.ws.Write(ctx, l.framing.kind, b) == nil
 }
 
 // push queues a packet for the client. It never blocks.
-func (l *link) push(c command, body []byte) {
+func (l *link) push(c command, fields ...any) {
 	select {
-	case l.inbox <- encode(c, 0, codeOK, body):
+	case l.inbox <- l.framing.encode(reply{command: c, code: codeOK, fields: fields}):
 	default:
 	}
 }
@@ -192,7 +204,7 @@ func (l *link) endLoginLocked() bool {
 	l.ending = true
 	if l.loggedIn {
 		l.loggedIn = false
-		notify(l.peersLocked(), changeLogout, l.recordLocked())
+		l.notifyLocked(l.peersLocked(), changeLogout)
 	}
 	return true
 }

@@ -50,9 +50,15 @@ func startSDK(t *testing.T, c *nimcloud.Cloud) *sdk {
 	if _, err := os.Stat(filepath.Join(folder, "node_modules/nim-web-sdk-ng/dist/nodejs/nim.js")); err != nil {
 		t.Fatalf("IMREUSE_NIM_SDK has no SDK: %v", err)
 	}
+	return startScript(t, c, "testdata/sdk.mjs", "SDK="+folder)
+}
+
+// startScript runs a script that drives an SDK against a cloud.
+func startScript(t *testing.T, c *nimcloud.Cloud, script string, env ...string) *sdk {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // t.Context ends before the cleanup
-	cmd := exec.CommandContext(ctx, "node", "testdata/sdk.mjs")
-	cmd.Env = append(os.Environ(), "SDK="+folder, "LBS="+c.LBSURL(), "LINK="+c.LinkAddr(), "APPKEY="+appKey)
+	cmd := exec.CommandContext(ctx, "node", script)
+	cmd.Env = append(append(os.Environ(), "LBS="+c.LBSURL(), "LINK="+c.LinkAddr(), "APPKEY="+appKey), env...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

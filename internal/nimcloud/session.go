@@ -2,7 +2,6 @@ package nimcloud
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"strconv"
@@ -18,29 +17,6 @@ type session struct {
 	sdk *mockim.Device // the login in the world; nil: there is none
 }
 
-// Tags of the login packet, and of the records that describe a client.
-const (
-	tagClientType = 3
-	tagOS         = 4
-	tagManual     = 8 // "0": the SDK reconnected by itself
-	tagDeviceID   = 13
-	tagAppKey     = 18
-	tagAccount    = 19
-	tagCustomTag  = 38
-	tagAuthType   = 115
-	tagToken      = 1000
-
-	recordDeviceID   = 1
-	recordLink       = 2
-	recordHost       = 3
-	recordPort       = 4
-	recordClientType = 5
-	recordSince      = 7
-	recordCustomTag  = 8
-	recordOS         = 9
-	recordLoginType  = 12
-)
-
 // After each login the SDK asks for the settings of file uploads. This cloud
 // has none: no store except the default one, and no CDN.
 var (
@@ -54,17 +30,17 @@ const (
 	cdnExpire       = 3
 )
 
-// The first byte of a cmdClientChange.
+// The first field of a client change.
 const (
-	changeLogin  = 2
-	changeLogout = 3
+	changeLogin  byte = 2
+	changeLogout byte = 3
 )
 
-// serve answers a packet, and reports whether to keep the link open.
+// serve answers a message, and reports whether to keep the link open.
 func (s *session) serve(ctx context.Context, b []byte) bool {
-	p, err := decode(b)
+	p, err := s.framing.decode(b)
 	if err != nil {
-		return false
+		return err == errNoPacket
 	}
 	if s.phase == leaving {
 		return true
@@ -72,34 +48,38 @@ func (s *session) serve(ctx context.Context, b []byte) bool {
 	if s.phase == entered {
 		s.timer.Reset(s.cloud.limits.idle)
 	}
-	switch {
-	case p.command == cmdHeartbeat:
+	switch p.command {
+	case cmdHeartbeat:
 		return s.beat(ctx, p)
-	case p.command == cmdLogin:
-		return s.login(ctx, p)
-	case s.phase != entered:
-		return s.answer(ctx, p, codeForbidden, nil)
-	case p.command == cmdLogout:
+	case cmdLoginV1:
+		return s.login(ctx, p, familyV1)
+	case cmdLoginV2:
+		return s.login(ctx, p, familyV2)
+	}
+	if s.phase != entered {
+		return s.answer(ctx, p, codeForbidden)
+	}
+	defer s.settle(p)
+	switch p.command {
+	case cmdLogoutV1, cmdLogoutV2:
 		s.logout()
 		s.leave()
-		return s.answer(ctx, p, codeOK, nil)
-	case p.command == cmdKickOthers:
+		return s.answer(ctx, p, codeOK)
+	case cmdKickOthersV1, cmdKickOthersV2:
 		return s.kickOthers(ctx, p)
-	case p.command == cmdSync, p.command == cmdServerTime:
-		now := binary.LittleEndian.AppendUint64(nil, uint64(time.Now().UnixMilli()))
-		return s.answer(ctx, p, codeOK, now)
-	case p.command == cmdUploadConfig:
-		return s.answer(ctx, p, codeOK, appendProperties(nil, noUploads))
-	case p.command == cmdCDNHost:
-		return s.settle(ctx, p)
+	case cmdSyncV1, cmdSyncV2, cmdServerTime:
+		return s.answer(ctx, p, codeOK, time.Now().UnixMilli())
+	case cmdUploadConfig:
+		return s.answer(ctx, p, codeOK, noUploads)
+	case cmdCDNHost:
+		return s.answer(ctx, p, codeOK, noCDN)
 	}
-	return s.answer(ctx, p, codeUnknown, nil)
+	return s.answer(ctx, p, codeUnknown)
 }
 
 // answer sends the result of p. packCode has to accept the code.
-func (s *session) answer(ctx context.Context, p packet, code int, body []byte) bool {
-	packed, _ := packCode(code)
-	return s.write(ctx, encode(p.command, p.serial, packed, body))
+func (s *session) answer(ctx context.Context, p packet, code int, fields ...any) bool {
+	return s.write(ctx, s.framing.encode(reply{p.command, p.serial, s.family.wire(code), fields}))
 }
 
 func (s *session) beat(ctx context.Context, p packet) bool {
@@ -107,24 +87,25 @@ func (s *session) beat(ctx context.Context, p packet) bool {
 	s.heartbeats++
 	mute := s.cloud.controls.muteHeartbeat
 	s.cloud.mu.Unlock()
-	return mute || s.answer(ctx, p, codeOK, nil)
+	return mute || s.answer(ctx, p, codeOK)
 }
 
-// settle answers the SDK's last question after a login.
-func (s *session) settle(ctx context.Context, p packet) bool {
-	ok := s.answer(ctx, p, codeOK, appendProperties(nil, noCDN))
+// settle notes whether p is the SDK's last question after a login.
+func (s *session) settle(p packet) {
 	s.cloud.mu.Lock()
 	defer s.cloud.mu.Unlock()
-	s.settled = true
-	return ok
+	s.settled = s.settled || p.command == s.family.last
 }
 
 // login logs the client in. A second login on the same link cuts it.
-func (s *session) login(ctx context.Context, p packet) bool {
-	tags := p.body.properties()
-	if p.body.err != nil || s.phase != fresh {
+func (s *session) login(ctx context.Context, p packet, f *family) bool {
+	tags, err := p.body.properties()
+	if err != nil || s.phase != fresh {
 		return false
 	}
+	s.cloud.mu.Lock()
+	s.family = f
+	s.cloud.mu.Unlock()
 	code, mute := s.cloud.refusal(s.link, tags)
 	if mute {
 		return true
@@ -133,12 +114,12 @@ func (s *session) login(ctx context.Context, p packet) bool {
 		code = s.enter(ctx, tags)
 	}
 	if code != codeOK {
-		return s.answer(ctx, p, code, nil)
+		return s.answer(ctx, p, code)
 	}
 	s.phase = entered
 	s.timer.Reset(s.cloud.limits.idle)
 	record, others := s.cloud.admit(s.link)
-	return s.answer(ctx, p, codeOK, appendPropertiesList(appendProperties(nil, record), others))
+	return s.answer(ctx, p, codeOK, record, others)
 }
 
 // refusal records who wants to log in. It returns codeOK, or the code to refuse
@@ -204,15 +185,15 @@ func (s *session) loginEnded() bool {
 func (c *Cloud) admit(l *link) (properties, []properties) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	record, peers := l.recordLocked(), l.peersLocked()
+	peers := l.peersLocked()
 	if l.loggedIn = !l.ending; l.loggedIn {
-		notify(peers, changeLogin, record)
+		l.notifyLocked(peers, changeLogin)
 	}
 	var records []properties
 	for _, p := range peers {
-		records = append(records, p.recordLocked())
+		records = append(records, l.family.record(p))
 	}
-	return record, records
+	return l.family.record(l), records
 }
 
 // peersLocked returns the other clients that are logged in to the account.
@@ -220,23 +201,10 @@ func (l *link) peersLocked() []*link {
 	return l.cloud.findLocked(func(o *link) bool { return o != l && o.loggedIn && o.accid == l.accid })
 }
 
-func (l *link) recordLocked() properties {
-	return properties{
-		recordDeviceID:   l.device.id,
-		recordLink:       strconv.FormatUint(l.id, 10),
-		recordHost:       l.host,
-		recordPort:       l.port,
-		recordClientType: strconv.Itoa(l.device.clientType),
-		recordSince:      strconv.FormatInt(l.device.since.UnixMilli(), 10),
-		recordCustomTag:  l.device.customTag,
-		recordOS:         l.device.os,
-		recordLoginType:  "1", // IM; the SDKs sync only with this type
-	}
-}
-
-func notify(peers []*link, change byte, record properties) {
+// notifyLocked tells peers that l's client has logged in or out.
+func (l *link) notifyLocked(peers []*link, change byte) {
 	for _, p := range peers {
-		p.push(cmdClientChange, appendPropertiesList([]byte{change}, []properties{record}))
+		p.push(p.family.clientChange, change, []properties{p.family.record(l)})
 	}
 }
 
@@ -261,8 +229,8 @@ func (s *session) leave() {
 // kickOthers ends the account's logins on the devices that the client names,
 // and answers with the devices that it kicked.
 func (s *session) kickOthers(ctx context.Context, p packet) bool {
-	ids := p.body.strings()
-	if p.body.err != nil {
+	ids, err := p.body.strings()
+	if err != nil {
 		return false
 	}
 	s.cloud.mu.Lock()
@@ -274,7 +242,7 @@ func (s *session) kickOthers(ctx context.Context, p packet) bool {
 		}
 	}
 	s.cloud.mu.Unlock()
-	return s.answer(ctx, p, codeOK, appendStrings(nil, kicked))
+	return s.answer(ctx, p, codeOK, kicked)
 }
 
 // reportEnd tells the client that its login has ended. It reports whether to
@@ -288,9 +256,9 @@ func (s *session) reportEnd(ctx context.Context, cause error) bool {
 	kick := &engine.KickError{Reason: engine.KickedByServer}
 	errors.As(cause, &kick)
 	s.leave()
-	body := appendInt(appendInt(nil, kick.ClientType), int(kick.Reason))
-	body = appendInt(appendString(body, kick.Text), 0) // custom client type
-	return s.write(ctx, encode(cmdKicked, 0, codeOK, body))
+	const customClientType int32 = 0 // none
+	return s.write(ctx, s.framing.encode(reply{command: s.family.kicked, code: codeOK,
+		fields: []any{int32(kick.ClientType), int32(kick.Reason), kick.Text, customClientType}}))
 }
 
 // refuseNext refuses the next login of l's device with code, unless that is

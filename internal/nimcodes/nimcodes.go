@@ -37,6 +37,21 @@ func Of(err error) int {
 	return None
 }
 
+// V1 returns the number that the 9.x SDKs know for a number of 10.x. Those SDKs
+// have no services in their numbers, so for most it is the reason, the last
+// three digits.
+func V1(number int) int {
+	switch {
+	case number == NotEnabled:
+		return 403
+	case number == AppKeyUnknown:
+		return 302 // its text asks the user to check the AppKey, too
+	case number >= 100000:
+		return number % 1000
+	}
+	return number
+}
+
 // Code returns the engine.Code for a number. It returns 0 if the number has
 // none, for example 417, which means that the policy refuses another device.
 func Code(number int) engine.Code { return codes[number] }

@@ -44,3 +44,11 @@ func TestNumberWithoutCode(t *testing.T) {
 		t.Errorf("417, too many devices: got %v, want none", code)
 	}
 }
+
+func TestV1(t *testing.T) {
+	for number, want := range map[int]int{102302: 302, 102404: 404, 102422: 422, 101301: 403, 101303: 302, 417: 417, 20001: 20001, 0: 0} {
+		if got := nimcodes.V1(number); got != want {
+			t.Errorf("%d: got %d, want %d", number, got, want)
+		}
+	}
+}

@@ -14,9 +14,12 @@
 //	account := engine.KitAccount{UserUUID: nimhttptest.UserUUID, Token: nimhttptest.UserToken}
 //
 // The paths of the vendor's servers may have any prefix, because private
-// deployments have one. Replies come in the vendor's envelopes, and browsers
-// may call from any origin (CORS). An unknown path gets HTTP 404 and a body of
-// more than 64 KiB gets 413; the code in the envelope is then the same number.
+// deployments have one. Replies come in the vendor's envelopes. An unknown path
+// gets HTTP 404 and a body of more than 64 KiB gets 413; the code in the
+// envelope is then the same number.
+//
+// Web pages from this machine may call, whatever their port (CORS). Pages of
+// other origins get HTTP 403, unless Options.Origins names them.
 //
 // # Kit server
 //

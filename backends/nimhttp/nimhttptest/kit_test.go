@@ -1,6 +1,7 @@
 package nimhttptest_test
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -236,6 +237,27 @@ func TestBrowser(t *testing.T) {
 		if res.StatusCode != want || res.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("got HTTP %d and %v, want HTTP %d for any origin", res.StatusCode, res.Header, want)
 		}
+	}
+}
+
+// Only pages from this machine and of the listed origins may call.
+func TestOrigins(t *testing.T) {
+	s := nimhttptest.New(t, nimhttptest.Options{Origins: []string{"https://dev.example.com"}})
+	for origin, want := range map[string]int{
+		"http://127.0.0.1:1": 204, "https://dev.example.com": 204, "https://example.com": 403, "null": 403,
+	} {
+		header := http.Header{"Origin": {origin}, "Access-Control-Request-Headers": {"token"}}
+		res, _ := raw(t, "OPTIONS", s.KitURL()+login, header)
+		if allowed := res.Header.Get("Access-Control-Allow-Origin") == "*"; res.StatusCode != want || allowed != (want == 204) {
+			t.Errorf("%s: got HTTP %d and %v, want HTTP %d", origin, res.StatusCode, res.Header, want)
+		}
+	}
+	guest, _ := raw(t, "POST", s.KitURL()+anonymous, http.Header{"Origin": {"https://example.com"}, "Appkey": {nimhttptest.AppKey}})
+	if guest.StatusCode != 403 {
+		t.Errorf("without a preflight: got HTTP %d, want 403", guest.StatusCode)
+	}
+	if _, err := nimhttptest.Start(nimhttptest.Options{Origins: []string{"example.com"}}); !errors.Is(err, engine.ErrArgument) {
+		t.Errorf("got %v, want ErrArgument", err)
 	}
 }
 

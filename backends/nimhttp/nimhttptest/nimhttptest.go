@@ -49,6 +49,11 @@ type Options struct {
 	// default is 127.0.0.1:0.
 	Addr string
 
+	// Origins are the origins whose web pages may call the kit server and the
+	// server API, besides those on loopback, such as https://dev.example.com;
+	// "*" allows every page. The vendor's servers allow every page.
+	Origins []string
+
 	MaxGuests int // the number of temporary accounts to keep; 0 or less means 1000
 
 	// Logger gets a line for each request, without query, headers and body. If
@@ -71,6 +76,7 @@ type Server struct {
 	appKey    string        // "" for any
 	appSecret func() string // "" for none; a func, so that fmt cannot print it
 	now       func() time.Time
+	pages     loopback.Pages
 	url       string
 	listener  *loopback.Server
 	stop      context.CancelFunc // cuts delayed replies short
@@ -103,7 +109,7 @@ const (
 )
 
 // Start starts a server. It fails with engine.ErrArgument if an address is not
-// on loopback, and with the error of net.Listen if it cannot listen, for
+// on loopback or an origin is malformed, and with the error of net.Listen if it cannot listen, for
 // example because the port is taken.
 func Start(o Options) (*Server, error) {
 	if o.World == nil {
@@ -121,6 +127,10 @@ func Start(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	pages := loopback.Pages(o.Origins)
+	if err := pages.Check(); err != nil {
+		return nil, fmt.Errorf("nimhttptest: %w", err)
+	}
 	listener, err := loopback.Listen(o.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("nimhttptest: %w", err)
@@ -131,6 +141,7 @@ func Start(o Options) (*Server, error) {
 		appKey:    o.AppKey,
 		appSecret: func() string { return o.AppSecret },
 		now:       o.Now,
+		pages:     pages,
 		guests:    guests{most: o.MaxGuests},
 		url:       "http://" + listener.Addr(),
 		listener:  listener,

@@ -39,7 +39,9 @@ type responder func(http.ResponseWriter, *http.Request) reply
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.note(r)
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
-	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if !s.pages.Allow(w, r) {
+		return
+	}
 	if r.Method == http.MethodOptions {
 		preflight(w, r)
 		return
@@ -76,7 +78,7 @@ func (s *Server) note(r *http.Request) {
 	s.requests = append(s.requests, &Request{r.Method, r.URL.EscapedPath(), r.Header.Clone()})
 }
 
-// preflight lets a page of any origin send the kit's headers.
+// preflight lets a page send the kit's headers.
 func preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")

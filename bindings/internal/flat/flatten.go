@@ -68,7 +68,12 @@ type Status struct {
 	Session      uuid.UUID // zero if there is none; see SessionText
 	Accid        string
 	UserUUID     string
+
+	source engine.Status
 }
+
+// MarshalJSON returns the JSON of the engine.Status.
+func (s Status) MarshalJSON() ([]byte, error) { return s.source.MarshalJSON() }
 
 // FlattenStatus returns s as plain values. It does not allocate if s has no
 // Cause.
@@ -77,6 +82,7 @@ func FlattenStatus(s engine.Status) Status {
 		Seq: s.Seq, State: s.State, Floor: s.Floor, Via: string(s.Via), Cause: Flatten(s.Cause),
 		Online: s.Online, Reused: s.Reused(), Anonymous: s.Anonymous, Expired: s.Expired,
 		Session: s.Session, Accid: s.Accid, UserUUID: s.UserUUID,
+		source: s,
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 // A Caller makes calls to one server. It is safe for concurrent use.
 type Caller struct {
 	Domain string // DomainKit, …: gives the server's numbers their meaning
-	Client *http.Client
+	Client Doer
 	Log    *slog.Logger
 }
 

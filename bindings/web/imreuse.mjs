@@ -1,0 +1,211 @@
+import { ImreuseError, Kit, Mock, constructorKey, later, unwrap } from './kit.mjs';
+import { report, wrapSDK } from './reuse.mjs';
+import { goClass } from './wasm_exec.mjs';
+
+export { ImreuseError, Kit } from './kit.mjs';
+
+/**
+ * Loads the engine. Two loads share nothing.
+ *
+ * @param {object} [options]
+ * @param {string | URL | Response | BufferSource} [options.wasm] default:
+ *   imreuse.wasm beside this file
+ * @param {AbortSignal} [options.signal]
+ */
+export async function load({ wasm, signal } = {}) {
+  signal?.throwIfAborted();
+  const source = (await wasm) ?? new URL('./imreuse.wasm', import.meta.url);
+  const scope = newScope();
+  const program = new (goClass(scope))();
+  const { instance } = await instantiate(source, program.importObject, signal);
+  program.run(instance).then(
+    () => report(new Error('imreuse has stopped; reload the page')),
+    (error) => report(error),
+  );
+  return new Imreuse(scope.imreuse);
+}
+
+async function instantiate(source, imports, signal) {
+  if (typeof source === 'string' || source instanceof URL) source = await open(source, signal);
+  if (!(source instanceof Response)) return asSource(await WebAssembly.instantiate(source, imports));
+  if (!source.ok) throw new Error(`imreuse.wasm cannot be loaded: ${source.url} answers ${source.status}`);
+  // A server that does not know the type of .wasm gets by without streaming.
+  if (/^application\/wasm\b/i.test(source.headers.get('content-type') ?? '')) {
+    return WebAssembly.instantiateStreaming(source, imports);
+  }
+  return WebAssembly.instantiate(await source.arrayBuffer(), imports);
+}
+
+const asSource = (made) => (made instanceof WebAssembly.Instance ? { instance: made } : made);
+
+// open also works in Node, for a page's own tests: its fetch reads no files.
+async function open(url, signal) {
+  const { href, protocol } = new URL(url, globalThis.document?.baseURI ?? import.meta.url);
+  const fs = protocol === 'file:' && globalThis.process?.getBuiltinModule?.('node:fs/promises');
+  return fs ? fs.readFile(new URL(href), { signal }) : fetch(href, { signal });
+}
+
+// newScope makes what the Go program takes for globalThis, so that it adds
+// nothing to the page's.
+function newScope() {
+  const { Array, Date, Error, Object, Promise, Uint8Array, AbortController, Headers, TextDecoder, TextEncoder } = globalThis;
+  const { crypto, performance } = globalThis;
+  return {
+    Array, Date, Error, Object, Promise, Uint8Array, AbortController, Headers, TextDecoder, TextEncoder,
+    crypto, performance,
+    fetch: (...args) => globalThis.fetch(...args),
+  };
+}
+
+class Imreuse {
+  #go;
+  #roles = new WeakMap(); // an instance of the SDK's, or a HostIM -> its IMRole
+  #wrapped = new WeakMap(); // an SDK -> what reuseIM made of it
+  #mocks = new WeakMap(); // Mock -> its number
+
+  constructor(go) {
+    this.#go = go;
+  }
+
+  reuseIM(SDK) {
+    if (typeof SDK?.getInstance !== 'function' && typeof SDK?.default?.getInstance !== 'function') {
+      throw this.#argument('reuseIM', 'pass the SDK itself, such as window.NIM: the object has no getInstance');
+    }
+    return wrapSDK(SDK, this.#wrapped, (instance, refresh) => {
+      const role = new IMRole(this.#go, {}, refresh);
+      this.#roles.set(instance, role);
+      return role;
+    });
+  }
+
+  hostIM(client = {}) {
+    for (const name of ['init', 'login', 'logout']) {
+      if (client[name] !== undefined && typeof client[name] !== 'function') {
+        throw this.#argument('hostIM', `${name} is not a function`);
+      }
+    }
+    const role = new IMRole(this.#go, client);
+    const im = new HostIM(role);
+    this.#roles.set(im, role);
+    return im;
+  }
+
+  mock(accounts) {
+    const text = accounts === undefined || typeof accounts === 'string' ? (accounts ?? '') : JSON.stringify(accounts);
+    const number = unwrap(this.#go.newMock(text));
+    const mock = new Mock(this.#go, number);
+    this.#mocks.set(mock, number);
+    return mock;
+  }
+
+  async initialize(options) {
+    const { im, mock, kitToken, imToken, logger, ...plain } = options ?? {};
+    const role = im ? this.#roles.get(im) : undefined;
+    const cloud = mock ? this.#mocks.get(mock) : 0;
+    if (im && !role) throw this.#argument('initialize', 'im is neither an instance that reuseIM(…).getInstance made, nor made by hostIM');
+    if (cloud === undefined) throw this.#argument('initialize', 'mock was not made by mock');
+    if (!role && !cloud) throw this.#argument('initialize', 'im is missing; pass the instance that reuseIM(…).getInstance made');
+    const engine = unwrap(
+      this.#go.newEngine({
+        ...plain,
+        im: role?.number ?? 0,
+        mock: cloud,
+        kitToken: kitToken && asked(this.#go, ({ id, refused, signal }) => kitToken(id, refused, { signal }), true),
+        imToken: imToken && asked(this.#go, ({ id, refused, signal }) => imToken(id, refused, { signal }), true),
+        logger: logger && later(logger),
+      }),
+    );
+    return new Kit(constructorKey, this.#go, engine, role);
+  }
+
+  #argument(op, text) {
+    return new ImreuseError(this.#go.argument(op, text));
+  }
+}
+
+// asked makes a function for Go from an async one of the page's. Go passes the
+// number of a request, which is answered once, and gets a function that gives up.
+function asked(go, f, token = false) {
+  return (request, arg) => {
+    const abort = new AbortController();
+    Promise.resolve({ ...arg, signal: abort.signal })
+      .then(f)
+      .then((value) => {
+        if (!token) return go.answer(request, 0, '');
+        if (typeof value !== 'string') return go.answer(request, noCode, 'the token is not a string');
+        go.answerToken(request, value);
+      })
+      .catch((error) => {
+        const code = Number.isSafeInteger(error?.code) && error.code !== 0 ? error.code : noCode;
+        go.answer(request, code, String(error?.message ?? error?.desc ?? error));
+      });
+    return () => abort.abort();
+  };
+}
+
+const noCode = -1; // of an error without one of the engine's codes
+
+const released = new FinalizationRegistry((release) => release());
+
+// An IMRole is the page's IM client as the engine knows it. Its methods report
+// what happens there.
+class IMRole {
+  #go;
+
+  constructor(go, { init, login, logout }, refresh = () => {}) {
+    this.#go = go;
+    this.refresh = refresh;
+    const number = go.newIM(...[init, login, logout].map((f) => f && asked(go, f)));
+    this.number = number;
+    released.register(this, () => go.releaseIM(number));
+  }
+
+  loggingIn() {
+    this.#go.loggingIn(this.number);
+  }
+
+  loggedIn(appKey, accid) {
+    this.#go.loggedIn(this.number, appKey, accid);
+  }
+
+  loggedOut(code = 0, reason = 0, text = '') {
+    this.#go.loggedOut(this.number, code, reason, text);
+  }
+
+  kicked(reason, text) {
+    this.#go.kicked(this.number, Number.isSafeInteger(reason) ? reason : 0, text);
+  }
+
+  ended(number, text) {
+    this.#go.endedBySDK(this.number, Number.isSafeInteger(number) ? number : 0, text);
+  }
+
+  link(online) {
+    this.#go.link(this.number, online);
+  }
+}
+
+// What a page with another IM client reports.
+class HostIM {
+  #role;
+
+  constructor(role) {
+    this.#role = role;
+  }
+
+  loggingIn() {
+    this.#role.loggingIn();
+  }
+
+  loggedIn({ appKey = '', accid } = {}) {
+    this.#role.loggedIn(appKey, accid);
+  }
+
+  loggedOut({ code = 0, reason = 0, text = '' } = {}) {
+    this.#role.loggedOut(code, reason, text);
+  }
+
+  link(online) {
+    this.#role.link(Boolean(online));
+  }
+}

@@ -1,0 +1,37 @@
+// The requests to the session. An act shows the secret of the catalogue, so no
+// other site's page can make one.
+
+let secret;
+
+async function read(response) {
+  const body = await response.json().catch(() => ({ error: `HTTP ${response.status}` }));
+  if (!response.ok) throw Object.assign(new Error(body.error), { status: response.status });
+  return body;
+}
+
+export async function getCatalogue() {
+  const catalogue = await read(await fetch('play/catalogue.json'));
+  secret = catalogue.secret;
+  return catalogue;
+}
+
+export const getPanel = async () => read(await fetch('play/panel.json'));
+
+async function post(name, details) {
+  const headers = { 'Content-Type': 'application/json', 'Imreuse-Play': secret };
+  return read(await fetch(`play/${name}`, { method: 'POST', headers, body: JSON.stringify(details) }));
+}
+
+/**
+ * Carries out an act. The answer has its result, or the id of an act that still
+ * runs. If the server was restarted, it has a new secret.
+ */
+export async function act(name, details) {
+  try {
+    return await post(name, details);
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    await getCatalogue();
+    return post(name, details);
+  }
+}

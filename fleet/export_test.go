@@ -1,0 +1,6 @@
+package fleet
+
+import "github.com/nats-io/nats.go/jetstream"
+
+// Bucket is the bucket of the leases.
+func (f *Fleet) Bucket() jetstream.KeyValue { return f.kv }

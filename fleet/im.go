@@ -1,0 +1,367 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/imreuse/imreuse/engine"
+)
+
+// An IM is an engine.IM that holds the lease of each account that is logged in
+// through it. It is also an engine.IMAdopter and an io.Closer: pass it to
+// engine.Join. Make one with Fleet.IM for each engine, which makes one call at
+// a time.
+type IM struct {
+	fleet *Fleet
+	im    engine.IM
+
+	// turn has one slot. Only its holder may call im, or begin a login: the
+	// engine's calls and the fleet's own logout take turns. It is a channel so
+	// that waiting for it honours ctx.
+	turn chan struct{}
+
+	last *lease // the last one; whoever has the turn may touch it
+
+	mu     sync.Mutex              // held while a Notify is called, but never while im is
+	login  *login                  // nil: nobody is logged in, as far as the fleet knows
+	broken bool                    // a login may be left over that must be logged out first
+	cancel context.CancelCauseFunc // ends the call of im that is in flight; nil: none is
+	closed bool
+}
+
+// A login is current while IM.login points to it.
+type login struct {
+	accid   string // in lower case
+	adopted bool   // the host made it
+	notify  engine.Notify
+
+	// Guarded by IM.mu.
+	lease    *lease // nil: AdoptIM has not got it yet
+	expelled error  // why the fleet logs it out
+}
+
+// IM puts im under the leases of f. Nobody else may log im in or out, except the
+// host through an engine.IMAdopter. If im is an io.Closer, closing the IM closes
+// it, too.
+func (f *Fleet) IM(im engine.IM) *IM {
+	return &IM{fleet: f, im: im, turn: make(chan struct{}, 1)}
+}
+
+// acquire takes the turn, or fails when ctx ends first. A free turn wins over
+// an ended ctx; select would pick one of them at random.
+func (m *IM) acquire(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case m.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (m *IM) giveTurn() { <-m.turn }
+
+// inTurn waits for the turn and runs f, which may call im with the ctx that it is
+// given: that one also ends when the fleet has to log the current login out.
+func (m *IM) inTurn(ctx context.Context, f func(context.Context) error) error {
+	if err := m.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.giveTurn()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := m.checkOpen(); err != nil {
+		return err
+	}
+	if m.isBroken() {
+		_ = m.logout(ctx)
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	m.setCancel(cancel)
+	defer m.setCancel(nil)
+	return f(inner)
+}
+
+func (m *IM) setCancel(cancel context.CancelCauseFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cancel = cancel
+}
+
+// checkOpen fails once the IM, or its fleet, is closed.
+func (m *IM) checkOpen() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.fleet.ctx.Err() != nil {
+		return engine.ErrClosed
+	}
+	return nil
+}
+
+func (m *IM) isBroken() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.broken
+}
+
+func (m *IM) setBroken(broken bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = broken
+}
+
+func (m *IM) current() *login {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.login
+}
+
+// InitIM implements engine.IM. It needs no lease.
+func (m *IM) InitIM(ctx context.Context, appKey string) error {
+	return m.inTurn(ctx, func(ctx context.Context) error { return m.im.InitIM(ctx, appKey) })
+}
+
+// LoginIM implements engine.IM: it takes the lease of a.Accid, and then logs in.
+// If another process holds the lease, or another IM of this one, it fails with
+// engine.ErrIMInUse, and if NATS does not answer, with engine.ErrUnavailable; in
+// both cases the engine.IM is not called. If the login fails, the lease is given
+// back.
+func (m *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) error {
+	return m.inTurn(ctx, func(ctx context.Context) error {
+		if l := m.current(); l != nil {
+			return fmt.Errorf("%w: as %s", engine.ErrIMInUse, l.accid)
+		}
+		l := &login{accid: strings.ToLower(a.Accid), notify: n}
+		lease, err := m.lease(ctx, a.Accid)
+		if err != nil {
+			return err
+		}
+		l.lease = lease
+		m.begin(l)
+		err = m.guard(func() error { return m.im.LoginIM(ctx, a, m.notify(l)) })
+		return m.settle(ctx, l, err)
+	})
+}
+
+// lease takes the lease of accid. The caller has the turn.
+func (m *IM) lease(ctx context.Context, accid string) (*lease, error) {
+	if m.last != nil { // it may be of the same account
+		select {
+		case <-m.last.done:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	l, err := m.fleet.acquire(ctx, accid, m.expel)
+	m.last = l
+	return l, err
+}
+
+func (m *IM) begin(l *login) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.login = l
+}
+
+// guard calls im. If im panics, nobody knows whether it is logged in. The current
+// login then keeps its lease until it has been logged out.
+func (m *IM) guard(call func() error) error {
+	returned := false
+	defer func() {
+		if !returned {
+			m.setBroken(true)
+		}
+	}()
+	err := call()
+	returned = true
+	return err
+}
+
+// settle ends LoginIM, for which im has returned err. If the lease could not be
+// kept meanwhile, the login fails. The caller has the turn.
+func (m *IM) settle(ctx context.Context, l *login, err error) error {
+	m.mu.Lock()
+	if l.expelled == nil && m.login == l && l.lease.overdue() {
+		l.expelled = l.lease.ranOut()
+	}
+	expelled := l.expelled
+	m.mu.Unlock()
+	switch {
+	case expelled == nil && err == nil:
+		return nil
+	case expelled != nil && err == nil:
+		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
+		defer cancel()
+		_ = m.guard(func() error { return m.im.LogoutIM(ctx) })
+	}
+	m.forget(l)
+	l.lease.awaitReturn(ctx)
+	switch {
+	case m.fleet.ctx.Err() != nil:
+		return engine.ErrClosed
+	case expelled != nil:
+		return expelled
+	}
+	return err
+}
+
+// forget ends l without a report, and gives its lease back.
+func (m *IM) forget(l *login) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.login == l {
+		m.login = nil
+	}
+	if l.lease != nil {
+		l.lease.release()
+	}
+}
+
+// AdoptIM implements engine.IMAdopter. It takes the lease of the account that the
+// host logged in; if another process holds the lease, AdoptIM fails with
+// engine.ErrIMInUse, and leaves the host's login alone. It finds nobody if the
+// engine.IM is not an engine.IMAdopter.
+func (m *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, error) {
+	adopter, ok := m.im.(engine.IMAdopter)
+	if !ok {
+		return engine.IMAccount{}, nil
+	}
+	var found engine.IMAccount
+	err := m.inTurn(ctx, func(ctx context.Context) (err error) {
+		found, err = m.adopt(ctx, adopter, n)
+		return err
+	})
+	return found, err
+}
+
+// adopt is AdoptIM in its turn.
+func (m *IM) adopt(ctx context.Context, adopter engine.IMAdopter, n engine.Notify) (engine.IMAccount, error) {
+	old := m.current()
+	if old != nil && !old.adopted {
+		return engine.IMAccount{}, nil // never a login that LoginIM made
+	}
+	l := &login{adopted: true, notify: n}
+	if old != nil {
+		l.accid, l.lease = old.accid, old.lease
+	}
+	m.begin(l)         // from here on, reports go to n
+	keep := old != nil // if this fails, the host may still be logged in
+	defer func() {
+		if !keep {
+			m.forget(l)
+		}
+	}()
+	a, err := adopter.AdoptIM(ctx, m.notify(l))
+	if err != nil {
+		return engine.IMAccount{}, err
+	}
+	keep = false
+	if a.Accid == "" {
+		return engine.IMAccount{}, nil
+	}
+	if err := m.leaseAdopted(ctx, l, strings.ToLower(a.Accid)); err != nil {
+		return engine.IMAccount{}, err
+	}
+	keep = true
+	return a, nil
+}
+
+// leaseAdopted takes the lease of accid for l, unless l has it.
+func (m *IM) leaseAdopted(ctx context.Context, l *login, accid string) error {
+	m.mu.Lock()
+	old := l.lease
+	if old != nil && l.accid == accid {
+		m.mu.Unlock()
+		return nil
+	}
+	l.accid, l.lease = accid, nil
+	m.mu.Unlock()
+	if old != nil {
+		old.release()
+	}
+	lease, err := m.lease(ctx, accid)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.login != l { // lost meanwhile
+		lease.release()
+	}
+	l.lease = lease
+	return nil
+}
+
+// LogoutIM implements engine.IM. Once IM is logged out, the lease is given back.
+// If NATS is away, LogoutIM does not wait for that.
+func (m *IM) LogoutIM(ctx context.Context) error {
+	if err := m.acquire(ctx); err != nil {
+		return err // the fleet is logging out
+	}
+	defer m.giveTurn()
+	return m.logout(ctx)
+}
+
+// logout logs IM out. The caller has the turn.
+func (m *IM) logout(ctx context.Context) error {
+	l := m.current()
+	err := m.guard(func() error { return m.im.LogoutIM(ctx) })
+	m.setBroken(false)
+	if l != nil {
+		m.forget(l)
+		l.lease.awaitReturn(ctx)
+	}
+	return err
+}
+
+// Close implements io.Closer. It logs out within 5 seconds, but leaves a login
+// that the host made. In both cases it gives the lease back, and closes the
+// engine.IM if that is an io.Closer. Afterwards InitIM, LoginIM and AdoptIM fail
+// with engine.ErrClosed. A second Close returns nil.
+func (m *IM) Close() error {
+	m.mu.Lock()
+	closed := m.closed
+	m.closed = true
+	m.mu.Unlock()
+	if closed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
+	defer cancel()
+	if err := m.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.giveTurn()
+	err := m.leave(ctx)
+	if c, ok := m.im.(io.Closer); ok {
+		if failed := c.Close(); err == nil {
+			err = failed
+		}
+	}
+	return err
+}
+
+// leave ends the current login, which is only forgotten if the host made it.
+func (m *IM) leave(ctx context.Context) error {
+	l := m.current()
+	switch {
+	case m.isBroken():
+		return m.logout(ctx)
+	case l == nil:
+		return nil
+	case l.adopted:
+		m.forget(l)
+		l.lease.awaitReturn(ctx)
+		return nil
+	}
+	return m.logout(ctx)
+}
