@@ -34,6 +34,8 @@ jstring text(JNIEnv *, const char *s);
  * exception pending, if there is no memory left. */
 bool utf8(JNIEnv *, jstring s, char **out);
 
+void throw_out_of_memory(JNIEnv *);
+
 /* Overwrites a text of utf8, which may be a token, and frees it. */
 void drop(char *);
 

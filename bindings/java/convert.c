@@ -82,6 +82,12 @@ static void wipe(void *p, size_t n) {
     *c++ = 0;
 }
 
+void throw_out_of_memory(JNIEnv *env) {
+  jclass e = (*env)->FindClass(env, "java/lang/OutOfMemoryError");
+  if (e != NULL)
+    (*env)->ThrowNew(env, e, "imreuse");
+}
+
 bool utf8(JNIEnv *env, jstring s, char **out) {
   *out = NULL;
   if (s == NULL)
@@ -91,9 +97,7 @@ bool utf8(JNIEnv *env, jstring s, char **out) {
   room += room % 2;
   char *buffer = malloc(room + 2 * length);
   if (buffer == NULL) {
-    jclass e = (*env)->FindClass(env, "java/lang/OutOfMemoryError");
-    if (e != NULL)
-      (*env)->ThrowNew(env, e, "imreuse: a string");
+    throw_out_of_memory(env);
     return false;
   }
   jchar *units = (jchar *)(buffer + room);

@@ -47,9 +47,13 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
 }
 
 static void throw_failure(JNIEnv *env, const imreuse_error *e) {
+  if (e->code == IMREUSE_OK)
+    return;
   jthrowable t = failure(env, e);
   if (t != NULL)
     (*env)->Throw(env, t);
+  else
+    throw_out_of_memory(env);
 }
 
 /* -- Requests --------------------------------------------------------------- */

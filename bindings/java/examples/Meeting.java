@@ -18,18 +18,17 @@ public class Meeting {
   }
 
   public static void main(String[] args) throws Exception {
-    Im im = new Im();
+    HostIm im = new Im().reports;
     Options reuse = new Options("app1").mode(Mode.REUSE_IM); // step 1: switch IM reuse on
-    try (Engine engine = args.length == 0 ? new Engine(im.reports, new Mock(null), reuse)
-        : new Engine(im.reports, new KitServer("app1", args[0]), reuse)) {
-      engine.loginKit("myaccid", "myUserToken").get(); // too early
-    } catch (ExecutionException e) {
-      ImReuseException why = (ImReuseException) e.getCause();
-      System.out.println(why.code() + ": " + why.remedy());
-    }
-    try (Engine engine = args.length == 0 ? new Engine(im.reports, new Mock(null), reuse)
-        : new Engine(im.reports, new KitServer("app1", args[0]), reuse)) {
+    try (Engine engine = args.length == 0 ? new Engine(im, new Mock(null), reuse)
+        : new Engine(im, new KitServer("app1", args[0]), reuse)) {
       engine.initIm().get();
+      try {
+        engine.loginKit("myaccid", "myUserToken").get(); // too early
+      } catch (ExecutionException e) {
+        ImReuseException why = (ImReuseException) e.getCause();
+        System.out.println(why.code() + ": " + why.remedy());
+      }
       engine.loginIm("myaccid", "myToken").get(); // step 2: log IM in
       engine.loginKit("myaccid", "myUserToken").get(); // step 3: log the kit in
       System.out.println(engine.status().state() + ", reused: " + engine.status().reused());

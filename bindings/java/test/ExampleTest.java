@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,40 +44,60 @@ public class ExampleTest {
   }
 
   /** Runs the example in a JVM without an environment: no Go, no path to libraries. */
-  private static void run(String... args) throws Exception {
+  private static List<String> run(int code, List<String> options, String... args) throws Exception {
     List<String> command = new ArrayList<>(Arrays.asList(
         System.getProperty("java.home") + "/bin/java", "-Xcheck:jni", "-XX:+AllowUserSignalHandlers",
-        "-cp", System.getProperty("java.class.path"), "Meeting"));
+        "-cp", System.getProperty("java.class.path")));
+    command.addAll(options);
+    command.add("Meeting");
     command.addAll(Arrays.asList(args));
     ProcessBuilder b = new ProcessBuilder(command).redirectErrorStream(true);
     b.environment().clear();
     Process p = b.start();
+    List<String> printed;
     try (InputStream in = p.getInputStream()) {
-      List<String> printed = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8)).lines().collect(Collectors.toList());
-      Check.equal(printed, PRINTED, "what the example prints");
+      printed = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8)).lines().collect(Collectors.toList());
     }
-    Check.equal(p.waitFor(), 0, "exit code");
+    Check.equal(p.waitFor(), code, "exit code, after " + printed);
+    return printed;
+  }
+
+  private static List<String> temporaryFolder(String folder) {
+    return Arrays.asList("-Djava.io.tmpdir=" + folder);
   }
 
   public void overTheMock() throws Exception {
-    run();
+    Check.equal(run(0, Arrays.asList()), PRINTED, "what the example prints");
   }
 
   public void overTheSandbox() throws Exception {
     try (Sandbox sandbox = new Sandbox()) {
-      run(sandbox.kit);
+      Check.equal(run(0, Arrays.asList(), sandbox.kit), PRINTED, "what the example prints");
     }
+  }
+
+  /** The library is unpacked into the temporary folder, and does not stay there. */
+  public void nothingStaysInTheTemporaryFolder() throws Exception {
+    File folder = Files.createTempDirectory(Paths.get("build"), "tmp").toFile(); // a relative path
+    Check.equal(run(0, temporaryFolder(folder.getPath())), PRINTED, "what the example prints");
+    Check.equal(Arrays.toString(folder.list()), "[]", "files");
+    Check.that(folder.delete(), "the folder is empty");
+    String said = run(1, temporaryFolder(folder.getPath())).toString();
+    Check.that(said.contains("cannot unpack libimreuse_jni.so into " + folder), "the error: " + said);
+  }
+
+  /** As on Android: the library is in the path of the JVM, and nothing is unpacked. */
+  public void libraryInThePath() throws Exception {
+    File library = Files.walk(Paths.get("build", "classes")).map(Path::toFile)
+        .filter(f -> f.getName().equals("libimreuse_jni.so")).findFirst().get();
+    List<String> options = new ArrayList<>(temporaryFolder("build/no-such-folder"));
+    options.add("-Djava.library.path=" + library.getParent());
+    Check.equal(run(0, options), PRINTED, "what the example prints");
   }
 
   public void fortyLines() throws Exception {
     int lines = Files.readAllLines(Paths.get("examples", "Meeting.java")).size();
     Check.that(lines <= 40, "lines of the example: " + lines);
-  }
-
-  /** The library was unpacked into this folder, and must not stay there. */
-  public void nothingStaysInTheTemporaryFolder() {
-    String[] left = new File(System.getProperty("java.io.tmpdir")).list((dir, name) -> name.endsWith("libimreuse_jni.so"));
-    Check.equal(Arrays.toString(left), "[]", "files");
   }
 
   public void kitServer() throws Exception {

@@ -17,7 +17,7 @@ final class Dispatcher {
       new ThreadPoolExecutor(
           0, Integer.MAX_VALUE, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), new Threads());
 
-  private static final ThreadLocal<Boolean> INSIDE = ThreadLocal.withInitial(() -> false);
+  private static final ThreadLocal<Boolean> INSIDE = new ThreadLocal<>(); // null means no
 
   private static final Consumer<Throwable> PRINT =
       t -> {
@@ -50,7 +50,7 @@ final class Dispatcher {
 
   /** Runs the host's code. It throws nothing. */
   static void call(Runnable code) {
-    boolean outer = INSIDE.get();
+    Boolean outer = INSIDE.get();
     INSIDE.set(true);
     try {
       code.run();
@@ -63,7 +63,7 @@ final class Dispatcher {
 
   /** Returns whether this thread is running a callback. */
   static boolean inCallback() {
-    return INSIDE.get();
+    return INSIDE.get() != null;
   }
 
   static void setHandler(Consumer<Throwable> h) {

@@ -7,32 +7,34 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.Locale;
 
-/** Loads the library: out of the jar, or else from the path of the JVM, as on Android. */
+/**
+ * Loads the library: from the path of the JVM, where Android and some hosts have
+ * it, or else out of the jar.
+ */
 final class Loader {
   private static final String NAME = "imreuse_jni";
 
   private Loader() {}
 
   static void load() {
+    try {
+      System.loadLibrary(NAME);
+    } catch (UnsatisfiedLinkError e) {
+      loadFromJar(e);
+    }
+  }
+
+  private static void loadFromJar(UnsatisfiedLinkError notInPath) {
     String file = System.mapLibraryName(NAME);
     String resource = "native/" + platform() + "/" + file;
     try (InputStream in = Loader.class.getResourceAsStream(resource)) {
       if (in == null) {
-        loadFromPath(resource);
-      } else {
-        unpack(in, file);
+        throw unsatisfied("imreuse: the jar has no " + resource + ", and the JVM cannot load " + NAME
+            + " from its path; build the library for this platform", notInPath);
       }
+      unpack(in, file);
     } catch (IOException e) {
       throw unsatisfied("imreuse: cannot unpack " + file + " into " + folder(), e);
-    }
-  }
-
-  private static void loadFromPath(String resource) {
-    try {
-      System.loadLibrary(NAME);
-    } catch (UnsatisfiedLinkError e) {
-      throw unsatisfied("imreuse: the jar has no " + resource + ", and the JVM finds no " + NAME
-          + " in java.library.path; build the library for this platform", e);
     }
   }
 
@@ -45,7 +47,7 @@ final class Loader {
           out.write(buffer, 0, n);
         }
       }
-      System.load(copy.getPath());
+      System.load(copy.getAbsolutePath());
     } catch (UnsatisfiedLinkError e) {
       throw unsatisfied("imreuse: cannot load the library from " + folder()
           + "; if that folder forbids execution, set java.io.tmpdir to another one", e);
