@@ -1,6 +1,6 @@
 import io.github.imreuse.*;
 
-/** What a host pays, beside the benchmarks of Go and C: one login and one logout of the kit at a time. */
+/** What a host in Java pays, beside bench.c and BenchmarkHostLogin of Go. */
 public final class Bench {
   private Bench() {}
 
@@ -12,17 +12,17 @@ public final class Bench {
           if (mode == Mode.REUSE_IM) {
             e.loginIm(Im.ACCID, Im.TOKEN).get();
           }
-          measure("login and logout, " + mode, 20_000, () -> {
+          measure("Java: login and logout, " + mode, 20_000, () -> {
             e.loginKit(Im.USER, Im.USER_TOKEN).get();
             e.logoutKit().get();
             im.calls.clear();
           });
           e.loginKit(Im.USER, Im.USER_TOKEN).get();
-          measure("an operation with nothing to do, " + mode, 50_000, () -> e.initIm().get());
-          measure("status, " + mode, 1_000_000, () -> e.status());
+          measure("Java: an operation with nothing to do, " + mode, 50_000, () -> e.initIm().get());
+          measure("Java: status, " + mode, 1_000_000, () -> e.status());
         }
       }
-      measure("an engine, made and closed", 5_000, () -> new Engine(mock, new Options(Im.APP_KEY)).close());
+      measure("Java: an engine, made and closed", 5_000, () -> new Engine(mock, new Options(Im.APP_KEY)).close());
     }
   }
 
