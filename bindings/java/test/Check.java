@@ -14,6 +14,9 @@ public final class Check {
   /** The longest that a test waits for something that has to happen. */
   static final int SECONDS = 60;
 
+  /** The longest that a test takes; it is as good as stuck then. */
+  private static final int STUCK_SECONDS = 300;
+
   private Check() {}
 
   public static void main(String[] classes) throws Exception {
@@ -27,7 +30,12 @@ public final class Check {
         String title = name + "." + test.getName();
         try {
           Object instance = Class.forName(name).getDeclaredConstructor().newInstance();
-          test.invoke(instance);
+          Thread watchdog = watch(title);
+          try {
+            test.invoke(instance);
+          } finally {
+            watchdog.interrupt();
+          }
           passed++;
           System.out.println("ok " + title);
         } catch (InvocationTargetException e) {
@@ -40,6 +48,22 @@ public final class Check {
     System.out.println(passed + " passed, " + failed + " failed");
     // Threads that a failed test left behind must not keep the VM.
     System.exit(failed == 0 && passed > 0 ? 0 : 1);
+  }
+
+  private static Thread watch(String title) {
+    Thread t = new Thread(() -> {
+      try {
+        Thread.sleep(TimeUnit.SECONDS.toMillis(STUCK_SECONDS));
+      } catch (InterruptedException e) {
+        return;
+      }
+      System.out.println("FAIL " + title + ": not over within " + STUCK_SECONDS + " s");
+      dump();
+      Runtime.getRuntime().halt(1);
+    });
+    t.setDaemon(true);
+    t.start();
+    return t;
   }
 
   static void that(boolean ok, String what) {
