@@ -14,7 +14,7 @@ public final class Check {
   /** The longest that a test waits for something that has to happen. */
   static final int SECONDS = 60;
 
-  /** The longest that a test takes; it is as good as stuck then. */
+  /** A test that takes longer counts as stuck. */
   private static final int STUCK_SECONDS = 300;
 
   private Check() {}
