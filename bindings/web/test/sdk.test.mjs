@@ -155,7 +155,7 @@ for (const [sdk, host] of Object.entries(hosts)) {
         const error = await imreuse.kit.loginByToken(userUuid, userToken, { signal: abort.signal }).catch((error) => error);
         return [error instanceof imreuse.ImreuseError, error.code, error.cause.message, imreuse.kit.status.state];
       }, alice),
-      page.waitForRequest((request) => request.method() === 'POST').then(() => page.evaluate(() => imreuse.abort())),
+      page.waitForRequest(/\/v1\/login$/).then(() => page.evaluate(() => imreuse.abort())),
     ]);
     assert.deepEqual(aborted, [true, -1, 'the user left', 'im_logged_in']);
     clean(opened);
