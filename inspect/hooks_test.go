@@ -41,6 +41,29 @@ func TestLoggerIsTheHostsToo(t *testing.T) {
 	}
 }
 
+// A Logger that wants only errors gets no warnings, though the page shows them.
+func TestLoggerKeepsTheHostsLevel(t *testing.T) {
+	var text bytes.Buffer
+	w := newWorld(t, engine.Options{Logger: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelError}))})
+	_ = w.engine.LoginIM(t.Context(), appAccount)
+	wantLines(t, w.story(), "watch", "call AdoptIM", "failure LoginIM  -20002")
+	if text.Len() > 0 {
+		t.Errorf("it logs\n%s", text.String())
+	}
+}
+
+// What the host itself logs with the Logger is no failure of the engine.
+func TestLoggerOfTheHostTellsNothing(t *testing.T) {
+	w := newWorld(t, engine.Options{})
+	o := w.inspector.Options()
+	t.Cleanup(w.inspector.Watch("other", w.open(w.cloud.Device(), o)))
+	o.Logger.With("part", "billing").Warn("operation failed", "op", "refund")
+	o.Logger.WithGroup("billing").Warn("operation failed", "op", "refund")
+	o.Logger.Warn("something else", "op", "refund")
+	o.Logger.Info("operation failed", "op", "refund")
+	wantLines(t, w.story(), "watch", "watch")
+}
+
 func TestLoggerKeepsTheRulesOfSlog(t *testing.T) {
 	var text bytes.Buffer
 	o := inspect.New(engine.Options{Logger: slog.New(slog.NewJSONHandler(&text, nil))}).Options()
@@ -80,7 +103,7 @@ func TestTraceIsTheHostsToo(t *testing.T) {
 	if want := []string{"AdoptIM", "Authenticate", "InitIM", "LoginIM", "LoginKit"}; !slices.Equal(began, want) || !slices.Equal(ended, want[1:]) {
 		t.Errorf("began %v, ended %v, want %v", began, ended, want)
 	}
-	panics = "LogoutKit"
+	panics = "LogoutIM" // the last call of the logout
 	func() {
 		defer func() {
 			if v := recover(); v != errHost {

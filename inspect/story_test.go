@@ -205,8 +205,11 @@ func TestStatusShowsTheCallInProgress(t *testing.T) {
 		release := w.device.Block(test.call)
 		done := make(chan error)
 		go func() { done <- test.run() }()
-		eventually(t, test.call, func() bool { return len(w.status().Engines[0].Calls) == 1 })
-		if c := w.status().Engines[0].Calls[0]; c.Call != test.call || c.Rung != test.rung || c.Up != test.up {
+		eventually(t, test.call, func() bool {
+			calls := w.status().Engines[0].Calls
+			return len(calls) == 1 && calls[0].Call == test.call
+		})
+		if c := w.status().Engines[0].Calls[0]; c.Rung != test.rung || c.Up != test.up {
 			t.Errorf("got %+v, want %+v", c, test)
 		}
 		release()
@@ -290,7 +293,7 @@ func TestStoriesOfSeveralEngines(t *testing.T) {
 func TestStoryOfEnginesThatShareOptions(t *testing.T) {
 	w := newWorld(t, engine.Options{})
 	o := w.inspector.Options()
-	a, b := w.open(w.cloud.Device(), o), w.open(w.cloud.Device(), o)
+	a, b := w.open(w.cloud.Device(), o), w.open(w.device, o)
 	t.Cleanup(w.inspector.Watch("a", a))
 	t.Cleanup(w.inspector.Watch("b", b))
 	w.must(b.InitIM(t.Context()))
@@ -299,6 +302,13 @@ func TestStoryOfEnginesThatShareOptions(t *testing.T) {
 			t.Errorf("got %+v", e)
 		}
 	}
+	release := w.blockLogin(b)
+	for _, e := range w.status().Engines {
+		if len(e.Calls) > 0 {
+			t.Errorf("got %+v, and nobody knows whose call it is", e)
+		}
+	}
+	release()
 	w.must(b.Close())
 	eventually(t, "the end of b", func() bool { return w.status().Engines[2].Closed != nil })
 	w.must(a.InitIM(t.Context()))
@@ -355,6 +365,18 @@ func TestWatchOfNothing(t *testing.T) {
 		}
 	}()
 	inspect.New(engine.Options{}).Watch("none", nil)
+}
+
+// blockLogin begins a login of e that hangs in w.device, until release is called.
+func (w *world) blockLogin(e *engine.Engine) (release func()) {
+	unblock := w.device.Block("LoginIM")
+	done := make(chan error)
+	go func() { done <- e.LoginIM(w.Context(), appAccount) }()
+	eventually(w.T, "the call", func() bool { return slices.Contains(w.device.Calls(), "LoginIM alice") })
+	return func() {
+		unblock()
+		w.must(<-done)
+	}
 }
 
 var errHost = errors.New("the host's own")

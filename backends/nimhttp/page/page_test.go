@@ -24,6 +24,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/nimhttp/nimhttptest"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/browsertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,9 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 5 * time.Minute
 
 func TestKitInPage(t *testing.T) {
-	if os.Getenv("IMREUSE_VENDOR") != "1" {
-		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20, Chromium, and npm ci in internal/browsertest")
-	}
+	browsertest.Skip(t)
 	binary := filepath.Join(t.TempDir(), "page.wasm")
 	output(t, []string{"GOOS=js", "GOARCH=wasm"}, "go", "test", "-c", "-o", binary, ".")
 	wasm := filepath.Join(strings.TrimSpace(output(t, nil, "go", "env", "GOROOT")), "lib", "wasm")

@@ -1,56 +1,28 @@
 package play_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/imreuse/imreuse/cmd/imreuse/internal/play"
+	"github.com/imreuse/imreuse/internal/browsertest"
 )
 
-// The page in a real Chromium. The tests are in browser/, in JavaScript. They
-// put pictures of the page into the folder that IMREUSE_PICTURES names, or else
-// into a temporary one.
+// The page in a real Chromium. The tests are in browser/, in JavaScript.
 func TestBrowser(t *testing.T) {
-	if os.Getenv("IMREUSE_VENDOR") != "1" {
-		t.Skip("IMREUSE_VENDOR is not 1: it needs Node 20.12, Chromium, and npm ci in internal/browsertest")
-	}
-	tests, err := filepath.Glob("browser/*.test.mjs")
-	if err != nil || len(tests) == 0 {
-		t.Fatalf("got %v and %v, want tests", tests, err)
-	}
-	pictures := os.Getenv("IMREUSE_PICTURES")
-	if pictures == "" {
-		pictures = t.TempDir()
-	}
+	browsertest.Skip(t)
 	labs := &labs{t: t}
 	defer labs.close()
 	server := httptest.NewServer(labs.control())
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	args := append([]string{"--test", "--test-reporter=spec"}, tests...)
-	if only := os.Getenv("IMREUSE_BROWSER_TESTS"); only != "" {
-		args = append([]string{"--test-name-pattern=" + only}, args...)
-	}
-	command := exec.CommandContext(ctx, "node", args...)
-	command.Env = append(os.Environ(), "IMREUSE_LABS="+server.URL, "IMREUSE_PICTURES="+pictures)
-	command.WaitDelay = 10 * time.Second // its child processes may keep its output open
-	output, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("node: %v\n%s", err, output)
-	}
-	t.Logf("%s", output)
+	browsertest.Run(t, 8*time.Minute, "IMREUSE_LABS="+server.URL)
 }
 
 // labs are the servers that the tests in the browser open.

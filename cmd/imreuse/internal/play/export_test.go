@@ -1,7 +1,7 @@
 package play
 
-// Tokens returns every token that the world of s has now: the app's own, and
-// those of temporary accounts.
+// Tokens returns every token that the world of s has now, of the app's accounts
+// and of temporary ones.
 func (s *Session) Tokens() (tokens []string) {
 	w := s.current()
 	now := w.status()

@@ -21,7 +21,7 @@ const maxPlans = 20 // faults, and hangs
 var errTooManyPlans = fmt.Errorf("%w: at most %d calls can be told to fail or to hang", engine.ErrArgument, maxPlans)
 
 // A fault makes the next call of that name fail. It is that call's error, so
-// the world sees when it has come true.
+// the world sees when the call has failed.
 type fault struct {
 	ID   int         `json:"id"`
 	Call string      `json:"call"`
@@ -82,7 +82,7 @@ func (w *world) release(id int) bool {
 	return len(w.hangs) < before
 }
 
-// trace is the Trace of the engines. It notes which faults have come true.
+// trace is the Trace of the engines. It notes which calls have failed on request.
 func (s *Session) trace(ctx context.Context, _ string) (context.Context, func(error)) {
 	return ctx, s.noteFault
 }
