@@ -28,7 +28,9 @@ export function cleanup() {
 export async function startSandbox(t) {
   const folder = mkdtempSync(join(tmpdir(), 'imreuse-'));
   writeFileSync(join(folder, 'accounts.json'), JSON.stringify(accounts));
-  const child = spawn(here('../../../.bin/imreuse'), ['sandbox', '-accounts', join(folder, 'accounts.json')], {
+  const command = process.env.IMREUSE_COMMAND;
+  if (!command) throw new Error('IMREUSE_COMMAND is not set: run these tests with make -C bindings/web test');
+  const child = spawn(command, ['sandbox', '-accounts', join(folder, 'accounts.json')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(async () => {
