@@ -49,13 +49,12 @@ test('the package has its files, no dependency, and the size that the README pro
   assert.ok(length < 2_500_000, `${length} bytes`);
 });
 
-test('Node runs the package, for the tests of a page', async () => {
-  const program = `import { load } from 'imreuse';
-    const kit = await load().then((imreuse) => imreuse.initialize({ appKey: 'app1', mock: imreuse.mock() }));
-    console.log((await kit.loginByToken('myaccid', 'myUserToken')).state, (await kit.close()).state);
-    process.exit();`;
+test('Node runs the package, as the README says', async () => {
+  const readme = readFileSync(join(project, 'node_modules/imreuse/README.md'), 'utf8');
+  const [, snippet] = readme.slice(readme.indexOf('### Your tests')).match(/```js\n(.*?)```/s);
+  const program = `import { load } from 'imreuse'; const imreuse = await load(); ${snippet} process.exit();`;
   const { stdout, stderr } = await run('node', ['--input-type=module', '--eval', program], { cwd: project });
-  assert.deepEqual([stdout, stderr], ['kit_logged_in uninitialized\n', '']);
+  assert.deepEqual([stdout, stderr], ['im_initialized -20012\n', '']);
 });
 
 // What settings.mjs has in the tests.
