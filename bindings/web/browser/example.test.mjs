@@ -54,7 +54,7 @@ for (const sdk of ['v1', 'v2']) {
       await page.evaluate(await axeSource());
       const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), []);
-      if (process.env.IMREUSE_PICTURES) await page.screenshot({ path: join(process.env.IMREUSE_PICTURES, `${sdk}-${colorScheme}.png`) });
+      if (process.env.IMREUSE_PICTURES) await page.screenshot({ path: join(process.env.IMREUSE_PICTURES, `${sdk}-${colorScheme}.png`), fullPage: true });
     }
     await click('cloud-kick');
     await reaches('im_initialized');

@@ -120,6 +120,12 @@ test('tsc --strict accepts the examples, and the types refuse what is wrong', as
   // Without the SDK, whose own types are not strict, our types are checked, too.
   await tsc('--moduleResolution', 'bundler', 'types.ts');
   await tsc('--module', 'nodenext', '--moduleResolution', 'nodenext', 'types.ts');
-  const examples = ['v1.mjs', 'v2.mjs', 'bundled.ts', 'page.d.mts', 'wasm.d.ts'].map((name) => `guide/${name}`);
+  cpSync(here('../examples/page'), join(project, 'page'), { recursive: true });
+  mkdirSync(join(project, 'page/imreuse')); // serve.mjs puts the package there
+  writeFileSync(join(project, 'page/imreuse/imreuse.d.mts'), "export * from 'imreuse';\n");
+  const examples = [
+    ...['v1.mjs', 'v2.mjs', 'bundled.ts', 'page.d.mts', 'wasm.d.ts'].map((name) => `guide/${name}`),
+    ...['page.mjs', 'chat.mjs', 'ladder.mjs'].map((name) => `page/${name}`),
+  ];
   await tsc('--moduleResolution', 'bundler', '--allowJs', '--checkJs', '--skipLibCheck', ...examples);
 });

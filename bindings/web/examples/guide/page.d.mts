@@ -9,8 +9,9 @@ declare global {
         account: string;
         token: string;
         onconnect?(): void;
+        onwillreconnect?(): void;
         ondisconnect?(error: { code: number | string; reason?: string }): void;
-      }): object;
+      }): { disconnect(): void };
       default: typeof V2;
     };
   }

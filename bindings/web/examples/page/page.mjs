@@ -17,7 +17,7 @@ function note(/** @type {string} */ log, /** @type {string} */ text, detail = ''
   line.classList.toggle('bad', bad);
   if (detail) line.append(Object.assign(document.createElement('small'), { textContent: detail }));
   byId(log).prepend(line);
-  while (byId(log).childElementCount > 8) byId(log).lastElementChild?.remove();
+  while (byId(log).childElementCount > 4) byId(log).lastElementChild?.remove();
 }
 
 function light(/** @type {string} */ id, /** @type {string} */ text, /** @type {string} */ kind) {
