@@ -119,9 +119,12 @@ export async function startBrowser(t) {
       page.setDefaultTimeout(90_000); // a busy machine is slow
       const lines = [];
       const errors = [];
-      page.on('console', (message) => {
-        lines.push(message.text());
-        if (/Content Security Policy/i.test(message.text())) errors.push(message.text());
+      page.on('console', (message) => lines.push(message.text()));
+      await page.exposeFunction('noteViolation', (text) => errors.push(text));
+      await page.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile }) => {
+          window.noteViolation(`the policy forbids it: ${violatedDirective} ${blockedURI} ${sourceFile}`);
+        });
       });
       page.on('pageerror', (error) => errors.push(String(error?.stack ?? error))); // also unhandled rejections
       await page.goto(url);

@@ -33,9 +33,11 @@ export class HostV1 {
 
   login(options) {
     const given = { ...options };
+    const host = this;
     for (const name of callbacks) {
       given[name] = function (...args) {
-        hear(name, this === given ? 'the options' : this === window ? 'window' : typeof this, args);
+        const known = new Map([[given, 'the options'], [host.nim?.options, "the SDK's options"], [host.nim, 'the instance'], [undefined, 'nothing']]);
+        hear(name, known.get(this) ?? typeof this, args);
         return `returned by ${name}`;
       };
     }
