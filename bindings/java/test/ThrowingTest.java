@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** An exception of a callback reaches the error handler, and harms nothing. */
 public class ThrowingTest {
@@ -104,6 +105,7 @@ public class ThrowingTest {
         }).imToken((id, refused) -> null))) {
       ImReuseException x = Check.fails(e.loginKit(Im.USER, null), ImReuseException.OTHER);
       Check.equal(x.call(), "KitToken", "call");
+      Check.that(!x.getMessage().contains("kitToken"), "the exception's own text, which could be a token: " + x.getMessage());
       errors.until("kitToken");
       Check.get(e.initIm());
       x = Check.fails(e.loginIm(Im.ACCID, null), ImReuseException.OTHER);
@@ -178,6 +180,35 @@ public class ThrowingTest {
       Check.get(e.initIm());
     } finally {
       Engine.errorHandler(null);
+      System.setErr(err);
+    }
+  }
+
+  public void nowhereToPrint() throws Exception {
+    PrintStream err = System.err;
+    System.setErr(new PrintStream(new ByteArrayOutputStream()) {
+      @Override
+      public void println(Object o) {
+        throw new Errors.Boom("System.err");
+      }
+
+      @Override
+      public void println(String s) {
+        throw new Errors.Boom("System.err");
+      }
+    });
+    AtomicInteger watched = new AtomicInteger();
+    try (Mock mock = new Mock(null);
+        Engine e = new Engine(mock, new Options(Im.APP_KEY).logger((level, line) -> {
+          throw new Errors.Boom("logger");
+        }))) {
+      e.watch(s -> {
+        watched.incrementAndGet();
+        throw new Errors.Boom("watcher");
+      });
+      Check.get(e.loginKit(Im.USER, Im.USER_TOKEN));
+      Check.until(() -> watched.get() == 4, "the watcher is called again; calls: " + watched);
+    } finally {
       System.setErr(err);
     }
   }

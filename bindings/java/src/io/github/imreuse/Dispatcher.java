@@ -75,8 +75,18 @@ final class Dispatcher {
     try {
       handler.accept(thrown);
     } catch (Throwable t) {
-      t.addSuppressed(thrown);
+      print(t, thrown);
+    }
+  }
+
+  private static void print(Throwable t, Throwable suppressed) {
+    try {
+      if (t != suppressed) {
+        t.addSuppressed(suppressed);
+      }
       PRINT.accept(t);
+    } catch (Throwable ignored) {
+      // System.err throws as well, so there is no way left to say it.
     }
   }
 }
