@@ -28,31 +28,41 @@ const stepTimeout = 5 * time.Second
 // the step, and many backends log out without looking at the ctx, so the timer
 // is set only once the backend looks.
 type stepContext struct {
-	values   context.Context // its values count, its end does not
-	deadline time.Time
+	values context.Context // its values count, its end does not
+	began  time.Duration   // since epoch, which is cheaper to read than a time.Time
 
-	once   sync.Once
-	timed  context.Context
+	mu     sync.Mutex
+	timed  context.Context // nil until the backend looks
 	cancel context.CancelFunc
 }
 
+var epoch = time.Now()
+
 func newStepContext(values context.Context) *stepContext {
-	return &stepContext{values: values, deadline: time.Now().Add(stepTimeout)}
+	return &stepContext{values: values, began: time.Since(epoch)}
 }
 
 func (c *stepContext) get() context.Context {
-	c.once.Do(func() {
-		c.timed, c.cancel = context.WithDeadline(context.WithoutCancel(c.values), c.deadline)
-	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timed == nil {
+		elapsed := time.Since(epoch) - c.began
+		c.timed, c.cancel = context.WithTimeout(context.WithoutCancel(c.values), stepTimeout-elapsed)
+	}
 	return c.timed
 }
 
 // close ends the ctx. A backend that first looks at it later finds it canceled.
 func (c *stepContext) close() {
-	c.once.Do(func() {
-		c.timed, c.cancel = canceled, func() {}
-	})
-	c.cancel()
+	c.mu.Lock()
+	cancel := c.cancel
+	if c.timed == nil {
+		c.timed = canceled
+	}
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 }
 
 var canceled = func() context.Context {
@@ -62,7 +72,7 @@ var canceled = func() context.Context {
 }()
 
 // Deadline implements context.Context.
-func (c *stepContext) Deadline() (time.Time, bool) { return c.deadline, true }
+func (c *stepContext) Deadline() (time.Time, bool) { return c.get().Deadline() }
 
 // Done implements context.Context.
 func (c *stepContext) Done() <-chan struct{} { return c.get().Done() }

@@ -103,3 +103,24 @@ func TestHostIsFasterAndComesBack(t *testing.T) {
 		t.Errorf("got %d logouts, want 1", logouts)
 	}
 }
+
+// The host may log in as someone else right after the engine's login succeeded,
+// before Client.Login has returned. Then the engine's login is lost, although
+// the host's has only begun.
+func TestHostLogsInRightAfterTheEngine(t *testing.T) {
+	var im *hostim.IM
+	im = hostim.Wrap(hostim.Client{
+		Login: func(context.Context, engine.IMAccount) error {
+			im.LoggedIn(alice)
+			im.LoggedOut(nil)
+			im.LoggingIn() // the host's
+			return nil
+		},
+		Logout: func(context.Context) error { t.Error("the host's login was logged out"); return nil },
+	})
+	if err := im.LoginIM(t.Context(), alice, engine.Notify{}); !errors.Is(err, engine.ErrIMLoggedOut) {
+		t.Errorf("got %v, want %v", err, engine.ErrIMLoggedOut)
+	}
+	im.LoggedIn(bob)
+	adopts(t, im, "bob")
+}

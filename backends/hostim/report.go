@@ -98,7 +98,7 @@ func (im *IM) endLocked(cause error) {
 		im.login = nil
 		l.lose(cause)
 	} else if c := im.call; c != nil {
-		c.loggedIn, c.announced = false, c.announced && c.loggedIn // an SDK that tries again announces the login again
+		c.loggedIn, c.announced = false, c.loggedIn // a login that never succeeded may be tried, and announced, again
 		if c.loss == nil {
 			c.loss = cause
 		}

@@ -24,7 +24,7 @@ export interface Imreuse {
   mock(accounts?: Accounts | string): Mock;
 
   /** Step 2 of the Web guide. It sends nothing. */
-  initialize(options: Options): Promise<Kit>;
+  initialize(options: Options & CallOptions): Promise<Kit>;
 }
 
 export type Mode = 'auto_detect' | 'reuse_im' | 'auto_login';

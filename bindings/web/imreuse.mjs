@@ -1,4 +1,4 @@
-import { ImreuseError, Kit, Mock, constructorKey, later, unwrap } from './kit.mjs';
+import { ImreuseError, Kit, Mock, aborted, constructorKey, later, unwrap } from './kit.mjs';
 import { report, wrapSDK } from './reuse.mjs';
 import { goClass } from './wasm_exec.mjs';
 
@@ -18,6 +18,7 @@ export async function load({ wasm, signal } = {}) {
   const scope = newScope();
   const program = new (goClass(scope))();
   const { instance } = await instantiate(source, program.importObject, signal);
+  signal?.throwIfAborted();
   program.run(instance).then(
     () => report(new Error('imreuse has stopped; reload the page')),
     (error) => report(error),
@@ -45,16 +46,11 @@ async function open(url, signal) {
   return fs ? fs.readFile(new URL(href), { signal }) : fetch(href, { signal });
 }
 
-// newScope makes what the Go program takes for globalThis, so that it adds
-// nothing to the page's.
+// newScope makes what the Go program takes for globalThis: it reads the page's,
+// and adds nothing to it. The program gets no file system, not even in Node.
 function newScope() {
-  const { Array, Date, Error, Object, Promise, Uint8Array, AbortController, Headers, TextDecoder, TextEncoder } = globalThis;
-  const { crypto, performance } = globalThis;
-  return {
-    Array, Date, Error, Object, Promise, Uint8Array, AbortController, Headers, TextDecoder, TextEncoder,
-    crypto, performance,
-    fetch: (...args) => globalThis.fetch(...args),
-  };
+  const own = { fetch: (...args) => globalThis.fetch(...args), fs: undefined, path: undefined, process: undefined };
+  return new Proxy(own, { get: (target, name) => (name in target ? target[name] : globalThis[name]) });
 }
 
 class Imreuse {
@@ -99,7 +95,8 @@ class Imreuse {
   }
 
   async initialize(options) {
-    const { im, mock, kitToken, imToken, logger, ...plain } = options ?? {};
+    const { im, mock, kitToken, imToken, logger, signal, ...plain } = options ?? {};
+    if (signal?.aborted) throw aborted(this.#go, 'initialize', signal);
     const role = im ? this.#roles.get(im) : undefined;
     const cloud = mock ? this.#mocks.get(mock) : 0;
     if (im && !role) throw this.#argument('initialize', 'im is neither an instance that reuseIM(…).getInstance made, nor made by hostIM');

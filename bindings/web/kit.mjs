@@ -28,6 +28,9 @@ function unwrap({ value, failure }) {
 // argument makes the engine's error for a bad argument.
 const argument = (go, op, text) => new ImreuseError(go.argument(op, text));
 
+// aborted makes the error of a call whose signal was aborted before it.
+const aborted = (go, op, signal, engine = 0) => new ImreuseError(go.canceled(engine, op), { cause: signal.reason });
+
 function checkText(go, op, name, value = '') {
   if (typeof value !== 'string') throw argument(go, op, `${name} is not a string`);
   return value;
@@ -159,8 +162,10 @@ export class Kit extends EventTarget {
   // start runs an operation and resolves with the status after it.
   async #start(op, account, { signal } = {}) {
     const [id = '', token = ''] = Object.entries(account).map(([name, value]) => checkText(this.#go, op, name, value));
+    if (signal?.aborted) throw aborted(this.#go, op, signal, this.#engine);
     this.#role?.refresh();
     return new Promise((resolve, reject) => {
+      const abort = () => this.#go.cancel(call);
       const done = (failure, json) => {
         signal?.removeEventListener('abort', abort);
         if (!failure) return resolve(this.#parse(json));
@@ -168,9 +173,7 @@ export class Kit extends EventTarget {
         reject(new ImreuseError(failure, cause));
       };
       const call = this.#go.start(this.#engine, op, id, token, later(done));
-      const abort = () => this.#go.cancel(call);
-      if (signal?.aborted) abort();
-      else signal?.addEventListener('abort', abort);
+      signal?.addEventListener('abort', abort);
     });
   }
 }

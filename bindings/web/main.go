@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"syscall/js"
@@ -20,6 +21,7 @@ import (
 func main() {
 	js.Global().Set("imreuse", map[string]any{
 		"argument":      function(func(a []js.Value) any { return failure(argumentError(a[0].String(), a[1].String())) }),
+		"canceled":      function(canceled),
 		"newIM":         function(newIM),
 		"releaseIM":     function(releaseIM),
 		"loggingIn":     report(func(im *flat.IM, _ []js.Value) { im.LoggingIn() }),
@@ -108,6 +110,12 @@ func result(value any, err error) any {
 
 func argumentError(op, text string) error {
 	return &engine.Error{Op: op, Err: flat.Cause(int(engine.ErrArgument), 0, text)}
+}
+
+// canceled has an engine, or 0, and an operation that is not begun.
+func canceled(a []js.Value) any {
+	state := engines.get(a[0]).Status().State
+	return failure(&engine.Error{Op: a[1].String(), State: state, Err: context.Canceled})
 }
 
 var profiles = map[string]engine.Profile{

@@ -88,12 +88,29 @@ test('a kick, while one watches', async (t) => {
 test('what the vendor’s kits give stands beside the ladder', async (t) => {
   const page = await visit(t, await lab());
   await page.getByRole('radio', { name: /reuse_im/ }).check();
+  await page.locator('.fact-mode').getByText('reuse_im').waitFor();
   await press(page, 'LoginKit');
   await shows(page, 'IM reuse is on and the host has not logged IM in');
   assert.deepEqual(await page.locator('#result td').allTextContents(), ['100004', '100004', '1801', '−6', '−3']);
   await shows(page, 'The vendor’s guides, G27');
   const [ladder, result] = [await page.locator('.ladder').boundingBox(), await page.locator('#result').boundingBox()];
   assert.ok(result.x > ladder.x + ladder.width && result.y < ladder.y + ladder.height, 'the last act is not beside the ladder');
+});
+
+test('acts reach the engine in the order of the clicks', async (t) => {
+  const page = await visit(t, await lab());
+  let arrived;
+  const held = new Promise((resolve) => { arrived = resolve; });
+  await page.route('**/play/setup', arrived);
+  await page.getByRole('radio', { name: /reuse_im/ }).check();
+  const setup = await held;
+  const sent = [];
+  page.on('request', (request) => sent.push(new URL(request.url()).pathname));
+  await press(page, 'LoginKit');
+  await page.evaluate(() => fetch('play/panel.json'));
+  assert.ok(!sent.includes('/play/login_kit'), 'the login overtook the new mode');
+  await setup.continue();
+  await shows(page, 'IM reuse is on and the host has not logged IM in');
 });
 
 test('a new mode means a new engine', async (t) => {
@@ -141,7 +158,8 @@ test('a logout ends a login that hangs, and a reset ends everything', async (t) 
   await page.getByText('Running: LoginKit').waitFor();
   await press(page, 'LogoutKit');
   await page.locator('#result').getByText('Before that').click();
-  await page.locator('.earlier').getByText('failed').waitFor();
+  // The login or the logout ended last.
+  await page.locator('#result .badge.failed').waitFor();
   for (let i = 0; i < 10; i++) await press(page, 'LoginKit'); // more than a browser has connections
   await page.getByText('Running: LoginKit, LoginKit').waitFor();
   await press(page, 'Reset everything');

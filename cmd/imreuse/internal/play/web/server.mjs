@@ -22,11 +22,8 @@ async function post(name, details) {
   return read(await fetch(`play/${name}`, { method: 'POST', headers, body: JSON.stringify(details) }));
 }
 
-/**
- * Carries out an act. The answer has its result, or the id of an act that still
- * runs. If the server was restarted, it has a new secret.
- */
-export async function act(name, details) {
+/** Posts an act. If the server was restarted, it has a new secret. */
+async function postTwice(name, details) {
   try {
     return await post(name, details);
   } catch (error) {
@@ -34,4 +31,17 @@ export async function act(name, details) {
     await getCatalogue();
     return post(name, details);
   }
+}
+
+let last = Promise.resolve();
+
+/**
+ * Carries out an act. The answer has its result, or the id of an act that still
+ * runs. Each act is posted once the one before it was answered, since requests
+ * that are on their way together may arrive in another order.
+ */
+export function act(name, details) {
+  const answer = last.then(() => postTwice(name, details));
+  last = answer.catch(() => {});
+  return answer;
 }

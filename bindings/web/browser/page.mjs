@@ -1,12 +1,14 @@
 // What the tests call in a page. The page has one of the vendor's SDKs as
 // window.NIM.
 import * as module from '/imreuse/imreuse.mjs';
+import * as host from '/test/host.mjs';
 import { v1, v2 } from '/options.mjs';
 
 const before = new Set(Object.getOwnPropertyNames(window));
 
 window.imreuse = {
   ...module,
+  ...host,
 
   async load(sandbox) {
     Object.assign(this, { sandbox, engine: await module.load() });
@@ -32,30 +34,6 @@ window.imreuse = {
 
   v1: (options) => ({ ...v1(imreuse.sandbox), appKey: 'app1', db: false, debug: false, ...options }),
   v2: () => [{ appkey: 'app1', apiVersion: 'v2', debugLevel: 'off' }, v2(imreuse.sandbox)],
-
-  /**
-   * The host's side of a comparison: an SDK that is wrapped as often as asked, and
-   * what it tells the host, in order. With a wrapped one, a kit logs in, too.
-   */
-  host(times) {
-    let SDK = window.NIM;
-    for (let i = 0; i < times; i++) SDK = this.engine.reuseIM(SDK);
-    this.host.SDK = SDK;
-    this.host.heard = [];
-    return SDK;
-  },
-
-  hear(name, self, args) {
-    this.host.heard.push([name, self, args.length, ...args.map((arg) => clean(arg))]);
-  },
-
-  count: (name) => imreuse.host.heard.filter(([heard]) => heard === name).length,
 };
-
-// clean replaces what differs from run to run.
-function clean(value) {
-  const changes = new Set(['timetag', 'connectionId', 'ip', 'port', 'loginTime', 'loginTimestamp', 'deviceId', 'clientId', 'time', 'online', 'clientIP']);
-  return JSON.parse(JSON.stringify(value ?? null), (name, inner) => (changes.has(name) && inner ? `a ${name}` : inner));
-}
 
 window.ready = true;

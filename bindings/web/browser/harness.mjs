@@ -28,7 +28,9 @@ export function cleanup() {
 export async function startSandbox(t) {
   const folder = mkdtempSync(join(tmpdir(), 'imreuse-'));
   writeFileSync(join(folder, 'accounts.json'), JSON.stringify(accounts));
-  const child = spawn(here('../../../.bin/imreuse'), ['sandbox', '-accounts', join(folder, 'accounts.json')], {
+  const command = process.env.IMREUSE_COMMAND;
+  if (!command) throw new Error('IMREUSE_COMMAND is not set: run these tests with make -C bindings/web test');
+  const child = spawn(command, ['sandbox', '-accounts', join(folder, 'accounts.json')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(async () => {
@@ -117,9 +119,12 @@ export async function startBrowser(t) {
       page.setDefaultTimeout(90_000); // a busy machine is slow
       const lines = [];
       const errors = [];
-      page.on('console', (message) => {
-        lines.push(message.text());
-        if (/Content Security Policy/i.test(message.text())) errors.push(message.text());
+      page.on('console', (message) => lines.push(message.text()));
+      await page.exposeFunction('noteViolation', (text) => errors.push(text));
+      await page.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile }) => {
+          window.noteViolation(`the policy forbids it: ${violatedDirective} ${blockedURI} ${sourceFile}`);
+        });
       });
       page.on('pageerror', (error) => errors.push(String(error?.stack ?? error))); // also unhandled rejections
       await page.goto(url);

@@ -155,10 +155,29 @@ for (const [sdk, host] of Object.entries(hosts)) {
         const error = await imreuse.kit.loginByToken(userUuid, userToken, { signal: abort.signal }).catch((error) => error);
         return [error instanceof imreuse.ImreuseError, error.code, error.cause.message, imreuse.kit.status.state];
       }, alice),
-      page.waitForRequest((request) => request.method() === 'POST').then(() => page.evaluate(() => imreuse.abort())),
+      page.waitForRequest(/\/v1\/login$/).then(() => page.evaluate(() => imreuse.abort())),
     ]);
     assert.deepEqual(aborted, [true, -1, 'the user left', 'im_logged_in']);
     clean(opened);
     await opened.context.close();
   });
 }
+
+test('an exception in a function of the page is reported, and harms nothing', async () => {
+  const { page, context, errors } = await open('v2');
+  const [states, seen] = await page.evaluate(async () => {
+    const fail = (what) => () => {
+      throw new Error(`thrown by ${what}`);
+    };
+    const kit = await imreuse.engine.initialize({ appKey: 'app1', mock: imreuse.engine.mock(), logger: fail('the logger') });
+    const seen = [];
+    kit.addEventListener('change', fail('the listener'));
+    kit.addEventListener('change', ({ detail }) => seen.push(detail.state));
+    const states = [await kit.loginByToken('myaccid', 'myUserToken'), await kit.close()].map(({ state }) => state);
+    return [states, seen];
+  });
+  assert.deepEqual(states, ['kit_logged_in', 'uninitialized']);
+  assert.deepEqual(seen.slice(0, 3), ['im_initialized', 'im_logged_in', 'kit_logged_in']);
+  for (const what of ['the logger', 'the listener']) assert.ok(errors.some((error) => error.includes(`thrown by ${what}`)), `${what}: ${errors}`);
+  await context.close();
+});
