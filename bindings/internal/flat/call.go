@@ -80,11 +80,15 @@ func (c *Call) enter() {
 }
 
 // inQueue is how long an operation gets to enter the engine's queue. It needs
-// less than a microsecond, but its thread may have to wait for a processor. If it
-// waits longer than that just then, the next operation may overtake it, as if two
-// goroutines had called the engine at once. Only the engine could tell for sure
-// that an operation is in its queue, and it has no way to.
-const inQueue = 2 * time.Millisecond
+// less than a microsecond, but its thread may have to wait for a processor: on
+// a busy machine that took more than 2 ms. If it takes longer than inQueue, the
+// next operation may overtake it, as if two goroutines had called the engine at
+// once. Only the engine could tell for sure that an operation is in its queue,
+// and it has no way to.
+//
+// Nothing waits this long but an operation behind two others, of which the first
+// is slow and the second waits for it.
+const inQueue = 100 * time.Millisecond
 
 // waitEntered returns when the turn of c has come or c is over. Otherwise c is
 // taken to wait in the engine's queue once inQueue has passed since it was

@@ -3,7 +3,6 @@ package flat_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,20 +38,27 @@ func TestStartKeepsTheOrderOfThoseThatWait(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var answer *flat.Request
 		f := newFixture(t, func(o *flat.Options) {
-			o.IM = flat.NewIM(flat.Client{Init: func(_ string, r *flat.Request) func(bool) { answer = r; return nil }})
+			o.IM = flat.NewIM(flat.Client{
+				Init:   func(_ string, r *flat.Request) func(bool) { answer = r; return nil },
+				Login:  func(_ engine.IMAccount, r *flat.Request) func(bool) { r.Done(); return nil },
+				Logout: func(r *flat.Request) func(bool) { r.Done(); return nil },
+			})
 		})
-		var order []string
-		note := func(name string) func(error) { return func(error) { order = append(order, name) } }
-		f.Start("InitIM", initIM, note("init"))
+		var errs []error
+		done := func(err error) { errs = append(errs, err) }
+		f.Start("InitIM", initIM, done)
 		synctest.Wait()
-		f.Start("LoginIM", loginIM, note("login IM"))
-		f.Start("LoginKit", loginKit, note("login kit"))
-		f.Start("InitIM", initIM, note("init again"))
+		f.Start("LoginIM", loginIM, done)
+		f.Start("LoginKit", loginKit, done)
+		f.Start("RenewKit", renewKit, done)
 		synctest.Wait()
 		answer.Done()
-		f.must(initIM)
-		if got := strings.Join(order, ", "); got != "init, login IM, login kit, init again" {
-			t.Errorf("got %s", got)
+		synctest.Wait()
+		if len(errs) != 4 || errors.Join(errs...) != nil {
+			t.Errorf("got %v, want four operations that succeed", errs)
+		}
+		if s := f.Status(); s.State != engine.KitLoggedIn || !s.Reused || s.Seq != 3 {
+			t.Errorf("got %v after %d changes, want a reused kit login after 3", s.State, s.Seq)
 		}
 	})
 }

@@ -24,6 +24,7 @@ var (
 func initIM(ctx context.Context, e *engine.Engine) error   { return e.InitIM(ctx) }
 func loginIM(ctx context.Context, e *engine.Engine) error  { return e.LoginIM(ctx, account) }
 func loginKit(ctx context.Context, e *engine.Engine) error { return e.LoginKit(ctx, user) }
+func renewKit(ctx context.Context, e *engine.Engine) error { return e.RenewKit(ctx, user) }
 func logoutKit(ctx context.Context, e *engine.Engine) error {
 	return e.LogoutKit(ctx)
 }
