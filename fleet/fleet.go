@@ -49,6 +49,9 @@ const (
 	// stepTimeout bounds each step that no caller's ctx bounds, as the engine
 	// bounds its own steps down.
 	stepTimeout = 5 * time.Second
+
+	// maxRequests is enough for 5,000 requests per second if each takes 50 ms.
+	maxRequests = 256
 )
 
 // Options configure a Fleet. The zero value is ready to use.
@@ -65,7 +68,7 @@ type Options struct {
 	// TTL is how long a lease lasts after its last renewal: at least 2 seconds;
 	// the default is 15. All processes of a bucket must have the same TTL. A
 	// killed process keeps its accounts for so long, and an outage of NATS that
-	// is shorter than about two thirds of it ends no login.
+	// is shorter than about a third of it ends no login.
 	TTL time.Duration
 
 	// Logger gets a Warn line for each lease that cannot be renewed or given
@@ -92,7 +95,12 @@ type Fleet struct {
 	failed error          // the first failure of a logout during Close
 	work   sync.WaitGroup // the goroutines; Add only while mu is held and closed is false
 
-	watch watch
+	// slots has one slot for each request about a lease that may be on its way.
+	// Without a limit, thousands of renewals that are due together time out, and
+	// the next tries come on top of them.
+	slots chan struct{}
+
+	watch *watch
 }
 
 // New joins the fleet whose leases are in a bucket of js. If the bucket is
@@ -124,7 +132,7 @@ func New(ctx context.Context, js jetstream.JetStream, o Options) (*Fleet, error)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{js: js, kv: kv, owner: owner, ttl: ttl, log: o.Logger}
+	f := &Fleet{js: js, kv: kv, owner: owner, ttl: ttl, log: o.Logger, watch: newWatch(), slots: make(chan struct{}, maxRequests)}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -175,7 +183,6 @@ func (f *Fleet) Close() error {
 	f.closed = true
 	f.mu.Unlock()
 	f.stop(engine.ErrClosed)
-	f.watch.stop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -201,6 +208,17 @@ func (f *Fleet) begin() error {
 	}
 	f.work.Add(1)
 	return nil
+}
+
+// takeSlot waits until another request may be sent, or ctx ends. The caller gives
+// the slot back once the answer is there.
+func (f *Fleet) takeSlot(ctx context.Context) (give func(), err error) {
+	select {
+	case f.slots <- struct{}{}:
+		return func() { <-f.slots }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // noteFailure keeps the first error that Close returns.

@@ -249,6 +249,30 @@ func TestWaitersShareOneConsumer(t *testing.T) {
 	wantError(t, "Wait once more", f.Wait(again, alice.Accid), nil)
 }
 
+// While NATS is away, each of many waiters ends when its ctx does.
+func TestWaitersEndWhileNATSIsAway(t *testing.T) {
+	t.Parallel()
+	server := newNATS(t)
+	f := newFleet(t, connect(t, server), "one", longTTL)
+	server.stop()
+	const waiters = 50
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone, ended := errors.New("the caller is gone"), make(chan error)
+	for range waiters {
+		go func() { ended <- f.Wait(ctx, alice.Accid) }()
+	}
+	cancel(gone)
+	bound := time.After(patience)
+	for range waiters {
+		select {
+		case err := <-ended:
+			wantError(t, "Wait", err, gone)
+		case <-bound:
+			t.Fatal("a waiter has not returned")
+		}
+	}
+}
+
 // Wait goes on through an outage of NATS, and notices a lease that ran out.
 func TestWaitThroughAnOutage(t *testing.T) {
 	t.Parallel()

@@ -318,9 +318,17 @@ func (m *IM) logout(ctx context.Context) error {
 	m.setBroken(false)
 	if l != nil {
 		m.forget(l)
-		l.lease.awaitReturn(ctx)
 	}
+	m.awaitLast(ctx)
 	return err
+}
+
+// awaitLast waits until the last lease is given back, also if a kick ended its
+// login. The caller has the turn.
+func (m *IM) awaitLast(ctx context.Context) {
+	if m.last != nil && m.last.isReleased() {
+		m.last.awaitReturn(ctx)
+	}
 }
 
 // Close implements io.Closer. It logs out within 5 seconds, but leaves a login
@@ -357,10 +365,11 @@ func (m *IM) leave(ctx context.Context) error {
 	case m.isBroken():
 		return m.logout(ctx)
 	case l == nil:
+		m.awaitLast(ctx)
 		return nil
 	case l.adopted:
 		m.forget(l)
-		l.lease.awaitReturn(ctx)
+		m.awaitLast(ctx)
 		return nil
 	}
 	return m.logout(ctx)

@@ -78,6 +78,11 @@ func (l *lease) take(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	defer context.AfterFunc(l.fleet.ctx, cancel)()
+	giveSlot, err := l.fleet.takeSlot(limited)
+	if err != nil {
+		return l.unavailable(ctx, "taking", err)
+	}
+	defer giveSlot()
 	asked := time.Now()
 	for range tries {
 		revision, err := l.fleet.kv.Create(limited, l.key, l.record.value())
@@ -211,35 +216,47 @@ func (l *lease) keep() error {
 // renew renews the lease once. It tries until that works, or the deadline has
 // come, or l.ctx ends.
 func (l *lease) renew() error {
-	const attempts = 6 // in one TTL
 	deadline := l.deadline()
+	ctx, cancel := context.WithDeadline(l.ctx, deadline)
+	defer cancel()
 	var asked time.Time // before the first request that may have arrived
 	err := errors.New("this process did not run")
-	for time.Now().Before(deadline) && l.ctx.Err() == nil {
-		now := time.Now()
-		if asked.IsZero() {
-			asked = now
-		}
-		ctx, cancel := context.WithDeadline(l.ctx, earlier(now.Add(l.fleet.ttl/attempts), deadline))
-		var revision uint64
-		revision, err = l.fleet.kv.Update(ctx, l.key, l.record.value(), l.revision)
-		cancel()
-		if err == nil {
-			l.confirm(revision, now)
+	for time.Now().Before(deadline) && ctx.Err() == nil {
+		var renewed bool
+		if renewed, err = l.tryRenew(ctx, &asked); renewed {
 			return nil
 		}
-		if isConflict(err) {
-			var found bool
-			if found, err = l.find(deadline, asked); found {
-				return nil
-			}
-			if errors.Is(err, errLeaseGone) || errors.Is(err, engine.ErrIMInUse) {
-				return err
-			}
+		if errors.Is(err, errLeaseGone) || errors.Is(err, engine.ErrIMInUse) {
+			return err
 		}
-		sleep(l.ctx, rand.N(l.fleet.ttl/20))
+		sleep(ctx, rand.N(l.fleet.ttl/20))
 	}
 	return fmt.Errorf("%w: the lease of %s could not be renewed in time: %w", engine.ErrUnavailable, l.accid, err)
+}
+
+// tryRenew is one try of renew.
+func (l *lease) tryRenew(ctx context.Context, asked *time.Time) (renewed bool, err error) {
+	const attempts = 6 // in one TTL
+	giveSlot, err := l.fleet.takeSlot(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer giveSlot()
+	now := time.Now()
+	if asked.IsZero() {
+		*asked = now
+	}
+	try, cancel := context.WithTimeout(ctx, l.fleet.ttl/attempts)
+	defer cancel()
+	revision, err := l.fleet.kv.Update(try, l.key, l.record.value(), l.revision)
+	switch {
+	case err == nil:
+		l.confirm(revision, now)
+		return true, nil
+	case isConflict(err):
+		return l.find(ctx, *asked)
+	}
+	return false, err
 }
 
 // errLeaseGone is for a lease that nobody has. It ran out early, or somebody has
@@ -248,9 +265,7 @@ var errLeaseGone = fmt.Errorf("%w: the lease is no longer there", engine.ErrUnav
 
 // find looks at the lease after NATS has refused to renew it. If an earlier
 // request has renewed it and only the answer was lost, find confirms that one.
-func (l *lease) find(deadline, asked time.Time) (found bool, err error) {
-	ctx, cancel := context.WithDeadline(l.ctx, deadline)
-	defer cancel()
+func (l *lease) find(ctx context.Context, asked time.Time) (found bool, err error) {
 	held, revision, err := l.fleet.read(ctx, l.key)
 	switch {
 	case err != nil:
@@ -285,6 +300,16 @@ func (l *lease) giveBack() {
 }
 
 func (l *lease) tryGiveBack(ctx context.Context) error {
+	giveSlot, err := l.fleet.takeSlot(ctx)
+	if err != nil {
+		return err
+	}
+	defer giveSlot()
+	return l.purge(ctx)
+}
+
+// purge removes the key, if it still has this lease.
+func (l *lease) purge(ctx context.Context) error {
 	if l.revision != 0 {
 		// Purge, because NATS would replace the marker of Delete by another one
 		// after the TTL.
@@ -303,14 +328,7 @@ func (l *lease) tryGiveBack(ctx context.Context) error {
 		return errors.New("the server that answered is behind")
 	}
 	l.revision = revision // of a renewal whose answer was lost
-	return l.tryGiveBack(ctx)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+	return l.purge(ctx)
 }
 
 // sleep reports whether d passed before ctx ended.

@@ -2,10 +2,13 @@ package fleet_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/fleet"
 )
 
 // These tests are about answers of NATS that are lost.
@@ -64,4 +67,39 @@ func TestAnswerToALoginIsLost(t *testing.T) {
 	wire.cut()
 	untilHolder(t, direct, alice.Accid, "")
 	mustLogIn(t, p, alice)
+}
+
+// While NATS does not answer, a fleet sends only so many requests. The rest of
+// them wait for their turn.
+func TestRequestsAtOnceAreLimited(t *testing.T) {
+	t.Parallel()
+	server := newNATS(t)
+	wire := newProxy(t, server)
+	f := newFleet(t, wire.connect(t), "one", longTTL)
+	kv := newFleet(t, connect(t, server), "test", longTTL).Bucket()
+	arrived := func() uint64 {
+		status, err := kv.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status.Values()
+	}
+	login := func(ctx context.Context, i int) error {
+		return f.IM(&script{t: t}).LoginIM(ctx, engine.IMAccount{Accid: fmt.Sprint("bot", i)}, engine.Notify{})
+	}
+	wire.setDeaf(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	for i := range 2 * fleet.MaxRequests {
+		work.Go(func() { wantError(t, "LoginIM", login(ctx, i), context.Canceled) })
+	}
+	until(t, "requests have arrived", func() bool { return arrived() >= fleet.MaxRequests })
+	if poll(t.Context(), time.Second, func() bool { return arrived() > fleet.MaxRequests }) {
+		t.Errorf("%d requests have arrived, want %d", arrived(), fleet.MaxRequests)
+	}
+	cancel()
+	work.Wait()
+	wire.setDeaf(false)
+	wire.cut()
+	until(t, "a login", func() bool { return login(t.Context(), 0) == nil })
 }

@@ -113,7 +113,7 @@ func connect(t testing.TB, servers ...*natsServer) jetstream.JetStream {
 		}
 		urls += s.ClientURL()
 	}
-	nc, err := nats.Connect(urls, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 0))
+	nc, err := nats.Connect(urls, nats.MaxReconnects(-1), nats.ErrorHandler(ignore), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,9 @@ func connect(t testing.TB, servers ...*natsServer) jetstream.JetStream {
 	}
 	return js
 }
+
+// ignore keeps the client from printing each write that fails in an outage.
+func ignore(*nats.Conn, *nats.Subscription, error) {}
 
 // until polls a condition that must come.
 func until(t testing.TB, what string, condition func() bool) {

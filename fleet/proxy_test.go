@@ -93,7 +93,7 @@ func (p *proxy) close() {
 
 func (p *proxy) connect(t testing.TB) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect("nats://"+p.listener.Addr().String(), nats.MaxReconnects(-1),
+	nc, err := nats.Connect("nats://"+p.listener.Addr().String(), nats.MaxReconnects(-1), nats.ErrorHandler(ignore),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(20*time.Millisecond, 0), nats.IgnoreDiscoveredServers())
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 )
 
 // The tests of this file are the table of the README, row by row. The rows that
-// need processes to stop and to kill are in process_test.go.
+// need processes to stop and to kill are in process_linux_test.go.
 
 func TestLoginOfAnAccountThatAnotherHolds(t *testing.T) {
 	t.Parallel()
@@ -187,6 +187,14 @@ func TestLeaseIsGivenBackAtOnce(t *testing.T) {
 		"LogoutIM":       func(t *testing.T, _ *fleet.Fleet, p *phone, _ *mockim.Service) error { return p.LogoutIM(t.Context()) },
 		"Close of IM":    func(_ *testing.T, _ *fleet.Fleet, p *phone, _ *mockim.Service) error { return p.Close() },
 		"Close of Fleet": func(_ *testing.T, f *fleet.Fleet, _ *phone, _ *mockim.Service) error { return f.Close() },
+		"LogoutIM after a kick": func(t *testing.T, _ *fleet.Fleet, p *phone, cloud *mockim.Service) error {
+			cloud.Kick(alice.Accid, engine.KickedByServer)
+			return p.LogoutIM(t.Context())
+		},
+		"Close of IM after a kick": func(_ *testing.T, _ *fleet.Fleet, p *phone, cloud *mockim.Service) error {
+			cloud.Kick(alice.Accid, engine.KickedByServer)
+			return p.Close()
+		},
 		"a kick": func(_ *testing.T, _ *fleet.Fleet, _ *phone, cloud *mockim.Service) error {
 			cloud.Kick(alice.Accid, engine.KickedByServer)
 			return nil

@@ -13,12 +13,18 @@ import (
 
 // A watch has those who wait for a lease.
 type watch struct {
-	starting sync.Mutex // held while a watcher is being started
+	// starting has one slot, for whoever starts the watcher. It is a channel so
+	// that waiting for it honours ctx.
+	starting chan struct{}
 
 	mu          sync.Mutex
 	waiting     map[string]map[chan struct{}]struct{} // by key; closed when the lease is free
 	watcher     jetstream.KeyWatcher                  // nil: none runs
 	stopWatcher context.CancelFunc
+}
+
+func newWatch() *watch {
+	return &watch{starting: make(chan struct{}, 1), waiting: map[string]map[chan struct{}]struct{}{}}
 }
 
 // Wait waits until nobody holds the lease of accid, in this process or another.
@@ -36,12 +42,15 @@ func (f *Fleet) Wait(ctx context.Context, accid string) error {
 	}
 	freed := f.watch.join(key)
 	defer f.watch.leave(key, freed)
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(f.ctx, cancel)() // Close ends the requests, too
 	for {
 		again := f.ttl
-		if f.startWatch() != nil {
+		if f.startWatch(inner) != nil {
 			again = f.ttl / 3
 		}
-		held, _, err := f.read(ctx, key) // the watcher reports only what happens later
+		held, _, err := f.read(inner, key) // the watcher reports only what happens later
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -80,9 +89,6 @@ func (w *watch) join(key string) chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	freed := make(chan struct{})
-	if w.waiting == nil {
-		w.waiting = map[string]map[chan struct{}]struct{}{}
-	}
 	if w.waiting[key] == nil {
 		w.waiting[key] = map[chan struct{}]struct{}{}
 	}
@@ -93,41 +99,50 @@ func (w *watch) join(key string) chan struct{} {
 // leave undoes join. The last one to leave stops the watcher.
 func (w *watch) leave(key string, freed chan struct{}) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.waiting[key], freed)
 	if len(w.waiting[key]) == 0 {
 		delete(w.waiting, key)
 	}
-	last := len(w.waiting) == 0
-	w.mu.Unlock()
-	if last {
-		w.stopUnless(func() bool { return len(w.waiting) > 0 })
+	if len(w.waiting) == 0 && w.watcher != nil {
+		w.stopWatcher()
+		w.watcher = nil
 	}
 }
 
-// startWatch makes sure that the watcher runs, whose goroutine ends when the
-// watcher is stopped.
-func (f *Fleet) startWatch() error {
-	w := &f.watch
-	w.starting.Lock()
-	defer w.starting.Unlock()
+func (w *watch) isRunning() bool {
 	w.mu.Lock()
-	running := w.watcher != nil
-	w.mu.Unlock()
-	if running {
+	defer w.mu.Unlock()
+	return w.watcher != nil
+}
+
+// startWatch makes sure that the watcher runs, or fails when ctx ends. The
+// watcher has a goroutine, which ends when nobody waits any more or f is closed.
+func (f *Fleet) startWatch(ctx context.Context) error {
+	w := f.watch
+	select {
+	case w.starting <- struct{}{}:
+		defer func() { <-w.starting }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if w.isRunning() {
 		return nil
 	}
 	if err := f.begin(); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(f.ctx) // its end ends the watcher, too
-	timeout := time.AfterFunc(stepTimeout, stop)
-	watcher, err := f.kv.WatchAll(ctx, jetstream.UpdatesOnly(), jetstream.MetaOnly())
+	watchCtx, stop := context.WithCancel(f.ctx) // its end ends the watcher, too
+	limited, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	keepOn := context.AfterFunc(limited, stop)
+	watcher, err := f.kv.WatchAll(watchCtx, jetstream.UpdatesOnly(), jetstream.MetaOnly())
 	if err != nil {
 		stop()
 		f.work.Done()
 		return err
 	}
-	timeout.Stop()
+	keepOn() // if it is too late, follow ends at once
 	w.mu.Lock()
 	w.watcher, w.stopWatcher = watcher, stop
 	w.mu.Unlock()
@@ -156,21 +171,6 @@ func (w *watch) follow(watcher jetstream.KeyWatcher) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.watcher == watcher {
-		w.watcher = nil
-	}
-}
-
-func (w *watch) stop() { w.stopUnless(func() bool { return false }) }
-
-// stopUnless stops the watcher, unless busy says that somebody needs it. It calls
-// busy while mu is held.
-func (w *watch) stopUnless(busy func() bool) {
-	w.starting.Lock()
-	defer w.starting.Unlock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.watcher != nil && !busy() {
-		w.stopWatcher()
 		w.watcher = nil
 	}
 }

@@ -81,11 +81,24 @@ func (d *Device) LoggedIn() string {
 
 // Calls returns the engine's calls in order. Each has the method and, if the
 // call takes an account, its id in lower case, as in "LoginIM myaccid".
-// AdoptIM, Close and the host's calls are left out.
+// AdoptIM, Close and the host's calls are left out. A device that gets many
+// calls remembers only the last ones, 10,000 or more.
 func (d *Device) Calls() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.calls)
+}
+
+// record notes a call. Hosts in other languages use a device for as long as they
+// like and cannot ask for its calls, so the notes must not grow for ever.
+func (d *Device) record(call string) {
+	const enough = 10_000
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.calls) == 2*enough {
+		d.calls = slices.Delete(d.calls, 0, enough)
+	}
+	d.calls = append(d.calls, call)
 }
 
 // callNames lists the calls that Fail and Block accept.
@@ -130,13 +143,11 @@ func (d *Device) Block(call string) (release func()) {
 
 // enter records a call by the engine, and applies Block and Fail to it.
 func (d *Device) enter(ctx context.Context, call, id string) error {
-	d.mu.Lock()
 	if id != "" {
-		d.calls = append(d.calls, call+" "+fold(id))
+		d.record(call + " " + fold(id))
 	} else {
-		d.calls = append(d.calls, call)
+		d.record(call)
 	}
-	d.mu.Unlock()
 	return d.applyFaults(ctx, call)
 }
 

@@ -161,6 +161,19 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// A device that gets calls for days remembers the last ones.
+func TestCallsAreBounded(t *testing.T) {
+	d := newService(mockim.ServiceOptions{}).Device()
+	for range 50_000 {
+		d.LogoutIM(t.Context())
+	}
+	d.LogoutKit(t.Context())
+	got := d.Calls()
+	if len(got) < 10_000 || len(got) > 20_000 || got[len(got)-1] != "LogoutKit" || got[0] != "LogoutIM" {
+		t.Errorf("%d calls after 50,001, the last one %q", len(got), got[len(got)-1])
+	}
+}
+
 // EndIM reports its cause once to each login of that account, and to no other.
 func TestEndIM(t *testing.T) {
 	s := newService(mockim.ServiceOptions{MultiDevice: true})

@@ -24,6 +24,13 @@ static bool grown(void *to, size_t size, const void *from) {
   return true;
 }
 
+char *keep(char *s) {
+  static char *volatile kept[64]; /* each code has a text and a remedy; volatile, because nobody reads them */
+  static size_t count;
+  if (count < sizeof kept / sizeof *kept) kept[count++] = s;
+  return s;
+}
+
 const char *imreuse_version(void) { return IMREUSE_VERSION; }
 const char *imreuse_code_text(int code) { return goCodeText(code); }
 const char *imreuse_code_remedy(int code) { return goCodeRemedy(code); }

@@ -2,7 +2,6 @@
 
 package main
 
-// #include <stdlib.h>
 // #include "bridge.h"
 import "C"
 
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"sync"
-	"unsafe"
 
 	"github.com/imreuse/imreuse/backends/mockim"
 	"github.com/imreuse/imreuse/bindings/internal/flat"
@@ -61,18 +59,18 @@ func goCodeIn(code C.int, p C.imreuse_profile) C.int {
 
 // texts are the C strings that the library has returned. They are few, because
 // all of them are constants, and C may keep them.
-var texts sync.Map
+var (
+	texts   = map[string]*C.char{}
+	textsMu sync.Mutex
+)
 
 func forever(s string) *C.char {
-	if t, ok := texts.Load(s); ok {
-		return t.(*C.char)
+	textsMu.Lock()
+	defer textsMu.Unlock()
+	if texts[s] == nil {
+		texts[s] = C.keep(C.CString(s))
 	}
-	made := C.CString(s)
-	t, other := texts.LoadOrStore(s, made)
-	if other {
-		C.free(unsafe.Pointer(made))
-	}
-	return t.(*C.char)
+	return texts[s]
 }
 
 //export goRequestDone

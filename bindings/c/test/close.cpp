@@ -1,0 +1,173 @@
+// Rules 6 and 7: an engine is closed or destroyed from within each kind of its
+// callbacks, and from ten threads at once. Nothing comes after it has completed.
+#include "check.hpp"
+
+using namespace imreuse;
+
+namespace {
+
+enum class Kind { Done, Changed, Log, Init, Login, Logout, Cancelled, Token, End };
+
+// A Scene is an engine that ends within a callback of the kind closes.
+struct Scene {
+  Kind closes;
+  bool destroys; // by its destructor, not by close
+  std::mutex mutex; // protects engine
+  std::unique_ptr<Engine> engine;
+  std::atomic<bool> ending{false}, closed{false}, asked{false};
+  std::promise<int> outcome;
+
+  Scene(Kind k, bool d) : closes(k), destroys(d) {}
+
+  void enter(Kind k) {
+    CHECK(!closed, "a callback of kind " << static_cast<int>(k) << " after close, which was called in kind " << static_cast<int>(closes));
+    if (k != closes || ending.exchange(true)) return;
+    std::lock_guard<std::mutex> lock(mutex);
+    engine->close([this](const Error *e) {
+      closed = true;
+      outcome.set_value(e ? e->code : IMREUSE_OK);
+    });
+    if (destroys) engine.reset();
+  }
+};
+
+class Client : public HostIm {
+ public:
+  explicit Client(Scene &s) : HostIm(true), scene(s) {}
+
+ protected:
+  void init(const std::string &, Request r) override {
+    scene.enter(Kind::Init);
+    r.done();
+  }
+  void login(const std::string &, const std::string &, const std::string &, Request r) override {
+    scene.enter(Kind::Login);
+    scene.asked = true;
+    if (scene.closes != Kind::Cancelled) r.done();
+  }
+  void logout(Request r) override {
+    scene.enter(Kind::Logout);
+    r.done();
+  }
+  void cancelled(Request) override { scene.enter(Kind::Cancelled); }
+  Scene &scene;
+};
+
+} // namespace
+
+static void testFrom(Kind kind, bool destroys) {
+  Mock mock;
+  Scene scene(kind, destroys);
+  Options o = options();
+  o.log = [&](int, std::string_view) { scene.enter(Kind::Log); };
+  o.kitToken = [&](const std::string &, const std::string &, Request r) {
+    scene.enter(Kind::Token);
+    r.token(userToken);
+  };
+  auto done = [&](const Error *) { scene.enter(Kind::Done); };
+  Watch watch;
+  {
+    std::lock_guard<std::mutex> lock(scene.mutex);
+    scene.engine = std::make_unique<Engine>(std::make_shared<Client>(scene), mock, o);
+    watch = scene.engine->watch([&](const Status &s) {
+      if (s.seq > 0) scene.enter(Kind::Changed);
+    });
+    Operation op = scene.engine->loginKit(user, "", done);
+    if (kind == Kind::Logout) {
+      waitFor("no login", [&] { return scene.engine->status().state == State::KitLoggedIn; });
+      scene.engine->logoutKit(done);
+    }
+    if (kind == Kind::Cancelled) {
+      waitFor("no login", [&] { return scene.asked.load(); });
+      op.cancel();
+    }
+  }
+  CHECK(get(scene.outcome.get_future()) == IMREUSE_OK, "close failed");
+}
+
+// The destructor waits, so what the callbacks use may go after it.
+static void testDestructor() {
+  Mock mock;
+  for (int i = 0; i < 100; i++) {
+    auto over = std::make_unique<std::atomic<int>>(0);
+    auto *counter = over.get();
+    {
+      Engine e(mock, options());
+      Watch watch = e.watch([counter](const Status &) { ++*counter; });
+      e.loginKit(user, userToken, [counter](const Error *) { ++*counter; });
+    }
+    CHECK(*over >= 1, "the login did not complete");
+    over.reset();
+  }
+}
+
+static void testTenAtOnce() {
+  for (int round = 0; round < 50; round++) {
+    Mock mock;
+    std::atomic<bool> closed{false};
+    std::atomic<int> completions{0}, codes{0};
+    Engine e(mock, options());
+    auto callback = [&] { CHECK(!closed, "a callback after close"); };
+    Watch watch = e.watch([&](const Status &) { callback(); });
+    e.loginKit(user, userToken, [&](const Error *) { callback(); });
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 10; i++) {
+      threads.emplace_back([&] {
+        e.close([&](const Error *error) {
+          closed = true;
+          codes += error != nullptr && error->code != IMREUSE_ERR_CLOSED;
+          completions++;
+        });
+      });
+    }
+    for (auto &t : threads) t.join();
+    waitFor("not all completed", [&] { return completions == 10; });
+    CHECK(codes == 0, codes << " failed with something else than closed");
+  }
+}
+
+// stop returns when the watcher runs no more, and may be called from within it.
+static void testStop() {
+  Mock mock;
+  Engine e(mock, options());
+  get(e.initIm());
+  std::atomic<bool> inside{false}, go{false}, stopped{false};
+  Watch watch = e.watch([&](const Status &) {
+    inside = true;
+    waitFor("nobody lets the watcher go", [&] { return go.load(); });
+    std::this_thread::yield();
+    CHECK(!stopped, "the watcher runs after stop");
+  });
+  waitFor("no status", [&] { return inside.load(); });
+  std::thread stopper([&] {
+    watch.stop();
+    stopped = true;
+  });
+  go = true;
+  stopper.join();
+
+  Box<Status> seen;
+  std::mutex mutex; // protects within
+  Watch within;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    within = e.watch([&](const Status &s) {
+      seen.put(s);
+      std::lock_guard<std::mutex> inner(mutex);
+      within.stop();
+    });
+  }
+  waitFor("no status", [&] { return seen.size() == 1; });
+  get(e.loginAnonymous());
+  get(e.close());
+  CHECK(seen.size() == 1, seen.size() << " calls of a watcher that stopped itself");
+}
+
+void testClose() {
+  for (bool destroys : {false, true}) {
+    for (Kind k = Kind::Done; k < Kind::End; k = static_cast<Kind>(static_cast<int>(k) + 1)) testFrom(k, destroys);
+  }
+  testDestructor();
+  testTenAtOnce();
+  testStop();
+}
