@@ -138,6 +138,9 @@ const kickReasons = { samePlatformKick: 1, serverKick: 2, otherPlatformKick: 3, 
 // After these the SDK reconnects by itself, or says that it will not.
 const passing = ['offlineListener', 'binarySocketUnreliable'];
 
+// The states of a login, in both versions.
+const [LOGOUT, LOGINED, LOGINING, UNLOGIN] = [0, 1, 2, 3];
+
 const heardOfV1 = ['onconnect', 'onwillreconnect', 'ondisconnect'];
 
 class V1Follower {
@@ -181,8 +184,9 @@ class V1Follower {
     });
   }
 
+  // An instance that is logged in already says nothing when it is asked to connect.
   connecting() {
-    quietly(() => this.reports.loggingIn());
+    quietly(() => (this.#instance.getLoginStatus?.() === LOGINED ? this.onconnect() : this.reports.loggingIn()));
   }
 
   // An instance that is destroyed while it connects says nothing, and has no
@@ -212,8 +216,6 @@ class V1Follower {
     this.reports.ended(code, message);
   }
 }
-
-const [LOGOUT, LOGINED, LOGINING, UNLOGIN] = [0, 1, 2, 3];
 
 // A login of V2 ends with LOGOUT, and with nothing else. The event that says why
 // follows within the same call of the SDK's.
