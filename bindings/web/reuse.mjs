@@ -26,12 +26,14 @@ export function wrapSDK(SDK, wrapped, follow) {
   return wrapped.get(SDK);
 }
 
+// The proxy stands for a copy, because one for a module that a bundler froze could
+// not return another default.
 function wrapModule(module, SDK) {
-  return new Proxy(module, {
-    get(target, name) {
+  return new Proxy({ ...module }, {
+    get(_, name) {
       if (name === 'default') return SDK;
       if (name === 'getInstance') return SDK.getInstance.bind(SDK);
-      return Reflect.get(target, name);
+      return Reflect.get(module, name);
     },
   });
 }

@@ -50,7 +50,7 @@ const hosts = {
   v2: {
     prepare: (page) =>
       page.evaluate(() => {
-        imreuse.SDK = imreuse.engine.reuseIM(window.NIM.default);
+        imreuse.SDK = imreuse.engine.reuseIM(window.NIM); // the module, whose default is the class
         imreuse.nim = imreuse.SDK.getInstance(...imreuse.v2());
         return imreuse.initialize(imreuse.nim);
       }),
