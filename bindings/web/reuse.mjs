@@ -26,12 +26,14 @@ export function wrapSDK(SDK, wrapped, follow) {
   return wrapped.get(SDK);
 }
 
+// The proxy stands for a copy, because one for a module that a bundler froze could
+// not return another default.
 function wrapModule(module, SDK) {
-  return new Proxy(module, {
-    get(target, name) {
+  return new Proxy({ ...module }, {
+    get(_, name) {
       if (name === 'default') return SDK;
       if (name === 'getInstance') return SDK.getInstance.bind(SDK);
-      return Reflect.get(target, name);
+      return Reflect.get(module, name);
     },
   });
 }
@@ -40,20 +42,33 @@ function wrapClass(SDK, follow) {
   const followers = new WeakMap(); // by instance
   const own = new WeakMap(); // the options that a SDK of V1 was given -> the host's
 
-  // V1 logs in with what getInstance is given, and tells the callbacks in there.
+  // V1 logs in with what getInstance is given. What it says meanwhile waits until
+  // the login is announced.
+  let held;
+  const hear = (follower, name, event) => (held ? held.push([follower, name, event]) : follower[name](event));
+
   const getV1 = (self, [options, ...rest]) => {
-    let follower;
-    const early = []; // what it tells before the instance is known
-    const hear = (name, event) => (follower ? follower[name](event) : early.push([name, event]));
-    const instance = Reflect.apply(SDK.getInstance, self, [copyOptions(options, hear, own), ...rest]);
-    quietly(() => {
-      if (instance?.V2NIMLoginService) return followV2(instance, options);
-      follower = followers.get(instance) ?? followV1(instance, options);
-      if (!options.skipConnectionOnInitialize) follower.connecting();
-      for (const [name, event] of early) follower[name](event);
-    });
+    const outer = held;
+    const said = (held = []);
+    let instance;
+    try {
+      instance = Reflect.apply(SDK.getInstance, self, [copyOptions(options, own), ...rest]);
+    } finally {
+      held = outer;
+      quietly(() => {
+        if (instance && !instance.V2NIMLoginService) connecting(instance, options);
+        for (const [follower, name, event] of said) hear(follower, name, event);
+      });
+    }
+    if (instance?.V2NIMLoginService) quietly(() => followers.has(instance) || followV2(instance, options));
     return instance;
   };
+
+  function connecting(instance, options) {
+    const follower = followers.get(instance) ?? followV1(instance, options);
+    follower.listen();
+    if (!options.skipConnectionOnInitialize) follower.connecting();
+  }
 
   // V2 logs in later, and emits events.
   const getV2 = (self, args) => {
@@ -65,7 +80,7 @@ function wrapClass(SDK, follow) {
   };
 
   function followV1(instance, options) {
-    const follower = new V1Follower(instance, options);
+    const follower = new V1Follower(instance, options, hear);
     follower.reports = follow(instance, () => follower.refresh());
     followers.set(instance, follower);
     return follower;
@@ -92,28 +107,14 @@ function wrapClass(SDK, follow) {
   return wrapper;
 }
 
-const heardOfV1 = ['onconnect', 'onwillreconnect', 'ondisconnect'];
-
 // copyOptions returns a copy for the SDK to write into. The functions in it are
 // called with the host's own options as this, where the SDK uses the copy.
-function copyOptions(options, hear, own) {
+function copyOptions(options, own) {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(options)), options);
   own.set(copy, options);
-  const through = (host, before) =>
-    new Proxy(host, {
-      apply(target, self, args) {
-        before?.(args);
-        return Reflect.apply(target, own.get(self) ?? self, args);
-      },
-    });
   for (const [name, value] of Object.entries(copy)) {
-    if (typeof value === 'function') copy[name] = through(value);
-  }
-  for (const name of heardOfV1) {
-    const before = ([event]) => quietly(() => hear(name, event));
-    const value = options[name];
-    if (!value) copy[name] = (...args) => before(args); // the SDK itself has an empty function here
-    else if (typeof value === 'function') copy[name] = through(value, before);
+    if (typeof value !== 'function') continue;
+    copy[name] = new Proxy(value, { apply: (target, self, args) => Reflect.apply(target, own.get(self) ?? self, args) });
   }
   return copy;
 }
@@ -139,28 +140,64 @@ const kickReasons = { samePlatformKick: 1, serverKick: 2, otherPlatformKick: 3, 
 // After these the SDK reconnects by itself, or says that it will not.
 const passing = ['offlineListener', 'binarySocketUnreliable'];
 
+// The states of a login, in both versions.
+const [LOGOUT, LOGINED, LOGINING, UNLOGIN] = [0, 1, 2, 3];
+
+const heardOfV1 = ['onconnect', 'onwillreconnect', 'ondisconnect'];
+
 class V1Follower {
   reports;
   #instance;
   #appKey;
   #accid;
-  #hasOptions; // until it is destroyed
+  #hear;
+  #options; // of the instance; it has none once it is destroyed
 
-  constructor(instance, { appKey, appkey, account }) {
+  constructor(instance, { appKey, appkey, account }, hear) {
     this.#instance = instance;
     this.#appKey = String(appKey ?? appkey ?? '');
     this.#accid = String(account);
-    this.#hasOptions = Boolean(instance.options);
+    this.#hear = hear;
   }
 
+  // The SDK calls what its options have at the time. A second getInstance and
+  // setOptions put other functions there, so each property here adds our
+  // listener to whatever is put into it.
+  listen() {
+    const { options } = this.#instance;
+    if (!options || options === this.#options) return;
+    this.#options = options;
+    for (const name of heardOfV1) {
+      const enumerable = name in options;
+      let callback = this.#through(name, options[name]);
+      const set = (host) => (callback = this.#through(name, host));
+      Object.defineProperty(options, name, { configurable: true, enumerable, get: () => callback, set });
+    }
+  }
+
+  #through(name, host) {
+    const hear = (event) => quietly(() => this.#hear(this, name, event));
+    if (typeof host !== 'function') return hear;
+    return new Proxy(host, {
+      apply(target, self, args) {
+        hear(args[0]);
+        return Reflect.apply(target, self, args);
+      },
+    });
+  }
+
+  // An instance that is logged in already says nothing when it is asked to connect.
   connecting() {
-    quietly(() => this.reports.loggingIn());
+    quietly(() => (this.#instance.getLoginStatus?.() === LOGINED ? this.onconnect() : this.reports.loggingIn()));
   }
 
   // An instance that is destroyed while it connects says nothing, and has no
   // options any more.
   refresh() {
-    if (this.#hasOptions && !this.#instance.options) quietly(() => this.reports.loggedOut());
+    quietly(() => {
+      this.listen();
+      if (this.#options && !this.#instance.options) this.reports.loggedOut();
+    });
   }
 
   // It is also called after each reconnect.
@@ -181,8 +218,6 @@ class V1Follower {
     this.reports.ended(code, message);
   }
 }
-
-const [LOGOUT, LOGINED, LOGINING, UNLOGIN] = [0, 1, 2, 3];
 
 // A login of V2 ends with LOGOUT, and with nothing else. The event that says why
 // follows within the same call of the SDK's.

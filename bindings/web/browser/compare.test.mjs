@@ -20,7 +20,7 @@ const { accid, token, userUuid, userToken } = alice;
 
 // What each SDK tells at the end of a login, of a sync, and so on.
 const sdks = {
-  v1: { loggedIn: 'onsyncdone', dropped: 'onwillreconnect', ended: 'ondisconnect', refused: 'ondisconnect', syncs: 1 },
+  v1: { loggedIn: 'onsyncdone', dropped: 'onwillreconnect', ended: 'ondisconnect', refused: 'ondisconnect, replaced', syncs: 1 },
   v2: { loggedIn: 'onDataSync', dropped: 'onDisconnected', ended: 'onKickedOffline', refused: 'refused', syncs: 2 },
 };
 
@@ -58,11 +58,13 @@ async function record(sdk, wraps) {
   await heard(names.ended, 1);
   await login(token);
   await settled(3);
+  if (sdk === 'v1') await page.evaluate(() => imreuse.host.change());
   await kit('loginByToken', userUuid, userToken);
   await page.evaluate(() => imreuse.host.logout());
-  await heard(sdk === 'v1' ? 'ondisconnect' : 'logged out', sdk === 'v1' ? 2 : 1);
+  await heard(sdk === 'v1' ? 'ondisconnect, replaced' : 'logged out', 1);
+  if (wraps > 0) assert.equal(await page.evaluate(() => imreuse.kit.status.via), 'im_lost', 'the kit hears of the logout, too');
   await login('a wrong token');
-  await heard(names.refused, sdk === 'v1' ? 3 : 1);
+  await heard(names.refused, sdk === 'v1' ? 2 : 1);
   const unchanged = await page.evaluate(() => imreuse.host.check());
   const facts = await page.evaluate(() => imreuse.host.facts());
   await kit('close');

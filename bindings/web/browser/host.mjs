@@ -33,8 +33,10 @@ export class HostV1 {
 
   login(options) {
     const given = { ...options };
+    const first = !this.nim;
     const host = this;
-    for (const name of callbacks) {
+    // The SDK keeps the callbacks of the first time.
+    for (const name of first ? callbacks : []) {
       given[name] = function (...args) {
         const known = new Map([[given, 'the options'], [host.nim?.options, "the SDK's options"], [host.nim, 'the instance'], [undefined, 'nothing']]);
         hear(name, known.get(this) ?? typeof this, args);
@@ -49,6 +51,13 @@ export class HostV1 {
       const now = Object.entries(given);
       return now.length === before.length && now.every(([name, value], i) => name === before[i][0] && value === before[i][1]);
     };
+  }
+
+  /** Replaces a callback later. */
+  change() {
+    for (const name of ['onconnect', 'ondisconnect']) {
+      this.nim.setOptions({ [name]: (...args) => hear(`${name}, replaced`, '', args) });
+    }
   }
 
   logout() {

@@ -96,10 +96,13 @@ test('reuseIM: one wrapper for an SDK, which has everything else of it', () => {
   getInstance(options());
   assert.equal(NIM.calls.at(-1)[0], undefined);
 
-  const module = { default: fakeV2(), V2NIMConst: {} };
-  const both = imreuse.reuseIM(module);
-  assert.equal(both.default, imreuse.reuseIM(module.default));
-  assert.equal(both.V2NIMConst, module.V2NIMConst);
+  for (const module of [{ default: fakeV2(), V2NIMConst: {} }, Object.freeze({ default: fakeV2(), V2NIMConst: {} })]) {
+    const both = imreuse.reuseIM(module);
+    assert.equal(both.default, imreuse.reuseIM(module.default));
+    assert.equal(both.V2NIMConst, module.V2NIMConst);
+    assert.deepEqual(Object.keys(both), Object.keys(module));
+    assert.equal(both.getInstance({ appkey: appKey }), module.default.instance);
+  }
 });
 
 test('V1: an exception of ours does not reach the SDK', async () => {

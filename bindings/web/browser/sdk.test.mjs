@@ -50,7 +50,7 @@ const hosts = {
   v2: {
     prepare: (page) =>
       page.evaluate(() => {
-        imreuse.SDK = imreuse.engine.reuseIM(window.NIM.default);
+        imreuse.SDK = imreuse.engine.reuseIM(window.NIM); // the module, whose default is the class
         imreuse.nim = imreuse.SDK.getInstance(...imreuse.v2());
         return imreuse.initialize(imreuse.nim);
       }),
@@ -162,6 +162,28 @@ for (const [sdk, host] of Object.entries(hosts)) {
     await opened.context.close();
   });
 }
+
+test('v1: an instance that is logged in before the SDK is wrapped', async () => {
+  const opened = await open('v1');
+  const { page } = opened;
+  await page.evaluate(({ accid, token }) => {
+    const connected = new Promise((onconnect) => {
+      imreuse.options = imreuse.v1({ account: accid, token, onconnect });
+    });
+    imreuse.first = window.NIM.getInstance(imreuse.options);
+    return connected.then(() => {});
+  }, alice);
+  const same = await page.evaluate(async () => {
+    const nim = imreuse.engine.reuseIM(window.NIM).getInstance(imreuse.options);
+    await imreuse.initialize(nim);
+    return nim === imreuse.first;
+  });
+  assert.equal(same, true);
+  const { reused, online } = await call(page, 'loginByToken', alice.userUuid, alice.userToken);
+  assert.deepEqual([reused, online], [true, true]);
+  clean(opened);
+  await opened.context.close();
+});
 
 test('an exception in a function of the page is reported, and harms nothing', async () => {
   const { page, context, errors } = await open('v2');
