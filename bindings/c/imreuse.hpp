@@ -560,6 +560,7 @@ class Engine {
   std::future<void> renewKit(std::string_view userUuid, std::string_view userToken) { return later([&](Done d) { renewKit(userUuid, userToken, std::move(d)); }); }
   std::future<void> logoutKit() { return later([&](Done d) { logoutKit(std::move(d)); }); }
   std::future<void> logoutIm() { return later([&](Done d) { logoutIm(std::move(d)); }); }
+  // A second close fails: the engine is closed already.
   std::future<void> close() { return later([&](Done d) { close(std::move(d)); }); }
 
   Operation initIm(Done done) { return start(imreuse_init_im, std::move(done)); }
@@ -570,8 +571,11 @@ class Engine {
   Operation renewKit(std::string_view userUuid, std::string_view userToken, Done done) { return start(imreuse_renew_kit, userUuid, userToken, std::move(done)); }
   Operation logoutKit(Done done) { return start(imreuse_logout_kit, std::move(done)); }
   Operation logoutIm(Done done) { return start(imreuse_logout_im, std::move(done)); }
-  // After done, nothing of this engine is called any more.
-  void close(Done done) { imreuse_close(engine(), detail::Pending::onDone, new detail::Pending{std::move(done), state}); }
+  // After done, nothing of this engine is called any more. Nothing cancels a close.
+  Operation close(Done done) {
+    imreuse_close(engine(), detail::Pending::onDone, new detail::Pending{std::move(done), state});
+    return Operation();
+  }
 
   // status never blocks. Of an engine that is closed it is a Status{}.
   Status status() const {

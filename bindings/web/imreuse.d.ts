@@ -46,7 +46,7 @@ export interface Options {
   /** Who logs IM in. Default: 'auto_detect'. */
   mode?: Mode;
   /** The kit server of a private deployment, https or on loopback. Default: the vendor's. */
-  kitURL?: string;
+  kitURL?: string | URL;
   /** Keep one for each installation. Default: a new one. */
   deviceId?: string;
   /** The kit tokens are dynamic IM tokens. */

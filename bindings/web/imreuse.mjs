@@ -1,4 +1,4 @@
-import { ImreuseError, Kit, Mock, aborted, constructorKey, later, unwrap } from './kit.mjs';
+import { ImreuseError, Kit, Mock, aborted, checkText, constructorKey, later, unwrap } from './kit.mjs';
 import { report, wrapSDK } from './reuse.mjs';
 import { goClass } from './wasm_exec.mjs';
 
@@ -74,7 +74,8 @@ class Imreuse {
     });
   }
 
-  hostIM(client = {}) {
+  hostIM(client) {
+    client ??= {};
     for (const name of ['init', 'login', 'logout']) {
       if (client[name] !== undefined && typeof client[name] !== 'function') {
         throw this.#argument('hostIM', `${name} is not a function`);
@@ -102,6 +103,14 @@ class Imreuse {
     if (im && !role) throw this.#argument('initialize', 'im is neither an instance that reuseIM(…).getInstance made, nor made by hostIM');
     if (cloud === undefined) throw this.#argument('initialize', 'mock was not made by mock');
     if (!role && !cloud) throw this.#argument('initialize', 'im is missing; pass the instance that reuseIM(…).getInstance made');
+    if (plain.kitURL instanceof URL) plain.kitURL = plain.kitURL.href;
+    // A wrong value must not turn into a default, such as the vendor's servers.
+    for (const name of ['appKey', 'kitURL', 'deviceId', 'mode']) {
+      checkText(this.#go, 'initialize', name, plain[name] ?? undefined);
+    }
+    for (const [name, f] of Object.entries({ kitToken, imToken, logger })) {
+      if ((f ?? undefined) !== undefined && typeof f !== 'function') throw this.#argument('initialize', `${name} is not a function`);
+    }
     const engine = unwrap(
       this.#go.newEngine({
         ...plain,
@@ -182,6 +191,10 @@ class IMRole {
   }
 }
 
+// A page may pass on what its SDK says. A word such as 'serverKick' is no number of
+// the engine's, but it says that the page has not just logged out.
+const number = (value) => (Number.isSafeInteger(value) ? value : (value ?? '') === '' ? 0 : noCode);
+
 // What a page with another IM client reports.
 class HostIM {
   #role;
@@ -194,12 +207,14 @@ class HostIM {
     this.#role.loggingIn();
   }
 
-  loggedIn({ appKey = '', accid } = {}) {
-    this.#role.loggedIn(appKey, accid);
+  loggedIn(account) {
+    this.#role.loggedIn(account?.appKey, account?.accid);
   }
 
-  loggedOut({ code = 0, reason = 0, text = '' } = {}) {
-    this.#role.loggedOut(code, reason, text);
+  loggedOut(why) {
+    const reason = number(why?.reason);
+    if (reason === noCode) this.#role.loggedOut(noCode, 0, why.text);
+    else this.#role.loggedOut(number(why?.code), reason, why?.text);
   }
 
   link(online) {

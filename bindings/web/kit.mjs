@@ -20,7 +20,7 @@ export class ImreuseError extends Error {
 }
 Object.defineProperty(ImreuseError.prototype, 'name', { value: 'ImreuseError', writable: true, configurable: true });
 
-function unwrap({ value, failure }) {
+export function unwrap({ value, failure }) {
   if (failure) throw new ImreuseError(failure);
   return value;
 }
@@ -29,9 +29,9 @@ function unwrap({ value, failure }) {
 const argument = (go, op, text) => new ImreuseError(go.argument(op, text));
 
 // aborted makes the error of a call whose signal was aborted before it.
-const aborted = (go, op, signal, engine = 0) => new ImreuseError(go.canceled(engine, op), { cause: signal.reason });
+export const aborted = (go, op, signal, engine = 0) => new ImreuseError(go.canceled(engine, op), { cause: signal.reason });
 
-function checkText(go, op, name, value = '') {
+export function checkText(go, op, name, value = '') {
   if (typeof value !== 'string') throw argument(go, op, `${name} is not a string`);
   return value;
 }
@@ -84,7 +84,19 @@ export class Kit extends EventTarget {
   }
 
   /** Yields the status now, and each later one, until the signal or close. */
-  async *watch({ signal } = {}) {
+  watch(options) {
+    const stop = new AbortController();
+    const changes = this.#changes(options?.signal, stop.signal);
+    // A generator's own return waits for the next change.
+    const finish = changes.return.bind(changes);
+    changes.return = (value) => {
+      stop.abort();
+      return finish(value);
+    };
+    return changes;
+  }
+
+  async *#changes(signal, stop) {
     const queue = [];
     let over = false;
     let wake = () => {};
@@ -102,8 +114,9 @@ export class Kit extends EventTarget {
       return;
     }
     signal?.addEventListener('abort', end);
+    stop.addEventListener('abort', end);
     try {
-      while (!signal?.aborted) {
+      while (!signal?.aborted && !stop.aborted) {
         if (queue.length > 0) yield parse(queue.shift());
         else if (over) return;
         else await new Promise((resolve) => (wake = resolve));
@@ -138,8 +151,8 @@ export class Kit extends EventTarget {
     return this.#start('InitIM', {}, options);
   }
 
-  loginIM({ accid, token } = {}, options) {
-    return this.#start('LoginIM', { accid, token }, options);
+  loginIM(account, options) {
+    return this.#start('LoginIM', { accid: account?.accid, token: account?.token }, options);
   }
 
   logoutIM(options) {
@@ -160,7 +173,8 @@ export class Kit extends EventTarget {
   }
 
   // start runs an operation and resolves with the status after it.
-  async #start(op, account, { signal } = {}) {
+  async #start(op, account, options) {
+    const signal = options?.signal;
     const [id = '', token = ''] = Object.entries(account).map(([name, value]) => checkText(this.#go, op, name, value));
     if (signal?.aborted) throw aborted(this.#go, op, signal, this.#engine);
     this.#role?.refresh();

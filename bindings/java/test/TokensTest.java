@@ -66,6 +66,10 @@ public class TokensTest {
       next.set(f = new CompletableFuture<>());
       f.completeExceptionally(Check.throwsCode(() -> new Mock("{"), ImReuseException.ARGUMENT));
       Check.fails(e.loginKit(Im.USER, null), ImReuseException.ARGUMENT);
+      next.set(f = new CompletableFuture<>());
+      f.completeExceptionally(new ImReuseException(ImReuseException.ACCOUNT_BANNED, "the session has ended"));
+      x = Check.fails(e.loginKit(Im.USER, null), ImReuseException.ACCOUNT_BANNED);
+      Check.that(x.getMessage().contains("the session has ended"), "message: " + x.getMessage());
     }
   }
 

@@ -95,6 +95,12 @@ test('failures', async () => {
     'an im of somebody else': imreuse.initialize({ appKey, im: {} }),
     'an im that is no object': imreuse.initialize({ appKey, im: 'nim' }),
     'a mock of somebody else': imreuse.initialize({ appKey, mock: {} }),
+    'a mode that is a number': imreuse.initialize({ appKey, mock: imreuse.mock(), mode: 1 }),
+    'a kit server that is no text': imreuse.initialize({ appKey, im: imreuse.hostIM(), kitURL: { href: 'https://example.com' } }),
+    'a device that is a number': imreuse.initialize({ appKey, im: imreuse.hostIM(), deviceId: 7 }),
+    'a logger that is no function': imreuse.initialize({ appKey, mock: imreuse.mock(), logger: {} }),
+    'a token that is not fetched': imreuse.initialize({ appKey, mock: imreuse.mock(), kitToken: 'token' }),
+    'a kit server without TLS, as a URL': imreuse.initialize({ appKey, im: imreuse.hostIM(), kitURL: new URL('http://example.com') }),
     'a kit server without TLS': imreuse.initialize({ appKey, im: imreuse.hostIM(), kitURL: 'http://example.com' }),
   })) {
     const error = await failure(promise);
@@ -151,6 +157,19 @@ test('watch: the status now, each change in order, and an end', async () => {
   for await (const status of kit.watch({ signal: AbortSignal.abort() })) assert.fail(status.state);
 });
 
+test('watch: return does not wait for a change', async () => {
+  const { kit } = await mocked();
+  const watch = kit.watch();
+  assert.equal((await watch.next()).value.seq, 0);
+  const waiting = watch.next();
+  assert.deepEqual(await watch.return('over'), { value: 'over', done: true });
+  assert.equal((await waiting).done, true);
+  await login(kit);
+  assert.equal((await watch.next()).done, true);
+  assert.deepEqual(await kit.watch(null).return(), { value: undefined, done: true });
+  await kit.close();
+});
+
 test('a watcher that is too slow sees a gap', async () => {
   const { mock, kit } = await mocked();
   await login(kit);
@@ -203,6 +222,10 @@ test('hostIM: a login of the page’s own, and how it ends', async () => {
     [{ reason: 2, text: 'bye' }, -20012, 2],
     [{ code: -20008 }, -20008],
     [{ code: 4711, text: 'says the SDK' }, 0],
+    [{ code: 'kicked', reason: 'serverKick' }, 0], // as version 9 of the SDK says it
+    [{ code: 1.5, reason: Infinity, text: 5 }, 0],
+    [{ code: null }, -20013],
+    [null, -20013],
     [undefined, -20013],
   ]) {
     im.loggingIn();

@@ -67,6 +67,17 @@ public final class ImReuseException extends Exception {
   /** See {@link #remedy()}. */
   private final String remedy;
 
+  /**
+   * Makes the failure of a function of the host's, such as a {@link TokenSource}
+   * whose server says that the user's session has ended.
+   *
+   * @param code a constant of this class
+   * @param message what happened, without a token
+   */
+  public ImReuseException(int code, String message) {
+    this(code, "", "", message, "");
+  }
+
   // jni.c calls this constructor.
   ImReuseException(int code, String op, String call, String message, String remedy) {
     super(message);
