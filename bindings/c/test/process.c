@@ -26,7 +26,7 @@ static struct sigaction handle(int number, void (*f)(int)) {
   return before;
 }
 
-/* The kernel hands a signal of the process to any thread, also to those of the library. */
+/* The kernel hands a signal of the process to any thread, even to a thread of the library. */
 static void test_signals(void) {
   world w;
   world_make(&w);

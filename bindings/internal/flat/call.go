@@ -86,8 +86,8 @@ func (c *Call) enter() {
 // once. Only the engine could tell for sure that an operation is in its queue,
 // and it has no way to.
 //
-// Nothing waits this long but an operation behind two others, of which the first
-// is slow and the second waits for it.
+// Only one operation waits this long: the third, if the first is slow and the
+// second waits for its turn.
 const inQueue = 100 * time.Millisecond
 
 // waitEntered returns when the turn of c has come or c is over. Otherwise c is

@@ -22,7 +22,7 @@ const modules = here('node_modules');
 const run = promisify(execFile);
 
 let project; // the folder of the empty project
-let packed; // what npm says of the package
+let packed; // npm's description of the package
 let browser, sandbox;
 before(async () => {
   project = mkdtempSync(join(tmpdir(), 'imreuse-project-'));
