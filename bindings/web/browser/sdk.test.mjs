@@ -24,7 +24,14 @@ async function open(sdk) {
 const plain = ({ control, ...addresses }) => addresses;
 const settle = (page, condition, ...args) => page.waitForFunction(condition, ...args);
 const state = (page, state) => settle(page, (state) => imreuse.kit.status.state === state, state);
-const call = (page, name, ...args) => page.evaluate(([name, args]) => imreuse.call(name, ...args), [name, args]);
+// A machine that is too busy to answer within 15 s gives -20014, after which a
+// page tries again.
+async function call(page, name, ...args) {
+  for (let tries = 1; ; tries++) {
+    const result = await page.evaluate(([name, args]) => imreuse.call(name, ...args), [name, args]);
+    if (result.code !== -20014 || tries === 3) return result;
+  }
+}
 
 // A page must not print a token, and nothing may go wrong in it unseen.
 function clean({ lines, errors }) {
