@@ -353,8 +353,8 @@ class KitServer {
 };
 
 // A Mock is an IM cloud and a kit server in memory, for the host's own tests.
-// accountsJson has the form of "imreuse sandbox"; without it, the accounts are
-// those of the vendor's guides.
+// accountsJson has the form of "imreuse sandbox"; without it, the mock has the
+// accounts of the vendor's guides.
 class Mock {
  public:
   explicit Mock(std::string_view accountsJson = {}) {

@@ -109,7 +109,7 @@ class Imreuse {
       checkText(this.#go, 'initialize', name, plain[name] ?? undefined);
     }
     for (const [name, f] of Object.entries({ kitToken, imToken, logger })) {
-      if ((f ?? undefined) !== undefined && typeof f !== 'function') throw this.#argument('initialize', `${name} is not a function`);
+      if (f != null && typeof f !== 'function') throw this.#argument('initialize', `${name} is not a function`);
     }
     const engine = unwrap(
       this.#go.newEngine({

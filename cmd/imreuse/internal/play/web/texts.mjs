@@ -1,4 +1,4 @@
-// The texts of the controls. The server has those of acts, stories and the
+// The texts of the controls. The server has the texts of acts, stories and the
 // vendor.
 import { language } from '../words.mjs';
 
