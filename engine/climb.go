@@ -92,7 +92,7 @@ func (o *operation) openIM(l *login, host bool) error {
 // has run out.
 func (o *operation) climbToKit(a KitAccount, refused string, reuse, anonymous bool) error {
 	e := o.e
-	if s := e.Status(); reuse && e.requireOnline && !s.Online {
+	if s := e.status.Load(); reuse && e.requireOnline && !s.Online {
 		return fmt.Errorf("%w: %s is logged in, but its link is down, and RequireOnline is set: %w", ErrIMNotLoggedIn, s.Accid, ErrUnavailable)
 	}
 	bound, err := o.authenticate(&a, refused, a.Token == "" && !anonymous)

@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,11 +28,13 @@ const stepTimeout = 5 * time.Second
 // the step, and many backends log out without looking at the ctx, so the timer
 // is set only once the backend looks.
 type stepContext struct {
-	values context.Context // its values count, its end does not
-	began  time.Duration   // since epoch, which is cheaper to read than a time.Time
+	values context.Context              // its values count, its end does not
+	began  time.Duration                // since epoch, which is cheaper to read than a time.Time
+	timed  atomic.Pointer[timedContext] // nil until the backend looks
+}
 
-	mu     sync.Mutex
-	timed  context.Context // nil until the backend looks
+type timedContext struct {
+	context.Context
 	cancel context.CancelFunc
 }
 
@@ -43,32 +45,30 @@ func newStepContext(values context.Context) *stepContext {
 }
 
 func (c *stepContext) get() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.timed == nil {
-		elapsed := time.Since(epoch) - c.began
-		c.timed, c.cancel = context.WithTimeout(context.WithoutCancel(c.values), stepTimeout-elapsed)
+	timed := c.timed.Load()
+	if timed == nil {
+		left := stepTimeout - (time.Since(epoch) - c.began)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.values), left)
+		timed = &timedContext{ctx, cancel}
+		if !c.timed.CompareAndSwap(nil, timed) {
+			cancel()
+			timed = c.timed.Load()
+		}
 	}
-	return c.timed
+	return timed
 }
 
 // close ends the ctx. A backend that first looks at it later finds it canceled.
 func (c *stepContext) close() {
-	c.mu.Lock()
-	cancel := c.cancel
-	if c.timed == nil {
-		c.timed = canceled
-	}
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if !c.timed.CompareAndSwap(nil, canceled) {
+		c.timed.Load().cancel()
 	}
 }
 
-var canceled = func() context.Context {
+var canceled = func() *timedContext {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return ctx
+	return &timedContext{ctx, cancel}
 }()
 
 // Deadline implements context.Context.

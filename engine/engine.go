@@ -122,6 +122,7 @@ type Engine struct {
 	im, kit       *login // nil: nobody is logged in
 	backendClosed bool   // the backend's Close was called
 
+	lossWaits  atomic.Bool            // losses has an entry; stored under mu
 	status     atomic.Pointer[Status] // stored under mu
 	background sync.WaitGroup         // the goroutines that apply a loss or renew a token
 
@@ -250,7 +251,7 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 // is a token of a that has run out.
 func (o *operation) loginKitAs(a KitAccount, refused string) error {
 	e := o.e
-	if s := e.Status(); s.State == KitLoggedIn {
+	if s := e.status.Load(); s.State == KitLoggedIn {
 		if s.Anonymous || s.UserUUID != fold(a.UserUUID) {
 			return ErrKitInUse
 		}
@@ -304,7 +305,7 @@ func (e *Engine) LoginAnonymous(ctx context.Context) error {
 	})
 }
 
-func (e *Engine) hostLoggedIn() bool { return e.Status().Floor >= IMLoggedIn }
+func (e *Engine) hostLoggedIn() bool { return e.floor() >= IMLoggedIn }
 
 // LogoutKit logs the kit out, and also IM if the engine logged it in. It ends a
 // kit login in progress, which then fails with ErrInterrupted.
@@ -314,7 +315,7 @@ func (e *Engine) hostLoggedIn() bool { return e.Status().Floor >= IMLoggedIn }
 // how long LogoutKit waits for its turn. Each call of the backend then has 5
 // seconds.
 func (e *Engine) LogoutKit(ctx context.Context) error {
-	return e.logout(ctx, "LogoutKit", KitLoggedIn, func() State { return e.Status().Floor })
+	return e.logout(ctx, "LogoutKit", KitLoggedIn, e.floor)
 }
 
 // LogoutIM logs the kit out, and then IM, no matter who logged IM in. It ends

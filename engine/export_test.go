@@ -16,6 +16,12 @@ func NewWithout(b Backend, appKey string, o *Options, missing Transition) (*Engi
 	return e, nil
 }
 
+// state asks looplab. The engine knows the state from its Status, which costs
+// less.
+func (m machine) state() State {
+	return State(slices.Index(stateNames[:], m.fsm.Current()))
+}
+
 // Take has a machine without an engine take the edge that t has from the state
 // from.
 func Take(from State, t Trigger) (State, error) {

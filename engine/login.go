@@ -111,6 +111,7 @@ func (e *Engine) lose(l *login, cause error) {
 // which applies the losses and ends; Close waits for it.
 func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
+	e.lossWaits.Store(true)
 	if e.tryAcquire() {
 		e.background.Go(e.applyLosses)
 	}
@@ -178,15 +179,17 @@ func (e *Engine) confirmFound(l *login, a IMAccount) {
 }
 
 // nextLoss removes the first loss from the queue, and returns nil if there is
-// none.
+// none. Only the holder of op calls it, so the queue does not get shorter
+// meanwhile.
 func (e *Engine) nextLoss() *login {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.losses) == 0 {
+	if !e.lossWaits.Load() {
 		return nil
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	l := e.losses[0]
 	e.losses = e.losses[1:]
+	e.lossWaits.Store(len(e.losses) > 0)
 	return l
 }
 
@@ -212,7 +215,7 @@ func (o *operation) applyLoss(lost Trigger, cause error) error {
 		return err
 	}
 	loss := &operation{e: e, name: string(lost), began: e.state(), guard: o.guard, ctx: o.ctx, secrets: o.secrets}
-	if err := loss.descend(e.Status().Floor, cause); err != nil {
+	if err := loss.descend(e.floor(), cause); err != nil {
 		loss.warn(loss.failure(err))
 	}
 	return nil

@@ -36,10 +36,6 @@ func events(table []Transition) []fsm.EventDesc {
 	return descs
 }
 
-func (m machine) state() State {
-	return State(slices.Index(stateNames[:], m.fsm.Current()))
-}
-
 // takeEdge takes the edge that t has from the current state. It fails with
 // ErrState if there is none.
 func (m machine) takeEdge(t Trigger) error {

@@ -101,11 +101,15 @@ func (e *Engine) logout(ctx context.Context, name string, top State, to func() S
 }
 
 func (o *operation) logout(to func() State) error {
-	if err := o.acquireToDescend(); err != nil {
+	closed, err := o.acquireToDescend()
+	if err != nil {
+		if closed {
+			err = ErrClosed
+		}
 		return o.result(err)
 	}
 	return o.hold(func() error {
-		if o.e.isClosed() {
+		if closed {
 			return o.result(ErrClosed)
 		}
 		err := o.settle()
@@ -186,7 +190,7 @@ func (o *operation) outcome(name string, err error) error {
 // undo descends to the floor after the operation failed.
 func (o *operation) undo(err error) error {
 	failure := o.failure(err)
-	if undone := o.descend(o.e.Status().Floor, failure); undone != nil {
+	if undone := o.descend(o.e.floor(), failure); undone != nil {
 		failure = o.failure(withUndo(err, undone))
 	}
 	o.warn(failure)
@@ -206,7 +210,7 @@ func (o *operation) toFloor() {
 		}
 		_ = o.step(undo)
 	}
-	_ = o.descend(o.e.Status().Floor, nil)
+	_ = o.descend(o.e.floor(), nil)
 }
 
 func withUndo(why, undo error) error {

@@ -37,6 +37,8 @@ func (e *Engine) Status() Status { return *e.status.Load() }
 // state returns the published state. Only takeEdge changes it.
 func (e *Engine) state() State { return e.status.Load().State }
 
+func (e *Engine) floor() State { return e.status.Load().Floor }
+
 const watchQueue = 64
 
 // Watch yields the current Status, and then the new Status after each change,
@@ -141,10 +143,10 @@ func offer(w chan *Status, s *Status) {
 // ignored.
 func (o *operation) takeEdge(t Trigger, cause error, set func(*Status)) error {
 	e := o.e
+	to := destination(e.state(), t)
 	if err := e.machine.takeEdge(t); err != nil {
 		return err
 	}
-	to := e.machine.state()
 	e.mu.Lock()
 	from := e.status.Load()
 	now := e.publishLocked(func(s *Status) {

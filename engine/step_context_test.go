@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,24 @@ func TestStepDownEndsItsCtx(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Several goroutines may be the first to look at the ctx of a step down. All of
+// them find the same one.
+func TestStepDownLookedAtAtOnce(t *testing.T) {
+	logoutLooking(t, func(ctx context.Context, _ func()) {
+		var found [8]<-chan struct{}
+		var all sync.WaitGroup
+		for i := range found {
+			all.Go(func() { found[i] = ctx.Done() })
+		}
+		all.Wait()
+		for _, done := range found {
+			if done != ctx.Done() {
+				t.Error("a goroutine found another ctx")
+			}
+		}
+	})
 }
 
 // The caller's values reach a step down; the end of the caller's ctx does not.

@@ -32,6 +32,17 @@ var transitions = []Transition{
 	{TriggerClose, KitLoggedIn, Uninitialized},
 }
 
+// destination returns the state that t leads to from the state from. If the
+// table has no such edge, that is from itself.
+func destination(from State, t Trigger) State {
+	for _, edge := range transitions {
+		if edge.From == from && edge.Trigger == t {
+			return edge.To
+		}
+	}
+	return from
+}
+
 // Transitions yields the edges of the state machine, the edges that climb
 // first.
 func Transitions() iter.Seq[Transition] { return slices.Values(transitions) }

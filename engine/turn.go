@@ -32,10 +32,10 @@ func (e *Engine) tryAcquire() bool {
 	}
 }
 
-// acquireToDescend interrupts the logins that o ends, and then takes op. A
-// login that acquires op between those two steps sees o in e.descending and
-// stops.
-func (o *operation) acquireToDescend() error {
+// acquireToDescend interrupts the logins that o ends, and then takes op. It also
+// reports whether the engine is closed. A login that acquires op between those
+// two steps sees o in e.descending and stops.
+func (o *operation) acquireToDescend() (closed bool, err error) {
 	e := o.e
 	e.mu.Lock()
 	e.descending = append(e.descending, o)
@@ -46,13 +46,10 @@ func (o *operation) acquireToDescend() error {
 		defer e.mu.Unlock()
 		i := slices.Index(e.descending, o)
 		e.descending = slices.Delete(e.descending, i, i+1)
+		closed = e.closed
 	}()
 	interrupt(climbing, o.top)
-	err := o.acquire()
-	if err != nil && e.isClosed() {
-		return ErrClosed
-	}
-	return err
+	return false, o.acquire()
 }
 
 // begin is the first thing that an operation does when its turn to climb comes.
@@ -149,10 +146,4 @@ func (o *operation) abort(cause error) {
 	if o != nil {
 		o.cancel(cause)
 	}
-}
-
-func (e *Engine) isClosed() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.closed
 }
