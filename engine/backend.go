@@ -227,7 +227,7 @@ type Notify struct {
 	// session still holds. If it returns true, the engine renews the token. If
 	// it returns false, nobody does, and the backend must call Lost. The backend
 	// calls it at each check that finds the token expired, and never for a token
-	// that the session has no more. For an IM login it always returns false.
+	// that the session no longer has. For an IM login it always returns false.
 	Expired func(cause error) bool
 
 	// Token fetches a fresh token for an IM login, for an SDK that asks again

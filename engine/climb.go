@@ -51,8 +51,8 @@ func (o *operation) initIM() error {
 	return o.outcome("InitIM", err)
 }
 
-// attemptIM logs a in. How the backend is called, and tells of a refusal, is up
-// to try.
+// attemptIM logs a in. try calls the backend, and decides whether a refusal ends
+// the attempt only or the whole operation.
 func (o *operation) attemptIM(a IMAccount, try func(*login, IMAccount) error) error {
 	l := &login{appKey: o.e.appKeyOf(a), id: a.Accid, token: a.Token, phase: opening}
 	err := try(l, a)

@@ -28,7 +28,7 @@ const stepTimeout = 5 * time.Second
 // the step, and many backends log out without looking at the ctx, so the timer
 // is set only once the backend looks.
 type stepContext struct {
-	values context.Context              // its values count, its end does not
+	values context.Context              // for its values; its end is ignored
 	began  time.Duration                // since epoch, which is cheaper to read than a time.Time
 	timed  atomic.Pointer[timedContext] // nil until the backend looks
 }

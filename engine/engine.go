@@ -247,8 +247,8 @@ func (e *Engine) LoginKit(ctx context.Context, a KitAccount) error {
 	})
 }
 
-// loginKitAs is what LoginKit does in its turn, and each try of KeepKit. refused
-// is a token of a that has run out.
+// loginKitAs does the work of LoginKit, and of one try of KeepKit, once the turn
+// has come. refused is a token of a that has run out.
 func (o *operation) loginKitAs(a KitAccount, refused string) error {
 	e := o.e
 	if s := e.status.Load(); s.State == KitLoggedIn {

@@ -54,9 +54,9 @@ const (
 )
 
 // codes is the one table of failures. numbers has the number in each Profile; 0
-// means that it has none there. The numbers are from docs/vendor/kits.md
-// (docs/vendor/kits.md#error-numbers-by-generation and
-// docs/vendor/kits.md#other-login-numbers).
+// means that the Profile has no number for the failure. The numbers are from
+// docs/vendor/kits.md#error-numbers-by-generation and
+// docs/vendor/kits.md#other-login-numbers.
 var codes = []struct {
 	code         Code
 	numbers      [5]int

@@ -47,7 +47,7 @@ func (o *operation) callUntraced(ctx context.Context, call string, f func(contex
 	return err
 }
 
-// owner says whose function call is.
+// owner says whether the host or the backend failed in call.
 func owner(call string) string {
 	if isTokenSource(call) {
 		return "the host"

@@ -14,7 +14,7 @@ import (
 // and kept, and the operation goes on as if the hook had returned. The caller
 // gets the panic once everything is in order: the slot is free, the losses are
 // applied, and the login stands or is undone, as the operation decided. The
-// engine's own goroutine has no caller, so there the panic is logged instead.
+// engine's own goroutines have no caller, so there the panic is logged instead.
 //
 // A hook that calls runtime.Goexit, as t.FailNow does, cannot be stopped.
 // operation.hold then undoes the operation, without calling any hook again.

@@ -112,11 +112,11 @@ func (e *Engine) delistKeeper(o *operation) {
 	}
 }
 
-// An ending is how a try of KeepKit failed, or how the login that it made ended.
+// An ending says why a try of KeepKit failed, or why the login it made ended.
 type ending struct {
 	inTry   bool  // the try failed
-	err     error // why; of a try it is an *Error, and logged
-	ofIM    bool  // it was IM that failed or was lost
+	err     error // why; a failed try has an *Error, already logged
+	ofIM    bool  // IM failed or was lost, not the kit
 	token   string
 	expired bool // the token, which is the kit's, has run out
 }
@@ -184,7 +184,7 @@ func (e *Engine) endKitLocked(why Trigger, cause error) {
 	}
 }
 
-// judge returns what KeepKit returns after that ending; nil: it tries again.
+// judge returns KeepKit's error after that ending, or nil to try again.
 func (o *operation) judge(end ending) error {
 	replaceable := o.e.kitToken != nil
 	if end.ofIM {
@@ -204,9 +204,9 @@ func (o *operation) judge(end ending) error {
 	return nil
 }
 
-// triesAgain reports what KeepKit makes of an error: another try, or its end.
-// replaceable says that there is a source for the token that the error is about;
-// fromSource, that the error is a source's.
+// triesAgain reports whether KeepKit tries again after err. replaceable says that
+// the host has a source for the token that err is about; fromSource says that err
+// comes from a source.
 func triesAgain(err error, replaceable, fromSource bool) bool {
 	switch CodeOf(err) {
 	case ErrTokenExpired:

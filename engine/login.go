@@ -45,7 +45,7 @@ func (l *login) rung() State {
 	return IMLoggedIn
 }
 
-// lost is the edge that its loss takes.
+// lost is the trigger of the loss of l.
 func (l *login) lost() Trigger {
 	if l.kit {
 		return TriggerKitLost
@@ -107,8 +107,8 @@ func (e *Engine) lose(l *login, cause error) {
 }
 
 // lostLocked queues the loss of l, and returns the operation that is climbing
-// on l, if any. If op is free, it also starts the engine's only goroutine,
-// which applies the losses and ends; Close waits for it.
+// on l, if any. If op is free, lostLocked also starts a goroutine that applies
+// the losses and ends; Close waits for that goroutine.
 func (e *Engine) lostLocked(l *login) *operation {
 	e.losses = append(e.losses, l)
 	e.lossWaits.Store(true)

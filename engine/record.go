@@ -46,8 +46,8 @@ func (s Status) fields() []field {
 	return f
 }
 
-// causeFields describes why a login was lost. Its text is what the error says;
-// a token is in no error.
+// causeFields describes why a login was lost. The text is the error's own; no
+// error contains a token.
 func causeFields(cause error) []field {
 	code := CodeOf(cause)
 	f := append(make([]field, 0, 4), field{"code", int64(code)}, field{"text", errorText(cause)})

@@ -79,8 +79,8 @@ func (e *Engine) setRenewed(l *login, token string) {
 // neverRenewed is the Notify.Expired of a login that nobody renews.
 func neverRenewed(error) bool { return false }
 
-// expire is the Notify.Expired of l. A report that comes before the login is
-// open waits for that.
+// expire is the Notify.Expired of l. If the report comes before the login is
+// open, the renewal starts once the login is open.
 func (e *Engine) expire(l *login) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,8 +111,8 @@ func (e *Engine) startRenewalLocked(l *login) {
 // errNotNeeded ends a renewal whose login has ended, or has a new token.
 var errNotNeeded = errors.New("the renewal is not needed any more")
 
-// renewWhileExpired renews the token of l, and once more if that runs out before
-// the source of an earlier renewal has returned.
+// renewWhileExpired renews the token of l until l has a token that has not run out.
+// A newer token may run out before the source of the first renewal has returned.
 func (e *Engine) renewWhileExpired(l *login) {
 	returned := false
 	defer func() {
@@ -128,13 +128,13 @@ func (e *Engine) renewWhileExpired(l *login) {
 	returned = true
 }
 
-// A renewal replaces one token of a login that has run out.
+// A renewal replaces one expired token of a login.
 type renewal struct {
 	e       *Engine
 	l       *login
 	ctx     context.Context // ends when the renewal is not needed any more
-	refused string          // what the source is told
-	answer  error           // with which the server refused it; nil: it did not, the token has run out
+	refused string          // the token that is passed to the source as refused
+	answer  error           // the server's refusal of that token; nil: it has run out
 	pause   backoff
 }
 

@@ -48,8 +48,8 @@ func (o *operation) withFetched(s tokenSource, id, refused string, call func(tok
 	return o.orWithAnother(s, id, token, call(token), call)
 }
 
-// orWithAnother makes a call once more, with a token from s, if answer refused
-// the call with that token.
+// orWithAnother returns answer. If answer refuses token, orWithAnother instead
+// repeats the call with another token from s.
 func (o *operation) orWithAnother(s tokenSource, id, token string, answer error, call func(token string) error) error {
 	if !refusesToken(answer) || o.ctx.Err() != nil {
 		return answer
@@ -71,8 +71,8 @@ func refusesToken(err error) bool {
 	return code == ErrTokenRejected || code == ErrTokenExpired
 }
 
-// authenticate returns the IM account that a is bound to. With fetches, a has
-// no token yet, and gets the one that the server accepted.
+// authenticate returns the IM account that a is bound to. If fetches is true, a
+// has no token yet: authenticate fetches one, and stores it in a.
 func (o *operation) authenticate(a *KitAccount, refused string, fetches bool) (IMAccount, error) {
 	var bound IMAccount
 	call := func(token string) error {
@@ -127,8 +127,8 @@ func (o *operation) tryRefusableLoginIM(l *login, a IMAccount) error {
 	return err
 }
 
-// endAttempt says that a loss of l concerns the operation from now on, and
-// returns the cause of one that was reported before.
+// endAttempt makes a later loss of l end the operation, too, and returns the
+// cause of a loss that was reported earlier.
 func (e *Engine) endAttempt(l *login) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -33,7 +33,7 @@ var transitions = []Transition{
 }
 
 // destination returns the state that t leads to from the state from. If the
-// table has no such edge, that is from itself.
+// table has no such edge, destination returns from.
 func destination(from State, t Trigger) State {
 	for _, edge := range transitions {
 		if edge.From == from && edge.Trigger == t {

@@ -55,7 +55,7 @@ func (m *IM) expelLate(l *login, cause error) {
 }
 
 // condemn decides that the login of ls must end, and ends the call of im that is
-// in flight. It returns nil if ls is for no login any more.
+// in flight. It returns nil if no current login uses ls.
 func (m *IM) condemn(ls *lease, cause error) *login {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,9 +17,9 @@
 //	}
 //
 // The holder renews its lease at a third of Options.TTL. If it cannot, the fleet
-// logs IM out before the lease runs out, and the engine is told: a holder that
-// has lost its NATS servers is logged out when the next one logs in. The holder
-// counts from the moment before it sent a request, on its own monotonic clock.
+// logs IM out before the lease runs out, and tells the engine. So a holder that
+// has lost its NATS servers is logged out by the time the next one logs in. The
+// holder measures the TTL on its own monotonic clock, from before its request.
 //
 // The README of this folder has the set-up for one machine and for three, and the
 // cases that a lease cannot protect from.
@@ -67,7 +67,7 @@ type Options struct {
 
 	// TTL is how long a lease lasts after its last renewal: at least 2 seconds;
 	// the default is 15. All processes of a bucket must have the same TTL. A
-	// killed process keeps its accounts for so long, and an outage of NATS that
+	// killed process keeps its accounts that long, and an outage of NATS that
 	// is shorter than about a third of it ends no login.
 	TTL time.Duration
 
@@ -105,8 +105,8 @@ type Fleet struct {
 
 // New joins the fleet whose leases are in a bucket of js. If the bucket is
 // missing, New makes it, with a copy on three servers if js is connected to
-// a cluster. New does not return before NATS has answered; until ctx ends, but at
-// most for 30 seconds, it tries again.
+// a cluster. New waits until NATS has answered: it tries again until ctx ends, but
+// for 30 seconds at most.
 //
 // New fails with engine.ErrArgument if an option is wrong, or if the bucket has
 // another TTL or keeps no markers of leases that ran out, and with

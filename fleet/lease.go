@@ -17,7 +17,7 @@ import (
 // This file has a lease: how it is taken, kept and given back.
 
 // A lease is the right to log one account in. Its goroutine renews it until
-// release is called or it can be renewed no more, and then gives it back.
+// release is called or it can no longer be renewed, and then gives it back.
 type lease struct {
 	fleet      *Fleet
 	accid, key string
@@ -35,8 +35,8 @@ type lease struct {
 	left      bool      // runs out by itself
 }
 
-// acquire takes the lease of accid. lapse is called, on the goroutine of the
-// lease, if it can be renewed no more. It must log IM out and then call release.
+// acquire takes the lease of accid. If the lease can no longer be renewed, its
+// goroutine calls lapse, which must log IM out and then call release.
 // If acquire fails, the lease is given back in case it was taken after all; done
 // is closed then.
 func (f *Fleet) acquire(ctx context.Context, accid string, lapse func(*lease, error)) (*lease, error) {
@@ -194,7 +194,7 @@ func (l *lease) run(lapse func(*lease, error)) {
 }
 
 // keep renews the lease. It returns nil once the lease is released, and otherwise
-// why it can be renewed no more.
+// the reason that it can no longer be renewed.
 func (l *lease) keep() error {
 	for {
 		l.mu.Lock()

@@ -28,8 +28,8 @@ func newWatch() *watch {
 }
 
 // Wait waits until nobody holds the lease of accid, in this process or another.
-// By the time that it returns nil, another process may have taken the lease
-// again, so that a login can still fail with engine.ErrIMInUse. While NATS is
+// When Wait returns nil, another process may already have taken the lease, so a
+// login can still fail with engine.ErrIMInUse. While NATS is
 // away, Wait keeps waiting.
 //
 // Wait fails with context.Cause(ctx) when ctx ends, with engine.ErrArgument for

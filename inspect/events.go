@@ -206,7 +206,7 @@ func (i *Inspector) changesLocked(s *stream) (changed []engineJSON, goneOnes []s
 func writeEvent(b *bytes.Buffer, name, id string, data any) {
 	text, err := json.Marshal(data)
 	if err != nil {
-		return // of numbers, text and times, which there is no way to get wrong
+		return // cannot happen: the data is numbers, text and times
 	}
 	if id != "" {
 		fmt.Fprintf(b, "id: %s\n", id)

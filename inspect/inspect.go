@@ -72,8 +72,8 @@ func (i *Inspector) Options() *engine.Options {
 //
 // If e was not made with Options, only its changes of state are shown, without
 // calls and failed operations. If such an engine has a Logger, that Logger may
-// get a warning about an account named imreuse/inspect: with it, Watch asks an
-// engine whose Options it has.
+// get a warning about an account named imreuse/inspect. Watch uses that account
+// to find out which Options the engine has.
 func (i *Inspector) Watch(name string, e *engine.Engine) (stop func()) {
 	if e == nil {
 		panic("inspect: Watch of a nil Engine")

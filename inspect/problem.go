@@ -89,7 +89,7 @@ var plainErrors = []error{context.DeadlineExceeded, context.Canceled, os.ErrDead
 	net.ErrClosed, errors.ErrUnsupported}
 
 // detailOf returns what the errors of Go's own packages in err's chain say. It
-// takes only such text from them as no server has written.
+// leaves out any text that a server has written.
 func detailOf(err error) string {
 	var parts []string
 	var op *net.OpError

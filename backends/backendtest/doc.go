@@ -57,7 +57,7 @@
 // call Expired. If it returns true, keep the session: the engine fetches a new
 // token and calls RenewKit. If it returns false, end the session and call Lost
 // with ErrTokenExpired. Call Expired again at each check that still finds the
-// token expired, but not for a token that the session has no more.
+// token expired, but not for a token that the session no longer has.
 //
 // A kit that can give an open session a new token is an [engine.KitRenewer].
 // RenewKit checks the new token before it replaces the old one: if it fails, the

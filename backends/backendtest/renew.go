@@ -36,7 +36,7 @@ func (s *subject) expire() (old string) {
 	return old
 }
 
-// waitExpired waits until l has heard so often that the token has run out.
+// waitExpired waits until l has heard at least times times that the token expired.
 func (s *subject) waitExpired(ctx context.Context, l *listener, times int) {
 	s.Helper()
 	if !l.wait(ctx, func(r reports) bool { return r.expired >= times || len(r.lost) > 0 }) {

@@ -22,12 +22,12 @@ type call struct {
 	// The reports about its login.
 	announced bool
 	loggedIn  bool
-	loss      error // nil: it was not lost, or came back
+	loss      error // nil: no loss was reported, or a newer login was reported since
 	offline   bool
 }
 
-// errExited is the outcome until there is another one. It stays if the client
-// calls runtime.Goexit.
+// errExited is the error of a call until the call has returned. It stays if the
+// client calls runtime.Goexit.
 var errExited = errors.New("the host's IM client ended the goroutine that it was called on")
 
 func (im *IM) beginLocked(accid, what string) *call {

@@ -89,8 +89,8 @@ func (d *Device) Calls() []string {
 	return slices.Clone(d.calls)
 }
 
-// record notes a call. Hosts in other languages use a device for as long as they
-// like and cannot ask for its calls, so the notes must not grow for ever.
+// record notes a call. A host in another language may use a device for weeks and
+// cannot ask for its calls, so the notes must not grow forever.
 func (d *Device) record(call string) {
 	const enough = 10_000
 	d.mu.Lock()

@@ -17,8 +17,8 @@ type tokens struct {
 
 	mu       sync.Mutex // protects the following fields
 	last     [2]secret  // the last two: the gateway may still name the older one
-	open     uint64     // the question that is open; 0: there is none
-	answered uint64     // the last question that was
+	open     uint64     // the open question; 0: there is none
+	answered uint64     // the last question that was answered
 	fetching bool       // a goroutine is at work, and answers the open question
 }
 
@@ -57,10 +57,10 @@ func (t *tokens) secrets() []string {
 	return all
 }
 
-// answer sees to it that the SDK's open question is answered; 0: there is none.
-// It does not wait: the source may be slow, and a kick has to be noticed. ctx ends
-// with the login. One goroutine at a time does the work, which IM.Close waits for.
-// If the question that it began with was given up, it answers the one after it.
+// answer has a goroutine answer the SDK's open question; 0 means that none is open.
+// answer does not wait: the source may be slow, and a kick has to be noticed. ctx
+// ends with the login. One goroutine runs at a time, and IM.Close waits for it. If
+// the SDK has asked again meanwhile, the goroutine answers the later question.
 func (t *tokens) answer(ctx context.Context, question uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,8 +82,8 @@ func (t *tokens) fetchAndAnswer(ctx context.Context) {
 		t.keep(token)
 	}
 	if question := t.take(); question != 0 && ctx.Err() == nil {
-		// Should the answer not get there, the gateway gives the question up, and the
-		// SDK asks another one.
+		// If the answer does not arrive, the gateway gives the question up, and the
+		// SDK asks again.
 		_ = t.im.slot.Answer(ctx, question, token)
 	}
 }

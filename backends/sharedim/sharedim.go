@@ -197,7 +197,7 @@ func (s *IM) checkAppKey(appKey string) error {
 }
 
 // notify passes reports about l on to its holders, as long as l is current. If
-// the seat that opens l has a source of tokens, so has l: any holder's serves.
+// source is true, the Notify also fetches tokens, from the source of any holder.
 func (s *IM) notify(l *login, source bool) engine.Notify {
 	n := engine.Notify{
 		Lost: func(cause error) {

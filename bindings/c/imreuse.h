@@ -2,7 +2,7 @@
  *
  * Every function may be called from any thread, also from a callback. Nothing blocks on the network. Callbacks come on
  * threads of the library, one at a time for each engine. Strings that are passed in are copied; what a callback is given is
- * valid until it returns. Handles are checked: one that was closed, or never was one, is IMREUSE_ERR_CLOSED or ignored. */
+ * valid until it returns. Handles are checked: a closed or invalid one is ignored, or the error is IMREUSE_ERR_CLOSED. */
 #ifndef IMREUSE_H
 #define IMREUSE_H
 
@@ -71,7 +71,7 @@ typedef struct {
   void (*init)  (void *user, const char *app_key, imreuse_request *);                                   /* NULL: the host initialises IM itself */
   void (*login) (void *user, const char *app_key, const char *accid, const char *token, imreuse_request *); /* NULL: only the host logs IM in */
   void (*logout)(void *user, imreuse_request *);                                                        /* NULL: likewise */
-  void (*cancel)(void *user, imreuse_request *);                                                        /* nobody waits for it any more; it is to be answered all the same; NULL: ignored */
+  void (*cancel)(void *user, imreuse_request *);                                                        /* nobody waits for the request any more, and an answer is ignored; may be NULL */
 } imreuse_im_client;
 
 /* code 0: done. A kick: IMREUSE_ERR_KICKED. message may be NULL. Answered twice, or after the engine has gone: ignored. */
@@ -79,7 +79,7 @@ void imreuse_request_done(imreuse_request *, int code, const char *message);
 
 imreuse_im *imreuse_im_new(const imreuse_im_client *, imreuse_error *); /* NULL: it failed; the error may be NULL */
 void imreuse_im_release(imreuse_im *);                    /* the host reports no more; engines keep it as long as they need it */
-/* What the host's SDK tells, in its order, whoever asked for it. They never block. */
+/* Report what the host's SDK says, in the SDK's order, no matter who asked for the login. They never block. */
 void imreuse_im_logging_in(imreuse_im *);
 void imreuse_im_logged_in (imreuse_im *, const char *app_key, const char *accid);
 void imreuse_im_logged_out(imreuse_im *, int code, imreuse_kick_reason, const char *text); /* code 0: the host did it; reason 0 and text NULL where it is no kick */

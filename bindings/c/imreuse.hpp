@@ -218,9 +218,9 @@ class Request {
 };
 
 // HostIm is the IM client that the app already has. Derive from it, make it with
-// std::make_shared, and report what its SDK tells, in the SDK's order, whoever
-// asked for it. Reports never block. Several engines may share a HostIm; each
-// keeps it until it is closed.
+// std::make_shared, and report what the SDK says, in the SDK's order, no matter
+// who asked for the login. Reports never block. Several engines may share
+// a HostIm; each keeps the HostIm until that engine is closed.
 class HostIm : public std::enable_shared_from_this<HostIm> {
  public:
   virtual ~HostIm() {
@@ -577,7 +577,7 @@ class Engine {
     return Operation();
   }
 
-  // status never blocks. Of an engine that is closed it is a Status{}.
+  // status never blocks. For a closed engine it returns a Status{}.
   Status status() const {
     imreuse_status s;
     return imreuse_get_status(engine(), &s) ? detail::statusOf(s) : Status{};

@@ -1,9 +1,9 @@
 // Package main is libimreuse, the engine for hosts in C and C++. imreuse.h is
 // its documentation. Build it with make, because a library needs -buildmode.
 //
-// api.c has the functions of the header. Each checks nothing, and calls one
-// function of Go. In between, handles and the host's pointers are numbers: Go's
-// stacks and heap must not hold a pointer that is none.
+// api.c has the functions of the header. Each calls one function of Go, and checks
+// only the structs that it copies. Handles and the host's pointers go to Go as
+// numbers: Go's stacks and heap must not hold an invalid pointer.
 package main
 
 func main() {}

@@ -17,7 +17,7 @@ var (
 	watches table[*flat.Watch]
 )
 
-// newEngine has an object with the options; im and mock in it are numbers, or 0.
+// newEngine takes an object with the options; im and mock in it are numbers, or 0.
 func newEngine(a []js.Value) any {
 	e, err := makeEngine(a[0])
 	if err != nil {
@@ -118,8 +118,9 @@ var operations = map[string]func(ctx context.Context, e *engine.Engine, id, toke
 	"LogoutIM":  func(ctx context.Context, e *engine.Engine, _, _ string) error { return e.LogoutIM(ctx) },
 }
 
-// start has an engine, an operation, an id, a token, and a function that is called
-// once, with a failure or null and the status. It returns the number of the call.
+// start takes an engine, an operation, an id, a token, and a function. It returns
+// the number of the call. The function is called once, with a failure or null and
+// the status.
 func start(a []js.Value) any {
 	e, name, id, token, done := engines.get(a[0]), a[1].String(), a[2].String(), a[3].String(), a[4]
 	run := operations[name]
@@ -145,7 +146,7 @@ func cancel(a []js.Value) any {
 
 func status(a []js.Value) any { return statusJSON(engines.get(a[0]).Status()) }
 
-// watch has an engine, a function for each status, and one that is called at the
+// watch takes an engine, a function for each status, and one that is called at the
 // end. It returns the number of the watch, or null if the engine is closed.
 func watch(a []js.Value) any {
 	changed, ended := a[1], a[2]
@@ -163,7 +164,7 @@ func unwatch(a []js.Value) any {
 	return nil
 }
 
-// closeEngine has an engine and a function that is called once, with a failure or
+// closeEngine takes an engine and a function that is called once, with a failure or
 // null and the last status. The number refers to the engine until releaseEngine.
 func closeEngine(a []js.Value) any {
 	e, done := engines.get(a[0]), a[1]

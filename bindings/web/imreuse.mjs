@@ -30,7 +30,7 @@ async function instantiate(source, imports, signal) {
   if (typeof source === 'string' || source instanceof URL) source = await open(source, signal);
   if (!(source instanceof Response)) return asSource(await WebAssembly.instantiate(source, imports));
   if (!source.ok) throw new Error(`imreuse.wasm cannot be loaded: ${source.url} answers ${source.status}`);
-  // A server that does not know the type of .wasm gets by without streaming.
+  // If the server sends another type for .wasm, compile without streaming.
   if (/^application\/wasm\b/i.test(source.headers.get('content-type') ?? '')) {
     return WebAssembly.instantiateStreaming(source, imports);
   }

@@ -36,8 +36,8 @@ export function checkText(go, op, name, value = '') {
   return value;
 }
 
-// later makes a function for Go, which may call it before the call of ours that
-// caused that returns. An exception would stop Go, so ours do nothing meanwhile.
+// later makes a callback for Go that runs f in a microtask. Go may call back while
+// our own call to Go still runs, and an exception in a callback would stop Go.
 export const later = (f) => (...args) => queueMicrotask(() => f(...args));
 
 /** Only initialize has it. */

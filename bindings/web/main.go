@@ -112,7 +112,7 @@ func argumentError(op, text string) error {
 	return &engine.Error{Op: op, Err: flat.Cause(int(engine.ErrArgument), 0, text)}
 }
 
-// canceled has an engine, or 0, and an operation that is not begun.
+// canceled takes an engine, or 0, and an operation that is not begun.
 func canceled(a []js.Value) any {
 	state := engines.get(a[0]).Status().State
 	return failure(&engine.Error{Op: a[1].String(), State: state, Err: context.Canceled})

@@ -34,7 +34,7 @@ func ask(f js.Value, arg map[string]any, r *flat.Request) (end func(gaveUp bool)
 	}
 }
 
-// answer has a request, a code, which is 0 for success, and a text.
+// answer takes a request, a code, which is 0 for success, and a text.
 func answer(a []js.Value) any {
 	r := requests.take(a[0].Int())
 	if code := a[1].Int(); code != 0 {
@@ -50,7 +50,7 @@ func answerToken(a []js.Value) any {
 	return nil
 }
 
-// newIM has the functions init, login and logout of the page's client; undefined
+// newIM takes the functions init, login and logout of the page's client; undefined
 // if the page does that itself.
 func newIM(a []js.Value) any {
 	var c flat.Client
@@ -92,12 +92,12 @@ func loggedIn(im *flat.IM, a []js.Value) {
 	im.LoggedIn(engine.IMAccount{AppKey: text(a[0]), Accid: text(a[1])})
 }
 
-// loggedOut has a code of the engine's, the reason of a kick, and a text.
+// loggedOut takes a code of the engine's, the reason of a kick, and a text.
 func loggedOut(im *flat.IM, a []js.Value) {
 	im.LoggedOut(flat.Cause(a[0].Int(), engine.KickReason(a[1].Int()), text(a[2])))
 }
 
-// kicked has the reason that the SDK gave, or 0, and its text.
+// kicked takes the reason that the SDK gave, or 0, and its text.
 func kicked(im *flat.IM, a []js.Value) {
 	if reason := engine.KickReason(a[0].Int()); reason != 0 {
 		im.LoggedOut(flat.Cause(0, reason, text(a[1])))
@@ -106,7 +106,7 @@ func kicked(im *flat.IM, a []js.Value) {
 	im.LoggedOut(flat.Cause(int(engine.ErrKicked), 0, text(a[1])))
 }
 
-// endedBySDK has a number of the vendor's SDK and its text.
+// endedBySDK takes a number of the vendor's SDK and its text.
 func endedBySDK(im *flat.IM, a []js.Value) {
 	number := a[0].Int()
 	if code := nimcodes.Code(number); code != 0 {
@@ -121,7 +121,7 @@ type mock struct {
 	device *mockim.Device
 }
 
-// newMock has the accounts in JSON; "" for the ones of the vendor's guides.
+// newMock takes the accounts in JSON; "" for the ones of the vendor's guides.
 func newMock(a []js.Value) any {
 	cloud, err := flat.NewMock(a[0].String())
 	if err != nil {
@@ -130,7 +130,7 @@ func newMock(a []js.Value) any {
 	return result(mocks.add(&mock{cloud, cloud.Device()}), nil)
 }
 
-// mockLogin has an accid and a token, and calls back with a failure or null.
+// mockLogin takes an accid and a token, and calls back with a failure or null.
 func mockLogin(a []js.Value) any {
 	m, account, done := mocks.get(a[0]), engine.IMAccount{Accid: a[1].String(), Token: a[2].String()}, a[3]
 	go func() {

@@ -147,8 +147,8 @@ func flagWithPort(c *cli.Command, addr string) string {
 }
 
 // takenPort returns net's own error if the port of addr is taken. It is for a
-// child process, which can report that only as text. A bad addr is not its
-// business.
+// child process, which can report that only as text. For a bad addr it
+// returns nil.
 func takenPort(addr string) error {
 	if host, _, err := net.SplitHostPort(addr); err != nil || !loopback.Is(host) {
 		return nil

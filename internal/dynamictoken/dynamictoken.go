@@ -18,7 +18,7 @@ import (
 )
 
 // tolerance is how far the signer's clock may be ahead. The vendor publishes
-// none; this is that of its signed requests.
+// none; this is the tolerance for its signed requests.
 const tolerance = 5 * time.Minute
 
 // Check returns nil if token is good for accid now. It fails with

@@ -12,10 +12,10 @@ import (
 
 // Pages are the web pages that may use a server: those that come from this
 // machine, and those of the origins in the list, such as
-// https://dev.example.com. "*" stands for every origin, and "null" for that of
-// a file.
+// https://dev.example.com. "*" stands for every origin, and "null" for a page
+// that was opened from a file.
 //
-// Every site that the developer visits could use the servers otherwise, because
+// Otherwise every site that the developer visits could use the servers, because
 // the tokens of test accounts are no secret.
 type Pages []string
 

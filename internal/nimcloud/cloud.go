@@ -17,9 +17,9 @@
 // # Framings and families
 //
 // A link has one of two framings. The packed one, on /websocket, is the default
-// of 10.x, and of 9.x in browsers. The text one, JSON in frames of socket.io
-// 0.9 on /socket.io/1/, is the only one of 9.x in Node, and that of every SDK
-// with binaryWebsocket: false.
+// of 10.x, and of 9.x in browsers. The text one is JSON in frames of
+// socket.io 0.9 on /socket.io/1/. 9.x in Node has only this framing, and so has
+// every SDK with binaryWebsocket: false.
 //
 // In either framing, a login has one of two families of packets: the V2 API of
 // 10.x, or the API of 9.x, which has other commands and tags and its own codes.
