@@ -48,7 +48,7 @@ func (o *operation) start(bad error, f func() error) error {
 	} else {
 		err = f()
 	}
-	o.guard.repanic()
+	o.logPanic()
 	return err
 }
 

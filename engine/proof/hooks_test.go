@@ -131,7 +131,8 @@ var hookScenarios = []hookScenario{
 	}},
 }
 
-// A panic in a hook does no harm, whichever hook it is and whenever it panics.
+// A panic in a hook costs a line of the log and does no other harm, whichever hook
+// it is and whenever it panics. In particular it reaches no caller.
 // Each scenario runs once for each call of each hook in it.
 func TestHookPanics(t *testing.T) { testHooks(t, false) }
 
