@@ -81,7 +81,7 @@ func (t *Seat) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify)
 		case !joined:
 			return fmt.Errorf("%w: as %s", engine.ErrIMInUse, l.accid)
 		case l == wanted:
-			return t.open(l, func(n engine.Notify) error { return s.im.LoginIM(ctx, a, n) })
+			return t.open(l, a.Token, func(n engine.Notify) error { return s.im.LoginIM(ctx, a, n) })
 		}
 		return nil
 	})
@@ -100,7 +100,7 @@ func (t *Seat) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, 
 		wanted := &login{adopted: true}
 		l, joined := t.joinOrBegin(wanted, n)
 		if l == wanted {
-			err = t.open(l, func(n engine.Notify) error {
+			err = t.open(l, "", func(n engine.Notify) error {
 				a, err := adopter.AdoptIM(ctx, n)
 				l.appKey, l.accid = a.AppKey, strings.ToLower(a.Accid)
 				return err
@@ -137,7 +137,7 @@ func (t *Seat) joinOrBegin(wanted *login, n engine.Notify) (l *login, joined boo
 
 // open calls im, through call, for the login l that t has begun. If im panics,
 // t leaves l, and release logs out whatever the call may have logged in.
-func (t *Seat) open(l *login, call func(engine.Notify) error) error {
+func (t *Seat) open(l *login, token string, call func(engine.Notify) error) error {
 	s, returned := t.shared, false
 	defer func() {
 		if !returned {
@@ -146,7 +146,7 @@ func (t *Seat) open(l *login, call func(engine.Notify) error) error {
 			s.dropLocked(t)
 		}
 	}()
-	err := call(s.notify(l, s.sourceOf(l) != nil))
+	err := call(s.notify(l, token))
 	returned = true
 	if err != nil || l.accid == "" { // "": there was nobody to adopt
 		s.forgetLogin()

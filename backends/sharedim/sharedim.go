@@ -196,10 +196,10 @@ func (s *IM) checkAppKey(appKey string) error {
 	return nil
 }
 
-// notify passes reports about l on to its holders, as long as l is current. If
-// source is true, the Notify also fetches tokens, from the source of any holder.
-func (s *IM) notify(l *login, source bool) engine.Notify {
-	n := engine.Notify{
+// notify passes reports about l on to its holders, as long as l is current. l was
+// opened with token, or adopted with none.
+func (s *IM) notify(l *login, token string) engine.Notify {
+	return engine.Notify{
 		Lost: func(cause error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -215,29 +215,30 @@ func (s *IM) notify(l *login, source bool) engine.Notify {
 				l.reportLink(online)
 			}
 		},
-	}
-	if source {
-		n.Token = func(ctx context.Context) (string, error) {
-			fetch := s.sourceOf(l)
-			if fetch == nil {
-				return "", fmt.Errorf("%w: no seat that holds the login has a source of tokens", engine.ErrTokenExpired)
+		Token: func(ctx context.Context) (string, error) {
+			fetch, held := s.sourceOf(l)
+			switch {
+			case fetch != nil:
+				return fetch(ctx)
+			case held && token != "": // nobody has another one
+				return token, nil
 			}
-			return fetch(ctx)
-		}
+			return "", fmt.Errorf("%w: no seat that holds the login has a source of tokens", engine.ErrTokenExpired)
+		},
 	}
-	return n
 }
 
-// sourceOf returns the source of tokens of one of l's holders; nil: none has one.
-func (s *IM) sourceOf(l *login) func(context.Context) (string, error) {
+// sourceOf returns the source of tokens of one of l's holders, or nil if none has
+// one, and reports whether l has a holder.
+func (s *IM) sourceOf(l *login) (fetch func(context.Context) (string, error), held bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range l.holders {
 		if n.Token != nil {
-			return n.Token
+			return n.Token, true
 		}
 	}
-	return nil
+	return nil, len(l.holders) > 0
 }
 
 func (l *login) reportLoss(cause error) {

@@ -31,14 +31,31 @@ func TestTokenIsAskedOfAnyHolder(t *testing.T) {
 	}
 }
 
-// A login whose seat has no source of tokens has none.
-func TestNoTokenWithoutSource(t *testing.T) {
+// The seat that opened the login need not have a source. While no holder has one,
+// the answer is the token that IM has already.
+func TestTokenIsAskedOfALaterHolder(t *testing.T) {
 	var n engine.Notify
 	im := &script{login: func(_ context.Context, given engine.Notify) error { n = given; return nil }}
+	s := sharedim.New(im)
+	opener, later := s.Seat(), s.Seat()
+	mustLogIn(t, opener)
+	wantToken(t, n.Token, alice.Token)
+	source := engine.Notify{Token: func(context.Context) (string, error) { return "fresh", nil }}
+	wantError(t, "LoginIM", later.LoginIM(t.Context(), alice, source), nil)
+	wantToken(t, n.Token, "fresh")
+}
+
+// The token of an adopted login is the host's secret, so without a source there
+// is no answer.
+func TestTokenOfAdoptedLogin(t *testing.T) {
+	var n engine.Notify
+	im := &script{adopt: func(_ context.Context, given engine.Notify) (engine.IMAccount, error) { n = given; return alice, nil }}
 	seat := sharedim.New(im).Seat()
-	mustLogIn(t, seat)
-	if n.Token != nil {
-		t.Error("the login has a source of tokens, and its seat has none")
+	if _, err := seat.AdoptIM(t.Context(), engine.Notify{}); err != nil {
+		t.Fatal(err)
+	}
+	if token, err := n.Token(t.Context()); token != "" || !errors.Is(err, engine.ErrTokenExpired) {
+		t.Errorf("got %q and %v, want ErrTokenExpired", token, err)
 	}
 }
 
