@@ -204,7 +204,7 @@ inline void setExceptionHandler(ExceptionHandler handler) {
 // ignored, and so is one that comes when nobody waits for it any more.
 class Request {
  public:
-  explicit Request(imreuse_request *r) : request(r) {}
+  explicit Request(imreuse_request *r = nullptr) : request(r) {} // without r, an answer is ignored
   void done() const { imreuse_request_done(request, IMREUSE_OK, nullptr); }
   void fail(int code, std::string_view message = {}) const {
     imreuse_request_done(request, code == IMREUSE_OK ? static_cast<int>(IMREUSE_ERR_OTHER) : code, detail::text(message).c_str());
