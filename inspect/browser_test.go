@@ -13,5 +13,5 @@ func TestBrowser(t *testing.T) {
 	browsertest.Skip(t)
 	server := httptest.NewServer(control(t))
 	defer server.Close()
-	browsertest.Run(t, 5*time.Minute, "IMREUSE_PROGRAMS="+server.URL, "--test-concurrency=1", "--test-timeout=240000")
+	browsertest.Run(t, "browser", 5*time.Minute, "IMREUSE_PROGRAMS="+server.URL, "--test-concurrency=1", "--test-timeout=240000")
 }

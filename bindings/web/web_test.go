@@ -1,6 +1,6 @@
 //go:build !js
 
-// The tests of the npm package are in JavaScript, in the folder browser. Some
+// The tests of the npm package are in JavaScript, in the folder test. Some
 // run in Node, and some in a page in Chromium, with the vendor's SDKs and a
 // sandbox. They run only if IMREUSE_VENDOR=1.
 package main
@@ -23,7 +23,7 @@ func TestPackage(t *testing.T) {
 	command := filepath.Join(t.TempDir(), "imreuse")
 	run(t, "go", "build", "-o", command, "../../cmd/imreuse")
 	run(t, "make", "--silent")
-	browsertest.Run(t, 10*time.Minute, "IMREUSE_COMMAND="+command, "--test-concurrency=1", "--test-timeout=300000")
+	browsertest.Run(t, "test", 10*time.Minute, "IMREUSE_COMMAND="+command, "--test-concurrency=1", "--test-timeout=300000")
 }
 
 func run(t *testing.T, name string, args ...string) {

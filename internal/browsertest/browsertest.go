@@ -19,14 +19,14 @@ func Skip(t *testing.T) {
 	}
 }
 
-// Run runs browser/*.test.mjs in Node, and fails t if one of them fails or if
-// they take longer than limit. env is added to their environment, and flags to
+// Run runs the *.test.mjs of a folder in Node, and fails t if one of them fails or
+// if they take longer than limit. env is added to their environment, and flags to
 // Node's. The tests put pictures of the page into the folder that
 // IMREUSE_PICTURES names, or else into a temporary one. IMREUSE_BROWSER_TESTS
 // is a pattern of the names of the tests to run.
-func Run(t *testing.T, limit time.Duration, env string, flags ...string) {
+func Run(t *testing.T, folder string, limit time.Duration, env string, flags ...string) {
 	t.Helper()
-	tests, err := filepath.Glob("browser/*.test.mjs")
+	tests, err := filepath.Glob(filepath.Join(folder, "*.test.mjs"))
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("got %v and %v, want tests", tests, err)
 	}

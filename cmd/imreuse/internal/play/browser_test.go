@@ -22,7 +22,7 @@ func TestBrowser(t *testing.T) {
 	defer labs.close()
 	server := httptest.NewServer(labs.control())
 	defer server.Close()
-	browsertest.Run(t, 8*time.Minute, "IMREUSE_LABS="+server.URL)
+	browsertest.Run(t, "browser", 8*time.Minute, "IMREUSE_LABS="+server.URL)
 }
 
 // labs are the servers that the tests in the browser open.
