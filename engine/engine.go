@@ -31,8 +31,10 @@ type Options struct {
 	// operation's ctx panics, the engine finishes the operation as if that
 	// call had returned. If Trace panicked, the backend is called without
 	// it. A ctx whose Done or Err panics counts as canceled. Once its work
-	// is done or undone, the operation logs the first panic at level Error,
-	// and returns its own result.
+	// is done or undone, the operation panics with the value of the first
+	// panic. If a hook panics while the engine applies a loss by itself,
+	// there is no caller to panic in, so the engine only logs the panic, at
+	// level Error.
 	//
 	// If Trace or Logger calls runtime.Goexit, a login is undone, and a
 	// logout or Close is completed, without calling either of them again.

@@ -10,11 +10,11 @@ import (
 // In this file the engine calls the host's hooks: Logger, Trace, the function
 // that Trace returned, and the methods of a ctx.
 //
-// A hook that panics does not harm the engine or the app. The panic is caught at
-// the call and kept, and the operation goes on as if the hook had returned. The
-// first panic of an operation is logged once everything is in order: the slot is
-// free, the losses are applied, and the login stands or is undone, as the
-// operation decided.
+// A hook that panics does not harm the engine. The panic is caught at the call
+// and kept, and the operation goes on as if the hook had returned. The caller
+// gets the panic once everything is in order: the slot is free, the losses are
+// applied, and the login stands or is undone, as the operation decided. The
+// engine's own goroutines have no caller, so there the panic is logged instead.
 //
 // A hook that calls runtime.Goexit, as t.FailNow does, cannot be stopped.
 // operation.hold then undoes the operation, without calling any hook again.
@@ -44,6 +44,14 @@ func (g *guard) keep(v any) {
 		g = g.outer
 	}
 	g.first.CompareAndSwap(nil, &v)
+}
+
+// repanic panics with the value of the first hook that panicked, if any. Call
+// it last, when there is nothing left to do.
+func (g *guard) repanic() {
+	if v := g.first.Load(); v != nil {
+		panic(*v)
+	}
 }
 
 // Done implements context.Context.
@@ -145,13 +153,11 @@ func (g *guard) logFailure(ctx context.Context, log *slog.Logger, err *Error) {
 		slog.String("call", err.Call), slog.Int("code", int(CodeOf(err))), slog.String("error", err.Error()))
 }
 
-// logPanic logs the panic of the first hook that panicked, if any. Call it last,
-// when there is nothing left to do: if it was the Logger that panicked, it may do
-// so again here.
+// logPanic logs the panic of a hook that has no caller to panic in. If it was
+// the Logger that panicked, it may do so again here.
 func (o *operation) logPanic() {
-	if v := o.guard.first.Load(); v != nil && !o.guard.mute {
+	if v := o.guard.first.Load(); v != nil {
 		defer o.guard.catch()
-		o.e.log.LogAttrs(o.ctx, slog.LevelError, "a Logger, a Trace or a ctx panicked",
-			slog.String("op", o.name), slog.String("panic", o.describe(*v)))
+		o.e.log.LogAttrs(o.ctx, slog.LevelError, "a Logger or Trace panicked", slog.String("panic", o.describe(*v)))
 	}
 }

@@ -48,7 +48,7 @@ func (o *operation) start(bad error, f func() error) error {
 	} else {
 		err = f()
 	}
-	o.logPanic()
+	o.guard.repanic()
 	return err
 }
 

@@ -51,15 +51,15 @@ const watchQueue = 64
 //
 // The loop body may call every operation of the engine, even Close. Several
 // loops may range over the sequence; each starts from the current Status. If a
-// method of ctx panics, the loop ends, and the engine logs the panic.
+// method of ctx panics, the loop ends and then panics with the same value.
 func (e *Engine) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		if ctx == nil {
 			return
 		}
-		o := e.newOperation(ctx, "Watch", Uninitialized)
-		e.watch(o.guard, yield)
-		o.logPanic()
+		g := &guard{host: ctx}
+		e.watch(g, yield)
+		g.repanic()
 	}
 }
 

@@ -115,6 +115,7 @@ type attempt struct {
 	done   chan struct{}
 	err    error // after done
 
+	panicked  bool                     // a hook did; after done
 	began     engine.Status            // when it began
 	idle      bool                     // nothing was going on when it began
 	closed    bool                     // the engine was closed when it began
@@ -143,8 +144,18 @@ func (w *fuzzWorld) begin(a *attempt, whom byte, f func(context.Context) error) 
 	}
 	go func() {
 		defer close(a.done)
+		defer a.recovers()
 		a.err = f(ctx)
 	}()
+}
+
+func (a *attempt) recovers() {
+	if v := recover(); v != nil {
+		if v != errBomb {
+			panic(v)
+		}
+		a.panicked = true
+	}
 }
 
 // cancel ends the ctx of a, which may have finished just before.

@@ -131,8 +131,7 @@ var hookScenarios = []hookScenario{
 	}},
 }
 
-// A panic in a hook costs a line of the log and does no other harm, whichever hook
-// it is and whenever it panics. In particular it reaches no caller.
+// A panic in a hook does no harm, whichever hook it is and whenever it panics.
 // Each scenario runs once for each call of each hook in it.
 func TestHookPanics(t *testing.T) { testHooks(t, false) }
 
