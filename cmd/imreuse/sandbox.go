@@ -43,8 +43,9 @@ sandbox's accounts, even if a client asks for other servers. To use the IM cloud
 with the SDK, set lbsUrls to lbs, linkUrl to link, and linkSSL to false; with 9.x
 set lbsUrl to lbs, defaultLink to link, and secure to false.
 
-Web pages from this machine may use the kit server, the server API and the IM
-cloud, whatever their port. Pages of other origins need -origin.
+Every web page may use the kit server, the server API and the IM cloud, as with
+the vendor's servers. With -origin, only pages from this machine and of the
+origins that it names may.
 
 Through the control endpoint, a test can kick an account, end a login, expire a
 kit token, take a link down and bring it back, and make calls fail:
@@ -107,7 +108,7 @@ func sandboxCommand() *cli.Command {
 			secretFlag("control-secret", "control endpoint", "IMREUSE_CONTROL_SECRET"),
 			&cli.StringFlag{Name: "accounts", Usage: "read the accounts from this JSON `FILE`"},
 			&cli.StringFlag{Name: "out", Usage: "also write the JSON to this `FILE`, and remove it at the end"},
-			&cli.StringSliceFlag{Name: "origin", Usage: "also serve web pages of this `ORIGIN`, such as https://dev.example.com; may be repeated, and * is every origin"},
+			&cli.StringSliceFlag{Name: "origin", Usage: "serve only web pages from this machine and of this `ORIGIN`, such as https://dev.example.com; may be repeated"},
 			&cli.BoolFlag{Name: "env", Usage: "print lines for a shell, such as export IMREUSE_KIT_URL='…', instead of JSON"},
 			&cli.BoolFlag{Name: "v", Usage: "log each request to stderr: method, path, status, duration and peer, but no token"},
 		},

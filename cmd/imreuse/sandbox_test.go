@@ -80,7 +80,7 @@ func post(t *testing.T, url, appKey, user, token string) (int, map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"AppKey": appKey, "user": user, "token": token, "Origin": "http://localhost"} {
+	for name, value := range map[string]string{"AppKey": appKey, "user": user, "token": token, "Origin": "https://app.example.com"} {
 		r.Header.Set(name, value)
 	}
 	res, err := transport.RoundTrip(r)

@@ -12,21 +12,21 @@ import (
 
 func TestPages(t *testing.T) {
 	listed := loopback.Pages{"https://dev.example.com", "http://10.0.0.1:8080"}
-	for origin, want := range map[string]struct{ byDefault, listed, files, all bool }{
-		"":                              {true, true, true, true},
-		"http://localhost:3000":         {true, true, true, true},
-		"http://127.0.0.1":              {true, true, true, true},
-		"https://[::1]:8443":            {true, true, true, true},
-		"http://app.localhost:3000":     {true, true, true, true},
-		"https://dev.example.com":       {false, true, false, true},
-		"http://10.0.0.1:8080":          {false, true, false, true},
-		"http://dev.example.com":        {false, false, false, true},
-		"https://dev.example.com:8443":  {false, false, false, true},
-		"https://localhost.example.com": {false, false, false, true},
-		"http://evillocalhost":          {false, false, false, true},
-		"ftp://localhost":               {false, false, false, true},
-		"null":                          {false, false, true, true},
-		"http://localhost:x":            {false, false, false, true},
+	for origin, want := range map[string]struct{ listed, files bool }{
+		"":                              {true, true},
+		"http://localhost:3000":         {true, true},
+		"http://127.0.0.1":              {true, true},
+		"https://[::1]:8443":            {true, true},
+		"http://app.localhost:3000":     {true, true},
+		"https://dev.example.com":       {true, false},
+		"http://10.0.0.1:8080":          {true, false},
+		"http://dev.example.com":        {false, false},
+		"https://dev.example.com:8443":  {false, false},
+		"https://localhost.example.com": {false, false},
+		"http://evillocalhost":          {false, false},
+		"ftp://localhost":               {false, false},
+		"null":                          {false, true},
+		"http://localhost:x":            {false, false},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		if origin != "" {
@@ -36,8 +36,7 @@ func TestPages(t *testing.T) {
 			pages loopback.Pages
 			want  bool
 		}{
-			"default": {nil, want.byDefault}, "listed": {listed, want.listed},
-			"files": {loopback.Pages{"null"}, want.files}, "all": {loopback.Pages{"*"}, want.all},
+			"every page": {nil, true}, "listed": {listed, want.listed}, "files": {loopback.Pages{"null"}, want.files},
 		} {
 			w := httptest.NewRecorder()
 			status, readers := 200, "*"
@@ -53,10 +52,10 @@ func TestPages(t *testing.T) {
 }
 
 func TestPagesCheck(t *testing.T) {
-	if err := (loopback.Pages{"https://dev.example.com", "http://10.0.0.1:8080", "http://[fe80::1]", "null", "*"}).Check(); err != nil {
+	if err := (loopback.Pages{"https://dev.example.com", "http://10.0.0.1:8080", "http://[fe80::1]", "null"}).Check(); err != nil {
 		t.Error(err)
 	}
-	for _, origin := range []string{"", "example.com", "example.com:80", "https://example.com/", "https://example.com/a", "https://", "HTTPS://example.com", "https://*.example.com", "https://me@example.com"} {
+	for _, origin := range []string{"", "*", "example.com", "example.com:80", "https://example.com/", "https://example.com/a", "https://", "HTTPS://example.com", "https://*.example.com", "https://me@example.com"} {
 		if err := (loopback.Pages{origin}).Check(); !errors.Is(err, engine.ErrArgument) {
 			t.Errorf("%q: got %v, want ErrArgument", origin, err)
 		}

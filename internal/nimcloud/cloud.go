@@ -93,8 +93,9 @@ type Options struct {
 	World *mockim.Service // the accounts, and the rules for several devices
 	Addr  string          // where to listen, on loopback; "": 127.0.0.1:0
 
-	// Origins are the origins whose web pages may log in, besides those on
-	// loopback, such as https://dev.example.com; "*" allows every page.
+	// Origins are the origins whose web pages may log in, such as
+	// https://dev.example.com, besides those on loopback. If it is empty,
+	// every page may.
 	Origins []string
 
 	AppSecret string           // signs dynamic tokens; "": logins with one are refused

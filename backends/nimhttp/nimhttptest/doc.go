@@ -18,8 +18,8 @@
 // gets HTTP 404 and a body of more than 64 KiB gets 413; the code in the
 // envelope is then the same number.
 //
-// Web pages from this machine may call, whatever their port (CORS). Pages of
-// other origins get HTTP 403, unless Options.Origins names them.
+// Every web page may call (CORS), as with the vendor's servers, unless
+// Options.Origins names those that may.
 //
 // # Kit server
 //

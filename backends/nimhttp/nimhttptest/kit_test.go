@@ -222,7 +222,7 @@ func TestBrowser(t *testing.T) {
 	s.Fault(nimhttptest.Fault{Path: login}) // does not apply to the preflight
 	s.Fault(nimhttptest.Fault{Path: login, Status: 503})
 	res, body := raw(t, "OPTIONS", s.KitURL()+login, http.Header{
-		"Origin":                         {"http://localhost:3000"},
+		"Origin":                         {"https://app.example.com"},
 		"Access-Control-Request-Method":  {"POST"},
 		"Access-Control-Request-Headers": {"appkey,clienttype,deviceid,token,user"},
 	})
@@ -240,7 +240,7 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// Only pages from this machine and of the listed origins may call.
+// With Origins, only pages from this machine and of those origins may call.
 func TestOrigins(t *testing.T) {
 	s := nimhttptest.New(t, nimhttptest.Options{Origins: []string{"https://dev.example.com"}})
 	for origin, want := range map[string]int{

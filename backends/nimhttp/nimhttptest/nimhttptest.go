@@ -50,8 +50,9 @@ type Options struct {
 	Addr string
 
 	// Origins are the origins whose web pages may call the kit server and the
-	// server API, besides those on loopback, such as https://dev.example.com;
-	// "*" allows every page. The vendor's servers allow every page.
+	// server API, such as https://dev.example.com, besides pages on loopback;
+	// others get HTTP 403. If it is empty, every page may call, as with the
+	// vendor's servers.
 	Origins []string
 
 	MaxGuests int // the number of temporary accounts to keep; 0 or less means 1000

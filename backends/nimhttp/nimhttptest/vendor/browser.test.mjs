@@ -6,12 +6,11 @@ import { after, before, test } from 'node:test';
 
 import { appKey, one, startSandbox } from './sandbox.mjs';
 
-const origin = 'https://app.example';
-
 let sandbox;
-before(async () => (sandbox = await startSandbox(origin)));
+before(async () => (sandbox = await startSandbox()));
 after(() => sandbox.stop());
 
+const origin = 'https://app.example';
 const room = ['clienttype', 'user', 'token', 'versioncode', 'deviceid', 'appkey', 'roomkitver', 'authtype', 'framework'];
 const meeting = [...room, 'meetingver', 'appver'];
 

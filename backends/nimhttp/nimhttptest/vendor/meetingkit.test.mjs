@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { hostIM, openPage, origin, outcome } from './page.mjs';
+import { hostIM, openPage, outcome } from './page.mjs';
 import { appKey, one, startSandbox, two } from './sandbox.mjs';
 
 let sandbox;
-before(async () => (sandbox = await startSandbox(origin)));
+before(async () => (sandbox = await startSandbox()));
 after(() => sandbox.stop());
 
 const room = `/scene/apps/${appKey}/v1`;

@@ -10,7 +10,7 @@ import { webKit } from './pack.mjs';
 
 // The origin differs from the sandbox's, so that jsdom asks for permission like
 // a browser (CORS). Nothing is fetched from it.
-export const origin = 'http://app.test';
+const origin = 'http://app.test';
 
 const html = '<!DOCTYPE html><body><div id="root"></div><div id="ne-web-meeting"></div></body>';
 

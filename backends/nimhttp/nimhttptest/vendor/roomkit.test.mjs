@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { hostIM, openPage, origin, outcome } from './page.mjs';
+import { hostIM, openPage, outcome } from './page.mjs';
 import { appKey, dynamicToken, one, startSandbox, two } from './sandbox.mjs';
 
 let sandbox;
-before(async () => (sandbox = await startSandbox(origin)));
+before(async () => (sandbox = await startSandbox()));
 after(() => sandbox.stop());
 
 const scene = `/scene/apps/${appKey}/v1`;

@@ -29,8 +29,8 @@ const accounts = {
   kit: [one, two].map(({ user, token }) => ({ userUuid: user, userToken: token, accid: user })),
 };
 
-/** Starts a sandbox for pages of an origin. Returns its address and a function that stops it. */
-export async function startSandbox(origin) {
+/** Starts a sandbox. Returns its address and a function that stops it. */
+export async function startSandbox() {
   const command = process.env.IMREUSE_SANDBOX;
   if (!command) {
     throw new Error('IMREUSE_SANDBOX is not set: run go build -o imreuse ./cmd/imreuse and set it to the path of imreuse');
@@ -38,7 +38,7 @@ export async function startSandbox(origin) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'imreuse-sandbox-'));
   const file = path.join(folder, 'accounts.json');
   await writeFile(file, JSON.stringify(accounts));
-  const child = spawn(path.resolve(command), ['sandbox', '-addr', '127.0.0.1:0', '-accounts', file, '-origin', origin], {
+  const child = spawn(path.resolve(command), ['sandbox', '-addr', '127.0.0.1:0', '-accounts', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit'); // rejects if the command cannot be started
