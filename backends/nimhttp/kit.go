@@ -13,6 +13,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/hide"
 )
 
 // roomKitVersion is the version of the vendor's web kit whose requests Kit
@@ -154,7 +155,7 @@ func (k *Kit) check(l loginReply, a engine.KitAccount) error {
 		{"imKey", l.IMKey, call.Flaw(l.IMKey, call.MaxField)},
 		{"imToken", "", call.Flaw(l.IMToken, call.MaxToken)},
 	} {
-		if field.flaw == "" && len(a.Token) >= shortest && !strings.EqualFold(field.value, a.UserUUID) && call.Tells(field.value, a.Token) {
+		if field.flaw == "" && len(a.Token) >= shortest && !strings.EqualFold(field.value, a.UserUUID) && hide.Shows(field.value, a.Token) {
 			field.flaw = "contains the token"
 		}
 		if field.flaw != "" {

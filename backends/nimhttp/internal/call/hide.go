@@ -5,8 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/imreuse/imreuse/internal/hide"
 )
 
 // This file keeps the tokens and secrets that we send out of our errors and
@@ -27,95 +28,7 @@ func (r Request) secrets(sent http.Header) []string {
 }
 
 // Clean returns a server's text without the secrets, shortened for an error.
-func Clean(text string, secrets ...string) string { return shorten(Hide(text, secrets...)) }
-
-// Hide returns the text with each secret replaced by ***. It returns "" if the
-// text has a secret of fewer than 8 bytes, because the gaps could give a short
-// one away, or a secret with escapes of Go, JSON or URLs.
-func Hide(text string, secrets ...string) string {
-	const shortest = 8
-	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		if len(secret) >= shortest {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-		if Tells(text, secret) {
-			return ""
-		}
-	}
-	return text
-}
-
-// Tells reports whether the text contains the secret, plain or escaped. It
-// ignores case, because net/http changes the case of header names.
-func Tells(text, secret string) bool {
-	if secret == "" {
-		return false
-	}
-	spellings := unescapings(secret)
-	for _, plain := range unescapings(text) {
-		for _, spelling := range spellings {
-			if strings.Contains(strings.ToLower(plain), strings.ToLower(spelling)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// unescapings returns the text, followed by the results of undoing its escapes
-// once, twice, and so on. A + becomes a space in all of them, as in a query.
-func unescapings(text string) []string {
-	const deepest = 4
-	text = strings.ReplaceAll(text, "+", " ")
-	all := []string{text}
-	for len(all) < deepest && strings.ContainsAny(text, `\%`) {
-		next := unescape(text)
-		if next == text {
-			break
-		}
-		text = strings.ReplaceAll(next, "+", " ")
-		all = append(all, text)
-	}
-	return all
-}
-
-// unescape undoes one layer of the escapes of Go, JSON and URLs. Everything
-// else stays as it is.
-func unescape(text string) string {
-	var b strings.Builder
-	for len(text) > 0 {
-		switch {
-		case text[0] == '%' && len(text) >= 3:
-			if c, err := strconv.ParseUint(text[1:3], 16, 8); err == nil {
-				b.WriteByte(byte(c))
-				text = text[3:]
-				continue
-			}
-		case strings.HasPrefix(text, `\/`): // an escape in JSON only
-			text = text[1:]
-		case text[0] == '\\':
-			quote := byte('"')
-			if strings.HasPrefix(text, `\'`) {
-				quote = '\''
-			}
-			if c, multibyte, rest, err := strconv.UnquoteChar(text, quote); err == nil {
-				if c < 0x80 || multibyte {
-					b.WriteRune(c)
-				} else {
-					b.WriteByte(byte(c))
-				}
-				text = rest
-				continue
-			}
-		}
-		b.WriteByte(text[0])
-		text = text[1:]
-	}
-	return b.String()
-}
+func Clean(text string, secrets ...string) string { return shorten(hide.In(text, secrets...)) }
 
 // hideIn returns err, unless an error in its chain shows a secret: net/http
 // quotes text that it cannot parse. Then hideIn returns a new error with the
@@ -137,7 +50,7 @@ func chainTells(err error, secrets []string) bool {
 		return false
 	}
 	text := err.Error()
-	if slices.ContainsFunc(secrets, func(secret string) bool { return Tells(text, secret) }) {
+	if slices.ContainsFunc(secrets, func(s string) bool { return hide.Shows(text, s) }) {
 		return true
 	}
 	switch wrapper := err.(type) {

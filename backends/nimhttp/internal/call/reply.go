@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/hide"
 )
 
 // An envelope is the outer object of every reply. The servers spell the
@@ -62,7 +63,7 @@ func (c *Caller) decode(res *http.Response, body []byte, secrets []string, data 
 // (docs/vendor/kits.md#what-the-web-kit-does).
 func (c *Caller) notJSON(res *http.Response, secrets []string) error {
 	const most = 80
-	said := Hide(res.Header.Get("Content-Type"), secrets...)
+	said := hide.In(res.Header.Get("Content-Type"), secrets...)
 	return c.Malformed("a reply that is not JSON (HTTP %d, content type %q)", res.StatusCode, Shorten(said, most))
 }
 

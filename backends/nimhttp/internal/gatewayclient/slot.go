@@ -18,6 +18,7 @@ import (
 
 	"github.com/imreuse/imreuse/backends/nimhttp/internal/call"
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/hide"
 )
 
 // A Slot is the client of one slot. It is safe for concurrent use.
@@ -81,7 +82,7 @@ func (s Snapshot) Cause(session uint64, secrets []string) error {
 	switch {
 	case e == nil || e.Session != session:
 	case e.Kick != nil:
-		return &engine.KickError{Reason: engine.KickReason(e.Kick.Reason), ClientType: e.Kick.ClientType, Text: call.Shorten(call.Hide(e.Kick.ReasonDesc, secrets...), longestText)}
+		return &engine.KickError{Reason: engine.KickReason(e.Kick.Reason), ClientType: e.Kick.ClientType, Text: call.Shorten(hide.In(e.Kick.ReasonDesc, secrets...), longestText)}
 	case e.Error != nil:
 		return call.SDKError(e.Error.Code, e.Error.Message, secrets...)
 	}

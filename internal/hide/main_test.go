@@ -1,4 +1,4 @@
-package call_test
+package hide_test
 
 import (
 	"testing"
