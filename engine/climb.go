@@ -14,14 +14,15 @@ import (
 // there is one. From IMLoggedIn up the engine already knows the IM login.
 func (o *operation) adopt() error {
 	e := o.e
-	if e.adopter == nil || e.state() >= IMLoggedIn {
+	adopter, ok := e.backend.(IMAdopter)
+	if !ok || e.state() >= IMLoggedIn {
 		return nil
 	}
 	l := &login{phase: sought, adopted: true}
 	var a IMAccount
 	err := o.try("AdoptIM", func(ctx context.Context) (err error) {
 		o.attempt = l
-		a, err = e.adopter.AdoptIM(ctx, e.notify(l))
+		a, err = adopter.AdoptIM(ctx, e.notify(l))
 		return err
 	})
 	o.attempt = nil

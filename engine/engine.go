@@ -104,7 +104,6 @@ type Options struct {
 type Engine struct {
 	// Constant after New.
 	backend       Backend
-	adopter       IMAdopter // nil if the backend is not one
 	appKey        string
 	log           *slog.Logger
 	trace         traceFunc
@@ -132,6 +131,7 @@ type Engine struct {
 	mu         sync.Mutex
 	watchers   []chan *Status
 	losses     []*login      // reported, but not applied yet
+	line       *waiter       // the first of those that wait for op
 	climbing   []*operation  // operations that wait or run, and can be interrupted
 	running    *operation    // the one of them that holds op
 	descending []*operation  // logouts that wait for their turn
@@ -158,7 +158,6 @@ func New(b Backend, appKey string, o *Options) (*Engine, error) {
 		kitToken: o.KitToken, imToken: o.IMToken, requireOnline: o.RequireOnline, secondary: o.SecondaryProcess,
 		op: make(chan struct{}, 1), machine: newMachine(engineEvents()),
 	}
-	e.adopter, _ = b.(IMAdopter)
 	if e.log == nil {
 		e.log = silent
 	}
@@ -348,7 +347,7 @@ func (e *Engine) Close() error {
 func (o *operation) close(done chan<- struct{}) error {
 	defer close(done)
 	defer o.e.background.Wait()
-	o.e.op <- struct{}{}
+	_ = o.acquire() // its ctx never ends
 	return o.hold(func() error {
 		o.began = o.e.state()
 		return o.shutDown()

@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // This file gives the tests access to the inside: the machine without an
 // engine, the decisions of a mode, and the table of codes.
@@ -34,8 +37,9 @@ func Take(from State, t Trigger) (State, error) {
 // Hold takes the slot of the operations. The next operation finds the losses
 // that are reported before release.
 func (e *Engine) Hold() (release func()) {
-	e.op <- struct{}{}
-	return func() { <-e.op }
+	o := e.newOperation(context.Background(), "Hold", Uninitialized)
+	_ = o.acquire()
+	return o.giveBack
 }
 
 // Watchers returns the number of registered watchers.

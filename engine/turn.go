@@ -7,21 +7,38 @@ import "slices"
 // a loss interrupts the logins that it makes pointless.
 
 // acquire takes op, or fails if the ctx ends first. A free slot wins over an
-// ended ctx; select would pick one of them at random.
+// ended ctx.
 func (o *operation) acquire() error {
 	if o.e.tryAcquire() {
 		return nil
 	}
-	select {
-	case o.e.op <- struct{}{}:
+	// Before the operation is in the line, because a method of the host's ctx
+	// may call runtime.Goexit.
+	done := o.ctx.Done()
+	tell, _ := o.ctx.Value(inLine).(func())
+	w := o.e.lineUp()
+	if w == nil {
 		return nil
-	case <-o.ctx.Done():
-		if o.e.tryAcquire() {
-			return nil
+	}
+	if tell != nil {
+		tell()
+	}
+	select {
+	case <-w.turn:
+		return nil
+	case <-done:
+		if !o.e.leaveLine(w) {
+			return nil // the turn came first
 		}
 		return o.stopReason(turnToCome)
 	}
 }
+
+// inLine is the key of a function in an operation's ctx. It is called if the
+// operation has to wait for its turn, once its place in the line is certain.
+// bindings/internal/flat needs it to start operations in order. The key has no
+// named type, so that both packages can have it and neither exports it.
+var inLine any = struct{ EngineInLine struct{} }{}
 
 func (e *Engine) tryAcquire() bool {
 	select {
@@ -30,6 +47,52 @@ func (e *Engine) tryAcquire() bool {
 	default:
 		return false
 	}
+}
+
+// A waiter is a place in the line of those that wait for op.
+type waiter struct {
+	turn chan struct{} // closed when the turn comes, and op with it
+	next *waiter
+}
+
+// lineUp takes the last place in the line. If op has become free, lineUp takes op
+// instead, and returns nil.
+func (e *Engine) lineUp() *waiter {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tryAcquire() {
+		return nil
+	}
+	last := &e.line
+	for *last != nil {
+		last = &(*last).next
+	}
+	*last = &waiter{turn: make(chan struct{})}
+	return *last
+}
+
+// leaveLine gives up the place w. It reports false if the turn has come already.
+func (e *Engine) leaveLine(w *waiter) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for at := &e.line; *at != nil; at = &(*at).next {
+		if *at == w {
+			*at = w.next
+			return true
+		}
+	}
+	return false
+}
+
+// passOnLocked hands op to the first in the line, or frees op.
+func (e *Engine) passOnLocked() {
+	first := e.line
+	if first == nil {
+		<-e.op
+		return
+	}
+	e.line = first.next
+	close(first.turn)
 }
 
 // acquireToDescend interrupts the logins that o ends, and then takes op. It also
@@ -108,7 +171,7 @@ func (o *operation) giveBack() {
 func (o *operation) giveBackLocked() {
 	o.e.running = nil
 	o.holds = false
-	<-o.e.op
+	o.e.passOnLocked()
 }
 
 // enlist makes it possible to interrupt o. It returns false if the engine is
