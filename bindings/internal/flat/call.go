@@ -3,7 +3,6 @@ package flat
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/imreuse/imreuse/engine"
 )
@@ -14,9 +13,9 @@ type Call struct {
 	cancel context.CancelCauseFunc
 
 	// The engine's turns go by the order of the calls, but goroutines start
-	// in any order. So each operation waits for the one before it.
-	called  chan struct{} // closed when the engine is about to be called
-	entered chan struct{} // closed once the turn has come, or the operation is over
+	// in any order. So each operation waits until the one before it has its
+	// turn or a place in the engine's line, or is over.
+	entered chan struct{} // closed then
 	once    sync.Once     // closes entered
 }
 
@@ -35,21 +34,20 @@ func (c *Call) Cancel(cause error) {
 // then.
 func (e *Engine) Start(op string, f func(context.Context, *engine.Engine) error, done func(error)) *Call {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	c := &Call{engine: e, cancel: cancel, called: make(chan struct{}), entered: make(chan struct{})}
+	c := &Call{engine: e, cancel: cancel, entered: make(chan struct{})}
 	before, ok := e.enqueue(c)
 	if !ok {
 		cancel(nil)
-		if done != nil {
-			go done(closedError(op))
-		}
+		e.refuse(op, done)
 		return nil
 	}
 	go func() {
 		defer e.end()
 		defer cancel(nil)
 		before.waitEntered()
-		close(c.called)
-		err := f(context.WithValue(ctx, callKey{}, c), e.engine)
+		ctx = context.WithValue(ctx, callKey{}, c)
+		ctx = context.WithValue(ctx, inLine, c.enter)
+		err := f(ctx, e.engine)
 		c.enter()
 		if done != nil {
 			e.lane.run(func() { done(err) })
@@ -72,41 +70,19 @@ func (e *Engine) enqueue(c *Call) (before *Call, ok bool) {
 	return before, true
 }
 
-// enter notes that the turn of c has come.
+// inLine is the key of the function that the engine calls once an operation has a
+// place in its line; see inLine in engine/turn.go. An operation that need not
+// wait shows that by its first call of the backend.
+var inLine any = struct{ EngineInLine struct{} }{}
+
 func (c *Call) enter() {
 	if c.entered != nil {
 		c.once.Do(func() { close(c.entered) })
 	}
 }
 
-// inQueue is how long an operation gets to enter the engine's queue. It needs
-// less than a microsecond, but its thread may have to wait for a processor: on
-// a busy machine that took more than 2 ms. If it takes longer than inQueue, the
-// next operation may overtake it, as if two goroutines had called the engine at
-// once. Only the engine could tell for sure that an operation is in its queue,
-// and it has no way to.
-//
-// Only one operation waits this long: the third, if the first is slow and the
-// second waits for its turn.
-const inQueue = 100 * time.Millisecond
-
-// waitEntered returns when the turn of c has come or c is over. Otherwise c is
-// taken to wait in the engine's queue once inQueue has passed since it was
-// called.
 func (c *Call) waitEntered() {
-	if c == nil {
-		return
-	}
-	select {
-	case <-c.entered:
-		return
-	default:
-	}
-	<-c.called
-	timer := time.NewTimer(inQueue)
-	defer timer.Stop()
-	select {
-	case <-c.entered:
-	case <-timer.C:
+	if c != nil {
+		<-c.entered
 	}
 }

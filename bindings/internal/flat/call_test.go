@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/imreuse/imreuse/bindings/internal/flat"
 	"github.com/imreuse/imreuse/engine"
@@ -61,6 +62,70 @@ func TestStartKeepsTheOrderOfThoseThatWait(t *testing.T) {
 			t.Errorf("got %v after %d changes, want a reused kit login after 3", s.State, s.Seq)
 		}
 	})
+}
+
+// A logout takes effect at once, however many operations wait for their turn.
+func TestLogoutDoesNotWaitForTheLine(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		logins := 0
+		f := newFixture(t, func(o *flat.Options) {
+			o.IM = flat.NewIM(flat.Client{
+				Login:  func(engine.IMAccount, *flat.Request) func(bool) { logins++; return nil }, // never answers
+				Logout: func(r *flat.Request) func(bool) { r.Done(); return nil },
+			})
+		})
+		f.must(initIM)
+		var errs []error
+		for range 20 {
+			f.Start("LoginIM", loginIM, func(err error) { errs = append(errs, err) })
+		}
+		synctest.Wait()
+		start := time.Now() // of the bubble, so it moves only if everyone waits for it
+		f.must(func(ctx context.Context, e *engine.Engine) error { return e.LogoutIM(ctx) })
+		synctest.Wait()
+		if waited := time.Since(start); waited != 0 || logins != 1 {
+			t.Errorf("the logout waited for %v, and %d logins began, want 0s and 1", waited, logins)
+		}
+		if len(errs) != 20 {
+			t.Errorf("%d logins ended, want 20", len(errs))
+		}
+		for _, err := range errs {
+			if !errors.Is(err, engine.ErrInterrupted) {
+				t.Errorf("a login ended with %v, want ErrInterrupted", err)
+			}
+		}
+	})
+}
+
+// A host may start the next operation whenever one fails. Close completes all the
+// same, and the operations after it fail one at a time, like all callbacks.
+func TestCloseOfAHostThatTriesAgain(t *testing.T) {
+	f := newFixture(t, nil)
+	var inside, ended atomic.Int32
+	begun, closed, quiet := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var try func(error)
+	try = func(err error) {
+		if n := inside.Add(1); n != 1 {
+			t.Errorf("%d callbacks at once", n)
+		}
+		if ended.Add(1) == 100 {
+			close(begun)
+		}
+		select {
+		case <-closed:
+			close(quiet)
+		default:
+			f.Start("LoginIM", loginIM, try) // fails, because IM is not initialised
+		}
+		inside.Add(-1)
+	}
+	f.Start("LoginIM", loginIM, try)
+	<-begun
+	if err := f.close(); err != nil {
+		t.Error(err)
+	}
+	close(closed)
+	<-quiet
 }
 
 func TestStartOnClosedEngine(t *testing.T) {

@@ -27,7 +27,9 @@
 // An engine calls the host back one call at a time: completions, watchers, log
 // lines and Asks. No callback runs on the goroutine that called this package. A
 // callback may call everything here, Close included. It must not wait for
-// another callback of the same engine, which cannot come before it returns.
+// another callback of the same engine, which cannot come before it returns. If
+// engines share an IM client, none of their callbacks may wait for another of
+// these engines, because IM does one thing at a time for all of them.
 //
 // [Engine.Close] calls back when no callback runs any more, and none of that
 // engine comes after it. A nil *Engine behaves like an engine that is closed, so

@@ -42,8 +42,7 @@ type Engine struct {
 	active  int           // operations and watchers whose callbacks may still come
 	last    *Call         // the operation that was started last
 	closers []func(error) // of the Close that is in progress
-	closing bool
-	gone    bool // nothing is accepted any more
+	gone    bool          // nothing is accepted any more
 }
 
 // New makes an engine. It sends nothing, and calls nothing of the host's. It
@@ -131,8 +130,6 @@ func (e *Engine) end() {
 	}
 }
 
-func closedError(op string) error { return &engine.Error{Op: op, Err: engine.ErrClosed} }
-
 // Close closes the engine as engine.Close does, and waits until no callback of
 // this engine runs any more, and no other can come. Then it calls gone, which a
 // skin uses to forget its handles, and done with the engine's error. Both may be
@@ -145,21 +142,34 @@ func (e *Engine) Close(gone func(), done func(error)) {
 		done = func(error) {}
 	}
 	if e == nil {
-		go done(closedError("Close"))
+		e.refuse("Close", done)
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case e.gone:
-		go done(closedError("Close"))
-	case e.closing:
+	case len(e.closers) > 0:
 		e.closers = append(e.closers, done)
+	case e.gone:
+		e.refuse("Close", done)
 	default:
-		e.closing = true
 		e.closers = append(e.closers, done)
 		go e.shutDown(gone)
 	}
+}
+
+// refuse completes an operation of a closed engine. While other callbacks can
+// still come, it waits for its turn among them.
+func (e *Engine) refuse(op string, done func(error)) {
+	if done == nil {
+		return
+	}
+	call := func() { done(&engine.Error{Op: op, Err: engine.ErrClosed}) }
+	go func() {
+		if e == nil || !e.lane.run(call) {
+			call()
+		}
+	}()
 }
 
 // shutDown runs on a goroutine of its own, because the callback that called
@@ -167,10 +177,10 @@ func (e *Engine) Close(gone func(), done func(error)) {
 func (e *Engine) shutDown(gone func()) {
 	err := e.engine.Close()
 	e.mu.Lock()
+	e.gone = true // or a callback that starts the next operation would never let active become 0
 	for e.active > 0 {
 		e.quiet.Wait()
 	}
-	e.gone = true
 	closers := e.closers
 	e.closers = nil
 	e.mu.Unlock()

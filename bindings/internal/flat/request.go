@@ -3,10 +3,11 @@ package flat
 import (
 	"context"
 	"errors"
-	"strings"
+	"slices"
 	"sync/atomic"
 
 	"github.com/imreuse/imreuse/engine"
+	"github.com/imreuse/imreuse/internal/hide"
 )
 
 // A Request is what the host was asked for, and has to answer with Done, Fail or
@@ -46,19 +47,22 @@ func (r *Request) settle(a answer) {
 	if r == nil || !r.claim() {
 		return
 	}
-	if a.err != nil {
-		a.err = hide(a.err, r.token())
-	}
+	a.err = withoutTokens(a.err, r.token())
 	r.answer <- a
 }
 
 // claim reports whether nobody has answered r or given it up.
 func (r *Request) claim() bool { return r.answered.CompareAndSwap(false, true) }
 
-// hide returns err without its text if that contains the token.
-func hide(err error, token string) error {
-	if token == "" || !strings.Contains(err.Error(), token) {
+// withoutTokens returns err without its text if the text shows one of the tokens,
+// plain or escaped.
+func withoutTokens(err error, tokens ...string) error {
+	if err == nil || !slices.ContainsFunc(tokens, func(t string) bool { return hide.Shows(err.Error(), t) }) {
 		return err
+	}
+	var kick *engine.KickError
+	if errors.As(err, &kick) {
+		return &engine.KickError{Reason: kick.Reason, ClientType: kick.ClientType}
 	}
 	if code := engine.CodeOf(err); code != 0 {
 		return code

@@ -3,6 +3,7 @@ package flat
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/imreuse/imreuse/backends/hostim"
@@ -37,6 +38,7 @@ type IM struct {
 
 // NewIM makes an IM from the host's client.
 func NewIM(c Client) *IM {
+	reports := &clientReports{}
 	var h hostim.Client
 	if c.Init != nil {
 		h.Init = func(ctx context.Context, appKey string) error {
@@ -49,6 +51,7 @@ func NewIM(c Client) *IM {
 			if call := callOf(ctx); a.AppKey == "" && call != nil {
 				a.AppKey = call.engine.appKey // the one that Init got
 			}
+			reports.given.keep(a.Token)
 			_, err := wait(ctx, laneOf(ctx), newRequest(a.Token), func(r *Request) func(bool) { return c.Login(a, r) })
 			return err
 		}
@@ -59,8 +62,43 @@ func NewIM(c Client) *IM {
 			return err
 		}
 	}
-	im := hostim.Wrap(h)
-	return &IM{Reports: im, role: im}
+	reports.IM = hostim.Wrap(h)
+	return &IM{Reports: reports, role: reports.IM}
+}
+
+// clientReports keep the tokens that the client was given out of what the host
+// reports.
+type clientReports struct {
+	*hostim.IM
+	given givenTokens
+}
+
+func (r *clientReports) LoggedOut(cause error) {
+	r.IM.LoggedOut(withoutTokens(cause, r.given.all()...))
+}
+
+// givenTokens are those of the last two logins: a late report may be about the
+// older one.
+type givenTokens struct {
+	mu   sync.Mutex
+	last [2]func() string // functions, because fmt does not print their results
+}
+
+func (g *givenTokens) keep(token string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = [2]func() string{func() string { return token }, g.last[0]}
+}
+
+func (g *givenTokens) all() (tokens []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, token := range g.last {
+		if token != nil {
+			tokens = append(tokens, token())
+		}
+	}
+	return tokens
 }
 
 // MockIM makes an IM from a device of a mock cloud. Its reports act on the

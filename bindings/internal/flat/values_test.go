@@ -83,6 +83,45 @@ func TestHostRepeatsToken(t *testing.T) {
 	}
 }
 
+// Nor does it show in a report, plain or escaped.
+func TestReportRepeatsToken(t *testing.T) {
+	const token = "a+b/c="
+	for _, row := range []struct {
+		said error
+		code int
+		word string // of what was said
+	}{
+		{fmt.Errorf("%w: token=%s", engine.ErrTokenRejected, token), int(engine.ErrTokenRejected), "a+b"},
+		{errors.New("token=a%2Bb%2Fc%3D"), flat.NoCode, "a%2B"},
+		{errors.New(`{"token": "a\u002bb\/c="}`), flat.NoCode, "u002b"},
+		{&engine.KickError{Reason: engine.KickedByServer, Text: token}, int(engine.ErrKicked), "a+b"},
+		{errors.New("the disk is full"), flat.NoCode, ""},
+	} {
+		bubble(t, func(t *testing.T) {
+			done := func(r *flat.Request) func(bool) { r.Done(); return nil }
+			im := flat.NewIM(flat.Client{
+				Login:  func(_ engine.IMAccount, r *flat.Request) func(bool) { return done(r) },
+				Logout: done,
+			})
+			f := newFixture(t, func(o *flat.Options) { o.IM = im })
+			f.must(initIM)
+			f.must(func(ctx context.Context, e *engine.Engine) error {
+				return e.LoginIM(ctx, engine.IMAccount{Accid: account.Accid, Token: token})
+			})
+			im.LoggedOut(row.said)
+			synctest.Wait()
+			s := f.Status()
+			shown := fmt.Sprintf("%+v", s)
+			if s.State != engine.IMInitialized || s.Cause.Code != row.code || row.word != "" && strings.Contains(shown, row.word) {
+				t.Errorf("%v was published as %s", row.said, shown)
+			}
+			if row.word == "" && !strings.Contains(shown, row.said.Error()) {
+				t.Errorf("%v was published as %s", row.said, shown)
+			}
+		})
+	}
+}
+
 // A token source answers later, and is told to stop if nobody waits any more.
 func TestTokenSource(t *testing.T) {
 	bubble(t, func(t *testing.T) {
