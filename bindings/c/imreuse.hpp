@@ -402,33 +402,48 @@ class Operation {
 namespace detail {
 
 struct WatchState {
-  std::function<void(const Status &)> changed;
+  using Watcher = std::function<void(const Status &)>;
+  Watcher changed; // not replaced before stopped is set and nobody runs it
   std::uintptr_t id = 0;
   imreuse_watch *watch = nullptr;
   std::mutex mutex; // protects the following fields
   std::condition_variable returned;
   bool stopped = false;
+  bool awaited = false; // stop waits for the watcher to return
   int running = 0;
 
   static void onChanged(void *user, const imreuse_status *s) {
     auto w = find<WatchState>(user);
     if (!w || !w->enter()) return;
     guarded([&] { w->changed(statusOf(*s)); });
-    std::lock_guard<std::mutex> lock(w->mutex);
-    w->running--;
-    w->returned.notify_all();
+    w->leave();
   }
   bool enter() {
     std::lock_guard<std::mutex> lock(mutex);
     if (!stopped) running++;
     return !stopped;
   }
+  // Whoever comes last destroys the watcher: leave, or a stop that has waited for
+  // it. What the host captured may do anything then, such as close the engine.
+  void leave() {
+    Watcher over;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      running--;
+      if (stopped && !awaited && running == 0) over.swap(changed);
+      returned.notify_all();
+    }
+    guarded([&] { over = nullptr; });
+  }
   void stop() {
+    Watcher over; // is destroyed without the lock
     imreuse_watch_stop(watch);
     forget(id);
     std::unique_lock<std::mutex> lock(mutex);
     stopped = true;
-    if (depth() == 0) returned.wait(lock, [&] { return running == 0; });
+    awaited = depth() == 0;
+    if (awaited) returned.wait(lock, [&] { return running == 0; });
+    if (running == 0) over.swap(changed);
   }
 };
 
@@ -445,8 +460,9 @@ class Watch {
     return *this;
   }
   ~Watch() { stop(); }
-  // stop returns when the watcher is not called any more. From within a callback
-  // it does not wait: the watcher may still be running on another thread.
+  // stop returns when the watcher is not called any more, and is destroyed. From
+  // within a callback it does not wait: the watcher may still be running, on this
+  // thread or on another one.
   void stop() {
     if (auto s = std::exchange(state, nullptr)) s->stop();
   }
