@@ -190,8 +190,9 @@ static void testLastOwner() {
   waitFor("the engine was not closed", [&] { return open.expired(); });
 }
 
-// What callbacks captured. The host may destroy what a Part needs when stop has
-// returned. So none may be left then.
+// What the host gives to an engine: a HostIm, and what callbacks captured. The
+// host may destroy what they need when a destructor or stop has returned. So none
+// may be left then.
 static std::atomic<int> parts{0};
 
 struct Part {
@@ -199,6 +200,23 @@ struct Part {
   Part(const Part &) { parts++; }
   ~Part() { parts--; }
 };
+
+struct PartialIm : HostIm {
+  Part part;
+};
+
+static void testDestructorLeavesNothing() {
+  Mock mock;
+  for (int i = 0; i < 500; i++) {
+    {
+      Options o = options();
+      o.log = [part = Part()](int, std::string_view) {};
+      Engine e(std::make_shared<PartialIm>(), mock, std::move(o));
+      if (i % 2) e.close([part = Part()](const Error *) {});
+    }
+    CHECK(parts == 0, parts << " parts are left in round " << i);
+  }
+}
 
 static void testStopLeavesNothing() {
   Mock mock;
@@ -220,5 +238,6 @@ void testClose() {
   testTenAtOnce();
   testStop();
   testLastOwner();
+  testDestructorLeavesNothing();
   testStopLeavesNothing();
 }
