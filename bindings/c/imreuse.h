@@ -128,7 +128,10 @@ void        imreuse_cancel         (imreuse_op *);
 
 bool imreuse_get_status(imreuse_engine *, imreuse_status *);             /* false: no such engine. Never blocks */
 imreuse_watch *imreuse_watch_start(imreuse_engine *, imreuse_changed, void *user); /* now, then each change, in order; ends with the engine */
-void imreuse_watch_stop(imreuse_watch *);                                /* no call begins after it returns, but one may be running on another thread */
+/* Never blocks. At most one more call is made: one that is running, or about to begin, on another thread. It returns before the next
+   callback of the engine. So user may be freed in a callback of the engine that stops the watch, or that comes later, such as the done
+   of an operation that is started after the stop. */
+void imreuse_watch_stop(imreuse_watch *);
 
 /* -- A mock, for the host's own tests ------------------------------------------------------------------------------ */
 

@@ -402,33 +402,48 @@ class Operation {
 namespace detail {
 
 struct WatchState {
-  std::function<void(const Status &)> changed;
+  using Watcher = std::function<void(const Status &)>;
+  Watcher changed; // not replaced before stopped is set and nobody runs it
   std::uintptr_t id = 0;
   imreuse_watch *watch = nullptr;
   std::mutex mutex; // protects the following fields
   std::condition_variable returned;
   bool stopped = false;
+  bool awaited = false; // stop waits for the watcher to return
   int running = 0;
 
   static void onChanged(void *user, const imreuse_status *s) {
     auto w = find<WatchState>(user);
     if (!w || !w->enter()) return;
     guarded([&] { w->changed(statusOf(*s)); });
-    std::lock_guard<std::mutex> lock(w->mutex);
-    w->running--;
-    w->returned.notify_all();
+    w->leave();
   }
   bool enter() {
     std::lock_guard<std::mutex> lock(mutex);
     if (!stopped) running++;
     return !stopped;
   }
+  // Whoever comes last destroys the watcher: leave, or a stop that has waited for
+  // it. What the host captured may do anything then, such as close the engine.
+  void leave() {
+    Watcher over;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      running--;
+      if (stopped && !awaited && running == 0) over.swap(changed);
+      returned.notify_all();
+    }
+    guarded([&] { over = nullptr; });
+  }
   void stop() {
+    Watcher over; // is destroyed without the lock
     imreuse_watch_stop(watch);
     forget(id);
     std::unique_lock<std::mutex> lock(mutex);
     stopped = true;
-    if (depth() == 0) returned.wait(lock, [&] { return running == 0; });
+    awaited = depth() == 0;
+    if (awaited) returned.wait(lock, [&] { return running == 0; });
+    if (running == 0) over.swap(changed);
   }
 };
 
@@ -445,8 +460,9 @@ class Watch {
     return *this;
   }
   ~Watch() { stop(); }
-  // stop returns when the watcher is not called any more. From within a callback
-  // it does not wait: the watcher may still be running on another thread.
+  // stop returns when the watcher is not called any more, and is destroyed. From
+  // within a callback it does not wait: the watcher may still be running, on this
+  // thread or on another one.
   void stop() {
     if (auto s = std::exchange(state, nullptr)) s->stop();
   }
@@ -461,6 +477,10 @@ namespace detail {
 
 // EngineState is what the callbacks of an engine need, until it is closed.
 struct EngineState {
+  struct Gone {
+    std::promise<void> promise;
+    ~Gone() { promise.set_value(); }
+  } gone; // the first member is destroyed last, after what is the host's
   Options options;
   std::shared_ptr<HostIm> host;
   imreuse_engine *engine = nullptr;
@@ -504,8 +524,8 @@ struct EngineState {
 
 // Pending is an operation that has not called back.
 struct Pending {
+  std::shared_ptr<EngineState> keep; // of a close: until nothing of the engine is called any more, and done is gone
   Done done;
-  std::shared_ptr<EngineState> keep; // of a close: until nothing of the engine is called any more
 
   static void onDone(void *user, const imreuse_error *e) {
     std::unique_ptr<Pending> p(static_cast<Pending *>(user));
@@ -522,8 +542,9 @@ struct Pending {
 } // namespace detail
 
 // An Engine takes one IM login and one kit login through their lifecycle. Its
-// constructors throw Error. Its destructor closes it and waits for that, except
-// in a callback, where it does not wait.
+// constructors throw Error. Its destructor closes it. Unless it runs in a callback,
+// it waits: afterwards nothing of the engine is called any more, the functions in
+// Options are destroyed, and so is the HostIm if nobody else has it.
 //
 // Each operation comes twice: with a future, whose get throws Error, and with
 // a Done, which is called exactly once.
@@ -573,7 +594,7 @@ class Engine {
   Operation logoutIm(Done done) { return start(imreuse_logout_im, std::move(done)); }
   // After done, nothing of this engine is called any more. Nothing cancels a close.
   Operation close(Done done) {
-    imreuse_close(engine(), detail::Pending::onDone, new detail::Pending{std::move(done), state});
+    imreuse_close(engine(), detail::Pending::onDone, new detail::Pending{state, std::move(done)});
     return Operation();
   }
 
@@ -600,11 +621,11 @@ class Engine {
   imreuse_engine *engine() const { return state ? state->engine : nullptr; }
 
   Operation start(imreuse_op *(*f)(imreuse_engine *, imreuse_done, void *), Done done) {
-    return Operation(f(engine(), detail::Pending::onDone, new detail::Pending{std::move(done), nullptr}));
+    return Operation(f(engine(), detail::Pending::onDone, new detail::Pending{nullptr, std::move(done)}));
   }
   Operation start(imreuse_op *(*f)(imreuse_engine *, const char *, const char *, imreuse_done, void *), std::string_view id, std::string_view token, Done done) {
     std::string idText = detail::text(id), tokenText = detail::text(token);
-    return Operation(f(engine(), idText.c_str(), tokenText.c_str(), detail::Pending::onDone, new detail::Pending{std::move(done), nullptr}));
+    return Operation(f(engine(), idText.c_str(), tokenText.c_str(), detail::Pending::onDone, new detail::Pending{nullptr, std::move(done)}));
   }
 
   template <class F> static std::future<void> later(F &&run) {
@@ -616,9 +637,10 @@ class Engine {
 
   void shutDown() {
     if (!state) return;
-    std::future<void> closed = close();
+    std::future<void> gone = state->gone.promise.get_future();
+    close(Done());
     state = nullptr;
-    if (detail::depth() == 0) closed.wait();
+    if (detail::depth() == 0) gone.wait();
   }
 
   std::shared_ptr<detail::EngineState> state;

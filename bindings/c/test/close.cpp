@@ -164,6 +164,72 @@ static void testStop() {
   CHECK(seen.size() == 1, seen.size() << " calls of a watcher that stopped itself");
 }
 
+// A watcher that stops itself may be the last owner of its engine. The engine is
+// then destroyed on the thread that it calls back on, and is closed all the same.
+static void testLastOwner() {
+  struct Session {
+    Engine engine;
+    Watch watch;
+    explicit Session(const Mock &mock, Options o) : engine(mock, std::move(o)) {}
+  };
+  Mock mock;
+  auto token = std::make_shared<int>(); // the engine has it until it is closed
+  std::weak_ptr<int> open = token;
+  Options o = options();
+  o.log = [token = std::move(token)](int, std::string_view) {};
+  auto session = std::make_shared<Session>(mock, std::move(o));
+  std::weak_ptr<Session> owned = session;
+  std::atomic<bool> alone{false};
+  session->watch = session->engine.watch([&alone, session](const Status &) {
+    waitFor("the test keeps the session", [&] { return alone.load(); });
+    session->watch.stop();
+  });
+  session.reset();
+  alone = true;
+  waitFor("the session was not destroyed", [&] { return owned.expired(); });
+  waitFor("the engine was not closed", [&] { return open.expired(); });
+}
+
+// What the host gives to an engine: a HostIm, and what callbacks captured. The
+// host may destroy what they need when a destructor or stop has returned. So none
+// may be left then.
+static std::atomic<int> parts{0};
+
+struct Part {
+  Part() { parts++; }
+  Part(const Part &) { parts++; }
+  ~Part() { parts--; }
+};
+
+struct PartialIm : HostIm {
+  Part part;
+};
+
+static void testDestructorLeavesNothing() {
+  Mock mock;
+  for (int i = 0; i < 500; i++) {
+    {
+      Options o = options();
+      o.log = [part = Part()](int, std::string_view) {};
+      Engine e(std::make_shared<PartialIm>(), mock, std::move(o));
+      if (i % 2) e.close([part = Part()](const Error *) {});
+    }
+    CHECK(parts == 0, parts << " parts are left in round " << i);
+  }
+}
+
+static void testStopLeavesNothing() {
+  Mock mock;
+  Engine e(mock, options());
+  for (int i = 0; i < 5000; i++) {
+    std::atomic<bool> inside{false};
+    Watch watch = e.watch([part = Part(), &inside](const Status &) { inside = true; });
+    if (i % 2) waitFor("no status", [&] { return inside.load(); });
+    watch.stop();
+    CHECK(parts == 0, parts << " parts are left in round " << i);
+  }
+}
+
 void testClose() {
   for (bool destroys : {false, true}) {
     for (Kind k = Kind::Done; k < Kind::End; k = static_cast<Kind>(static_cast<int>(k) + 1)) testFrom(k, destroys);
@@ -171,4 +237,7 @@ void testClose() {
   testDestructor();
   testTenAtOnce();
   testStop();
+  testLastOwner();
+  testDestructorLeavesNothing();
+  testStopLeavesNothing();
 }

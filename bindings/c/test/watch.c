@@ -2,6 +2,8 @@
  * sees the gap. */
 #include "check.h"
 
+#include <sched.h>
+
 enum { KEPT = 32 };
 
 typedef struct {
@@ -122,8 +124,77 @@ static void test_stop(void) {
   CHECK(record_calls(&r) == 2 && record_calls(&from_within) == 3, "%d and %d calls after the stop", record_calls(&r), record_calls(&from_within));
 }
 
+/* A view is what a watcher uses, and what the host frees. */
+typedef struct {
+  atomic_bool inside, hold; /* hold: the watcher does not return */
+  uint64_t seq;
+} view;
+
+/* An ending frees a view in a callback of the engine. */
+typedef struct {
+  world *world;
+  view *view;
+  imreuse_watch *stop; /* is stopped first; NULL: it was stopped before */
+  outcome outcome;
+} ending;
+
+static void on_view(void *user, const imreuse_status *s) {
+  view *v = user;
+  atomic_store(&v->inside, true);
+  while (atomic_load(&v->hold)) nap();
+  v->seq = s->seq;
+  atomic_store(&v->inside, false);
+}
+
+static void change(world *w) { imreuse_im_link(w->im, !status_of(w).online); }
+
+static void on_end(void *user, const imreuse_error *e) {
+  ending *end = user;
+  change(end->world);
+  for (int i = 0; i < 50; i++) sched_yield(); /* lets the watcher come as far as it gets */
+  imreuse_watch_stop(end->stop);
+  CHECK(!atomic_load(&end->view->inside), "the watcher runs beside another callback");
+  free(end->view);
+  outcome_done(&end->outcome, e);
+}
+
+static void end_watch(world *w, bool within, bool held) {
+  ending end;
+  outcome_init(&end.outcome);
+  end.world = w;
+  end.view = calloc(1, sizeof *end.view);
+  view *v = end.view;
+  atomic_store(&v->hold, held);
+  imreuse_watch *watch = imreuse_watch_start(w->engine, on_view, v);
+  if (held) WAIT_FOR(atomic_load(&v->inside));
+  if (!within) imreuse_watch_stop(watch); /* does not wait for the watcher */
+  end.stop = within ? watch : NULL;
+  imreuse_logout_kit(w->engine, on_end, &end);
+  if (held) { /* the second operation shows that the first is over, but for its done */
+    imreuse_logout_im(w->engine, NULL, NULL);
+    WAIT_FOR(status_of(w).state == IMREUSE_IM_INITIALIZED);
+    atomic_store(&v->hold, false);
+  }
+  outcome_wait(&end.outcome, 1);
+}
+
+/* The header says when the host may free what its watcher uses. The address
+ * sanitizer sees a watcher that comes later. */
+static void test_stop_and_free(void) {
+  world w;
+  world_make(&w);
+  CHECK(run_simple(&w, imreuse_init_im) == IMREUSE_OK, "init");
+  for (int i = 0; i < 1000; i++) {
+    bool held = i % 50 < 2;
+    if (i % 50 <= 2) CHECK(run_login(&w, imreuse_login_im, ACCID, IM_TOKEN) == IMREUSE_OK, "login");
+    end_watch(&w, i % 2, held);
+  }
+  world_end(&w);
+}
+
 void test_watch(void) {
   test_order();
   test_slow();
   test_stop();
+  test_stop_and_free();
 }

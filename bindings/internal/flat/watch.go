@@ -42,6 +42,8 @@ func (e *Engine) Watch(changed func(Status), ended func()) *Watch {
 	return w
 }
 
+// call runs in the lane. So a Stop in a callback of the engine comes before the
+// check here, or after the call has returned.
 func (w *Watch) call(changed func(Status), s engine.Status) {
 	if !w.stopped.Load() {
 		changed(FlattenStatus(s))
@@ -57,8 +59,11 @@ func (e *Engine) begin() bool {
 	return e.beginLocked()
 }
 
-// Stop ends the watch. No call begins after it returns, but one may be running.
-// Calling it again, or on a nil Watch, has no effect.
+// Stop ends the watch. It waits for nothing, so one call may still be running, or
+// be about to begin. Nobody but the host can tell when a call has reached the
+// host's code. That call returns before the next callback of the engine: after
+// Stop in a callback, no other call runs, and none begins. Calling Stop again, or
+// on a nil Watch, has no effect.
 func (w *Watch) Stop() {
 	if w != nil {
 		w.stopped.Store(true)

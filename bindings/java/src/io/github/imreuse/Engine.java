@@ -222,8 +222,8 @@ public final class Engine implements AutoCloseable {
    * Status#seq}. A closed engine calls nothing.
    *
    * @param changed the watcher. It may take its time and call everything here.
-   * @return stops the watcher when it is closed. No call begins after that, but one
-   *     may be running on another thread.
+   * @return stops the watcher when it is closed. That does not wait: one call may
+   *     still be running, or about to begin, on another thread. No other one comes.
    */
   public AutoCloseable watch(Consumer<Status> changed) {
     return new Watch(this, Objects.requireNonNull(changed, "changed"));
