@@ -181,13 +181,15 @@ func (e *Engine) shutDown(gone func()) {
 	for e.active > 0 {
 		e.quiet.Wait()
 	}
-	closers := e.closers
-	e.closers = nil
 	e.mu.Unlock()
 	e.lane.close()
 	if gone != nil {
 		gone()
 	}
+	e.mu.Lock()
+	closers := e.closers
+	e.closers = nil
+	e.mu.Unlock()
 	for _, done := range closers {
 		done(err)
 		err = nil // it belongs to the first
