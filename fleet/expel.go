@@ -15,36 +15,50 @@ import (
 // expel logs out the login that ls is for, and reports cause to its engine. It
 // runs on the goroutine of ls, and releases ls.
 func (m *IM) expel(ls *lease, cause error) {
-	l := m.condemn(ls, cause)
-	if l == nil {
+	if !m.condemn(ls, cause) {
 		return // somebody else has ended it, and releases ls
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ls.timeToLogout())
 	defer cancel()
 	if m.acquire(ctx) != nil {
-		m.expelLate(l, cause)
+		m.expelLate(ls, cause)
 		return
 	}
 	defer m.giveTurn()
-	if m.current() != l {
+	l := m.holder(ls) // AdoptIM may have replaced the one that was condemned
+	if l == nil {
 		return // the call that had the turn has ended it
 	}
 	if err := m.logoutExpelled(ctx, l); err != nil {
-		m.fleet.log.Warn("logging out after the lease was lost", "accid", l.accid, "error", err)
-		m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", l.accid, err))
+		m.fleet.log.Warn("logging out after the lease was lost", "accid", ls.accid, "error", err)
+		m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", ls.accid, err))
 	}
 	m.report(l, cause)
 	ls.release()
 }
 
+// holder returns the current login if ls is its lease, and nil otherwise.
+func (m *IM) holder(ls *lease) *login {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.login == nil || m.login.lease != ls {
+		return nil
+	}
+	return m.login
+}
+
 // expelLate is for a call of im that hangs, though its ctx has ended. A second
 // call has to wait for the end of the first, but the engine has to know now.
-func (m *IM) expelLate(l *login, cause error) {
-	m.fleet.log.Error("a call of the engine.IM hangs, so that it cannot be logged out", "accid", l.accid)
-	m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", l.accid, context.DeadlineExceeded))
+func (m *IM) expelLate(ls *lease, cause error) {
+	m.fleet.log.Error("a call of the engine.IM hangs, so that it cannot be logged out", "accid", ls.accid)
+	l := m.holder(ls)
+	if l == nil {
+		return // the call has just ended it
+	}
+	m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", ls.accid, context.DeadlineExceeded))
 	m.setBroken(true)
 	m.report(l, cause)
-	l.lease.leave()
+	ls.leave()
 	_ = m.acquire(context.Background())
 	defer m.giveTurn()
 	if m.isBroken() {
@@ -55,19 +69,18 @@ func (m *IM) expelLate(l *login, cause error) {
 }
 
 // condemn decides that the login of ls must end, and ends the call of im that is
-// in flight. It returns nil if no current login uses ls.
-func (m *IM) condemn(ls *lease, cause error) *login {
+// in flight. It reports whether ls is the lease of the current login.
+func (m *IM) condemn(ls *lease, cause error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.login
-	if l == nil || l.lease != ls {
-		return nil
+	if m.login == nil || m.login.lease != ls {
+		return false
 	}
-	l.expelled = cause
+	ls.lapsed = cause
 	if m.cancel != nil {
 		m.cancel(cause)
 	}
-	return l
+	return true
 }
 
 // logoutExpelled calls im, unless the fleet only leaves a login of the host's. A
@@ -143,7 +156,7 @@ func (m *IM) notify(l *login) engine.Notify {
 func (m *IM) lost(l *login, cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.login != l || l.expelled != nil {
+	if m.login != l || l.lapsed() != nil {
 		return // expel reports why
 	}
 	m.login = nil
@@ -166,8 +179,8 @@ func (m *IM) checkHeld(l *login) error {
 	switch {
 	case m.login != l:
 		return fmt.Errorf("%w: the login of %s has ended", engine.ErrUnavailable, l.accid)
-	case l.expelled != nil:
-		return l.expelled
+	case l.lapsed() != nil:
+		return l.lapsed()
 	case l.lease != nil && l.lease.overdue():
 		return l.lease.ranOut()
 	}

@@ -101,6 +101,10 @@ type Fleet struct {
 	slots chan struct{}
 
 	watch *watch
+
+	// taken, if a test sets it, runs when an IM has taken a lease, but has not
+	// recorded it yet.
+	taken func()
 }
 
 // New joins the fleet whose leases are in a bucket of js. If the bucket is
