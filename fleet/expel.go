@@ -20,11 +20,15 @@ func (m *IM) expel(ls *lease, cause error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ls.timeToLogout())
 	defer cancel()
-	if m.acquire(ctx) != nil {
+	select {
+	case m.turn <- struct{}{}:
+		defer m.giveTurn()
+	case <-ls.released:
+		return // whoever has the turn may wait for the end of this goroutine
+	case <-ctx.Done():
 		m.expelLate(ls, cause)
 		return
 	}
-	defer m.giveTurn()
 	l := m.holder(ls) // AdoptIM may have replaced the one that was condemned
 	if l == nil {
 		return // the call that had the turn has ended it
@@ -41,6 +45,10 @@ func (m *IM) expel(ls *lease, cause error) {
 func (m *IM) holder(ls *lease) *login {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.holderLocked(ls)
+}
+
+func (m *IM) holderLocked(ls *lease) *login {
 	if m.login == nil || m.login.lease != ls {
 		return nil
 	}
@@ -50,18 +58,24 @@ func (m *IM) holder(ls *lease) *login {
 // expelLate is for a call of im that hangs, though its ctx has ended. A second
 // call has to wait for the end of the first, but the engine has to know now.
 func (m *IM) expelLate(ls *lease, cause error) {
-	m.fleet.log.Error("a call of the engine.IM hangs, so that it cannot be logged out", "accid", ls.accid)
-	l := m.holder(ls)
+	l := m.abandon(ls, cause)
 	if l == nil {
 		return // the call has just ended it
 	}
-	m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", ls.accid, context.DeadlineExceeded))
-	m.setBroken(true)
-	m.report(l, cause)
 	ls.leave()
+	m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", ls.accid, context.DeadlineExceeded))
+	m.fleet.log.Error("a call of the engine.IM hangs, so that it cannot be logged out", "accid", ls.accid)
+	// This goroutine must end now: the engine's next call may already have the
+	// turn, and wait until the lease is done.
+	m.fleet.work.Go(func() { m.logoutLate(l) })
+}
+
+// logoutLate logs out what abandon left, once the call that hung returns, unless
+// the engine's next call comes first.
+func (m *IM) logoutLate(l *login) {
 	_ = m.acquire(context.Background())
 	defer m.giveTurn()
-	if m.isBroken() {
+	if m.isBroken() && m.current() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
 		_ = m.logoutExpelled(ctx, l)
@@ -73,7 +87,7 @@ func (m *IM) expelLate(ls *lease, cause error) {
 func (m *IM) condemn(ls *lease, cause error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.login == nil || m.login.lease != ls {
+	if m.holderLocked(ls) == nil {
 		return false
 	}
 	ls.lapsed = cause
@@ -104,13 +118,30 @@ func (m *IM) logoutExpelled(ctx context.Context, l *login) (err error) {
 func (m *IM) report(l *login, cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.login != l {
-		return
+	if m.login == l {
+		m.reportLocked(cause)
 	}
+}
+
+func (m *IM) reportLocked(cause error) {
+	l := m.login
 	m.login = nil
 	if l.notify.Lost != nil {
 		l.notify.Lost(cause)
 	}
+}
+
+// abandon ends the login of ls, though IM is not logged out, and tells its engine
+// why. It returns nil if ls is no longer the lease of the current login.
+func (m *IM) abandon(ls *lease, cause error) *login {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.holderLocked(ls)
+	if l != nil {
+		m.broken = true
+		m.reportLocked(cause)
+	}
+	return l
 }
 
 // timeToLogout is the time until the lease can be another's. If that has come,

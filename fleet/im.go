@@ -218,6 +218,7 @@ func (m *IM) settle(ctx context.Context, l *login, err error) error {
 		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
 		_ = m.guard(func() error { return m.im.LogoutIM(ctx) })
+		m.loggedOut()
 	}
 	m.forget(l)
 	l.lease.awaitReturn(ctx)
@@ -234,6 +235,10 @@ func (m *IM) settle(ctx context.Context, l *login, err error) error {
 func (m *IM) forget(l *login) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forgetLocked(l)
+}
+
+func (m *IM) forgetLocked(l *login) {
 	if m.login == l {
 		m.login = nil
 	}
@@ -342,14 +347,21 @@ func (m *IM) LogoutIM(ctx context.Context) error {
 
 // logout logs IM out. The caller has the turn.
 func (m *IM) logout(ctx context.Context) error {
-	l := m.current()
 	err := m.guard(func() error { return m.im.LogoutIM(ctx) })
-	m.setBroken(false)
-	if l != nil {
-		m.forget(l)
-	}
+	m.loggedOut()
 	m.awaitLast(ctx)
 	return err
+}
+
+// loggedOut forgets the current login, and any that may be left over. It does both
+// under one lock, or abandon could come in between.
+func (m *IM) loggedOut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = false
+	if m.login != nil {
+		m.forgetLocked(m.login)
+	}
 }
 
 // awaitLast waits until the last lease is given back, also if a kick ended its

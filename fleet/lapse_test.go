@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ func TestLeaseLapsesBeforeTheIMRecordsIt(t *testing.T) {
 	t.Run("LoginIM, and the fleet closes", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			f, kv := newMemoryFleet(t)
+			f, kv := newMemoryFleet(t, nil)
 			im := &script{t: t, login: func(ctx context.Context, _ engine.Notify) error { <-ctx.Done(); return nil }}
 			leased := f.IM(im)
 			defer leased.Close()
@@ -37,7 +38,7 @@ func TestLeaseLapsesBeforeTheIMRecordsIt(t *testing.T) {
 	t.Run("AdoptIM, and the fleet closes", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			f, kv := newMemoryFleet(t)
+			f, kv := newMemoryFleet(t, nil)
 			im := &script{t: t}
 			im.hostIs(alice)
 			leased := f.IM(im)
@@ -55,7 +56,7 @@ func TestLeaseLapsesBeforeTheIMRecordsIt(t *testing.T) {
 	t.Run("AdoptIM, and the lease is lost", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			f, kv := newMemoryFleet(t)
+			f, kv := newMemoryFleet(t, nil)
 			im := &script{t: t}
 			im.hostIs(alice)
 			leased := f.IM(im)
@@ -80,7 +81,7 @@ func TestLeaseLapsesBeforeTheIMRecordsIt(t *testing.T) {
 func TestAdoptIMOfALoginWhoseLeaseLapsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f, kv := newMemoryFleet(t)
+		f, kv := newMemoryFleet(t, nil)
 		im := &script{t: t}
 		im.hostIs(alice)
 		leased := f.IM(im)
@@ -112,6 +113,75 @@ func TestAdoptIMOfALoginWhoseLeaseLapsed(t *testing.T) {
 	})
 }
 
+// A call of im hangs until the lease could be another's, and then returns. The
+// engine's next calls do not wait for the fleet, which would wait for its turn.
+func TestNextCallsAfterACallThatHung(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hang, logged := make(chan struct{}), make(chan struct{})
+		f, kv := newMemoryFleet(t, logHook(func(r slog.Record) {
+			if r.Level == slog.LevelError {
+				close(hang)
+				synctest.Wait() // the engine goes on before the fleet does
+				close(logged)
+			}
+		}))
+		im := &script{t: t}
+		leased := f.IM(im)
+		defer leased.Close()
+		first, second := mustLogIn(t, leased, alice), new(listener)
+		im.init = func(context.Context) error { <-hang; return nil }
+		next := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			_ = leased.InitIM(ctx, appKey)
+			_ = leased.LogoutIM(ctx)
+			next <- leased.LoginIM(ctx, bob, second.notify())
+		}()
+		synctest.Wait() // InitIM hangs
+		kv.empty()
+		renewalIsDue()
+		<-logged
+		wantReturned(t, "LoginIM", next)
+		wantLosses(t, first, engine.ErrUnavailable)
+		wantLosses(t, second)
+		wantCalls(t, im, "LogoutIM", 1)
+		wantError(t, "Close", f.Close(), context.DeadlineExceeded) // it returns the logout that failed
+	})
+}
+
+// LogoutIM and LoginIM get their turns before the fleet can log out. The fleet
+// then gives the old lease back without a turn, since LoginIM waits for that.
+func TestNextCallsBeforeTheFleetsLogout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, kv := newMemoryFleet(t, nil)
+		im := &script{t: t}
+		leased := f.IM(im)
+		defer leased.Close()
+		first, second := mustLogIn(t, leased, alice), new(listener)
+		hang, inited, out, in := make(chan struct{}), make(chan error, 1), make(chan error, 1), make(chan error, 1)
+		im.init = func(context.Context) error { <-hang; return nil }
+		go func() { inited <- leased.InitIM(context.Background(), appKey) }()
+		synctest.Wait() // InitIM has the turn
+		go func() { out <- leased.LogoutIM(context.Background()) }()
+		synctest.Wait() // LogoutIM is the next
+		go func() { in <- leased.LoginIM(context.Background(), bob, second.notify()) }()
+		synctest.Wait() // and then LoginIM
+		kv.empty()
+		renewalIsDue() // the fleet waits behind both
+		close(hang)
+		wantReturned(t, "InitIM", inited)
+		wantReturned(t, "LogoutIM", out)
+		wantReturned(t, "LoginIM", in)
+		wantLosses(t, first)
+		wantLosses(t, second)
+		wantCalls(t, im, "LogoutIM", 1)
+		wantError(t, "Close", f.Close(), nil)
+	})
+}
+
 // closeWhenTaken makes f close when an IM has taken a lease. That IM goes on once
 // Close waits.
 func closeWhenTaken(f *fleet.Fleet) (closed <-chan error) {
@@ -130,6 +200,19 @@ func renewalIsDue() {
 	synctest.Wait()
 }
 
+// wantReturned fails unless the call returns without an error, and without waiting
+// for time to pass.
+func wantReturned(t testing.TB, call string, result <-chan error) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case err := <-result:
+		wantError(t, call, err, nil)
+	default:
+		t.Errorf("%s still waits", call)
+	}
+}
+
 func wantLosses(t testing.TB, l *listener, want ...error) {
 	t.Helper()
 	lost := l.losses()
@@ -146,3 +229,16 @@ func wantNoLease(t testing.TB, kv *memory) {
 		t.Errorf("%d leases were not given back", n)
 	}
 }
+
+// A logHook is called for each line of the log.
+type logHook func(slog.Record)
+
+func (h logHook) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h logHook) Handle(_ context.Context, r slog.Record) error {
+	h(r)
+	return nil
+}
+
+func (h logHook) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h logHook) WithGroup(string) slog.Handler      { return h }

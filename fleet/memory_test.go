@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -33,10 +34,15 @@ func (e memoryEntry) Value() []byte    { return e.value }
 func (e memoryEntry) Revision() uint64 { return e.revision }
 
 // newMemoryFleet joins a fleet over a memory. The caller closes it in the bubble.
-func newMemoryFleet(t testing.TB) (*fleet.Fleet, *memory) {
+// log may be nil.
+func newMemoryFleet(t testing.TB, log slog.Handler) (*fleet.Fleet, *memory) {
 	t.Helper()
 	kv := &memory{values: map[string]memoryEntry{}}
-	f, err := fleet.New(t.Context(), memoryStream{kv: kv}, fleet.Options{Bucket: bucket, Owner: "one", TTL: memoryTTL})
+	o := fleet.Options{Bucket: bucket, Owner: "one", TTL: memoryTTL}
+	if log != nil {
+		o.Logger = slog.New(log)
+	}
+	f, err := fleet.New(t.Context(), memoryStream{kv: kv}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
