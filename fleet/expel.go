@@ -15,39 +15,67 @@ import (
 // expel logs out the login that ls is for, and reports cause to its engine. It
 // runs on the goroutine of ls, and releases ls.
 func (m *IM) expel(ls *lease, cause error) {
-	l := m.condemn(ls, cause)
-	if l == nil {
+	if !m.condemn(ls, cause) {
 		return // somebody else has ended it, and releases ls
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ls.timeToLogout())
 	defer cancel()
-	if m.acquire(ctx) != nil {
-		m.expelLate(l, cause)
+	select {
+	case m.turn <- struct{}{}:
+		defer m.giveTurn()
+	case <-ls.released:
+		return // whoever has the turn may wait for the end of this goroutine
+	case <-ctx.Done():
+		m.expelLate(ls, cause)
 		return
 	}
-	defer m.giveTurn()
-	if m.current() != l {
+	l := m.holder(ls) // AdoptIM may have replaced the one that was condemned
+	if l == nil {
 		return // the call that had the turn has ended it
 	}
 	if err := m.logoutExpelled(ctx, l); err != nil {
-		m.fleet.log.Warn("logging out after the lease was lost", "accid", l.accid, "error", err)
-		m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", l.accid, err))
+		m.fleet.log.Warn("logging out after the lease was lost", "accid", ls.accid, "error", err)
+		m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", ls.accid, err))
 	}
 	m.report(l, cause)
 	ls.release()
 }
 
+// holder returns the current login if ls is its lease, and nil otherwise.
+func (m *IM) holder(ls *lease) *login {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.holderLocked(ls)
+}
+
+func (m *IM) holderLocked(ls *lease) *login {
+	if m.login == nil || m.login.lease != ls {
+		return nil
+	}
+	return m.login
+}
+
 // expelLate is for a call of im that hangs, though its ctx has ended. A second
 // call has to wait for the end of the first, but the engine has to know now.
-func (m *IM) expelLate(l *login, cause error) {
-	m.fleet.log.Error("a call of the engine.IM hangs, so that it cannot be logged out", "accid", l.accid)
-	m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", l.accid, context.DeadlineExceeded))
-	m.setBroken(true)
-	m.report(l, cause)
-	l.lease.leave()
+func (m *IM) expelLate(ls *lease, cause error) {
+	l := m.abandon(ls, cause)
+	if l == nil {
+		return // the call has just ended it
+	}
+	ls.leave()
+	m.fleet.noteFailure(fmt.Errorf("logging out %s: %w", ls.accid, context.DeadlineExceeded))
+	m.fleet.log.Error("a call of the engine.IM hangs, so that it cannot be logged out", "accid", ls.accid)
+	// This goroutine must end now: the engine's next call may already have the
+	// turn, and wait until the lease is done.
+	m.fleet.work.Go(func() { m.logoutLate(l) })
+}
+
+// logoutLate logs out what abandon left, once the call that hung returns, unless
+// the engine's next call comes first.
+func (m *IM) logoutLate(l *login) {
 	_ = m.acquire(context.Background())
 	defer m.giveTurn()
-	if m.isBroken() {
+	if m.isBroken() && m.current() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
 		_ = m.logoutExpelled(ctx, l)
@@ -55,19 +83,18 @@ func (m *IM) expelLate(l *login, cause error) {
 }
 
 // condemn decides that the login of ls must end, and ends the call of im that is
-// in flight. It returns nil if no current login uses ls.
-func (m *IM) condemn(ls *lease, cause error) *login {
+// in flight. It reports whether ls is the lease of the current login.
+func (m *IM) condemn(ls *lease, cause error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.login
-	if l == nil || l.lease != ls {
-		return nil
+	if m.holderLocked(ls) == nil {
+		return false
 	}
-	l.expelled = cause
+	ls.lapsed = cause
 	if m.cancel != nil {
 		m.cancel(cause)
 	}
-	return l
+	return true
 }
 
 // logoutExpelled calls im, unless the fleet only leaves a login of the host's. A
@@ -91,13 +118,30 @@ func (m *IM) logoutExpelled(ctx context.Context, l *login) (err error) {
 func (m *IM) report(l *login, cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.login != l {
-		return
+	if m.login == l {
+		m.reportLocked(cause)
 	}
+}
+
+func (m *IM) reportLocked(cause error) {
+	l := m.login
 	m.login = nil
 	if l.notify.Lost != nil {
 		l.notify.Lost(cause)
 	}
+}
+
+// abandon ends the login of ls, though IM is not logged out, and tells its engine
+// why. It returns nil if ls is no longer the lease of the current login.
+func (m *IM) abandon(ls *lease, cause error) *login {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.holderLocked(ls)
+	if l != nil {
+		m.broken = true
+		m.reportLocked(cause)
+	}
+	return l
 }
 
 // timeToLogout is the time until the lease can be another's. If that has come,
@@ -143,7 +187,7 @@ func (m *IM) notify(l *login) engine.Notify {
 func (m *IM) lost(l *login, cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.login != l || l.expelled != nil {
+	if m.login != l || l.lapsed() != nil {
 		return // expel reports why
 	}
 	m.login = nil
@@ -166,8 +210,8 @@ func (m *IM) checkHeld(l *login) error {
 	switch {
 	case m.login != l:
 		return fmt.Errorf("%w: the login of %s has ended", engine.ErrUnavailable, l.accid)
-	case l.expelled != nil:
-		return l.expelled
+	case l.lapsed() != nil:
+		return l.lapsed()
 	case l.lease != nil && l.lease.overdue():
 		return l.lease.ranOut()
 	}

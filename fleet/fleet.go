@@ -93,7 +93,7 @@ type Fleet struct {
 	mu     sync.Mutex
 	closed bool
 	failed error          // the first failure of a logout during Close
-	work   sync.WaitGroup // the goroutines; Add only while mu is held and closed is false
+	work   sync.WaitGroup // the goroutines; only begin, or one of them, may Add
 
 	// slots has one slot for each request about a lease that may be on its way.
 	// Without a limit, thousands of renewals that are due together time out, and
@@ -101,6 +101,10 @@ type Fleet struct {
 	slots chan struct{}
 
 	watch *watch
+
+	// taken, if a test sets it, runs when an IM has taken a lease, but has not
+	// recorded it yet.
+	taken func()
 }
 
 // New joins the fleet whose leases are in a bucket of js. If the bucket is

@@ -38,9 +38,15 @@ type login struct {
 	adopted bool   // the host made it
 	notify  engine.Notify
 
-	// Guarded by IM.mu.
-	lease    *lease // nil: AdoptIM has not got it yet
-	expelled error  // why the fleet logs it out
+	lease *lease // guarded by IM.mu; nil: AdoptIM has not got it yet
+}
+
+// lapsed returns why the fleet logs l out, or nil. The caller holds IM.mu.
+func (l *login) lapsed() error {
+	if l == nil || l.lease == nil {
+		return nil
+	}
+	return l.lease.lapsed
 }
 
 // IM puts im under the leases of f. Nobody else may log im in or out, except the
@@ -69,7 +75,8 @@ func (m *IM) acquire(ctx context.Context) error {
 func (m *IM) giveTurn() { <-m.turn }
 
 // inTurn waits for the turn and runs f, which may call im with the ctx that it is
-// given: that one also ends when the fleet has to log the current login out.
+// given: that one also ends when the fleet has to log the current login out. If
+// the fleet has to do so already, inTurn fails with the reason.
 func (m *IM) inTurn(ctx context.Context, f func(context.Context) error) error {
 	if err := m.acquire(ctx); err != nil {
 		return err
@@ -78,33 +85,37 @@ func (m *IM) inTurn(ctx context.Context, f func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := m.checkOpen(); err != nil {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if err := m.enter(cancel); err != nil {
 		return err
 	}
+	defer m.exit()
 	if m.isBroken() {
 		_ = m.logout(ctx)
 	}
-	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	m.setCancel(cancel)
-	defer m.setCancel(nil)
 	return f(inner)
 }
 
-func (m *IM) setCancel(cancel context.CancelCauseFunc) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.cancel = cancel
-}
-
-// checkOpen fails once the IM, or its fleet, is closed.
-func (m *IM) checkOpen() error {
+// enter lets the fleet end the call that begins now. It fails once the IM or its
+// fleet is closed, or if the fleet has to log the current login out.
+func (m *IM) enter(cancel context.CancelCauseFunc) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || m.fleet.ctx.Err() != nil {
 		return engine.ErrClosed
 	}
+	if cause := m.login.lapsed(); cause != nil {
+		return cause
+	}
+	m.cancel = cancel
 	return nil
+}
+
+func (m *IM) exit() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cancel = nil
 }
 
 func (m *IM) isBroken() bool {
@@ -147,12 +158,14 @@ func (m *IM) LoginIM(ctx context.Context, a engine.IMAccount, n engine.Notify) e
 		}
 		l.lease = lease
 		m.begin(l)
+		lease.start(m.expel) // not earlier, or expel might not find l
 		err = m.guard(func() error { return m.im.LoginIM(ctx, a, m.notify(l)) })
 		return m.settle(ctx, l, err)
 	})
 }
 
-// lease takes the lease of accid. The caller has the turn.
+// lease takes the lease of accid. The caller has the turn, and must start the
+// lease.
 func (m *IM) lease(ctx context.Context, accid string) (*lease, error) {
 	if m.last != nil { // it may be of the same account
 		select {
@@ -161,8 +174,11 @@ func (m *IM) lease(ctx context.Context, accid string) (*lease, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	l, err := m.fleet.acquire(ctx, accid, m.expel)
+	l, err := m.fleet.acquire(ctx, accid)
 	m.last = l
+	if m.fleet.taken != nil {
+		m.fleet.taken()
+	}
 	return l, err
 }
 
@@ -190,26 +206,27 @@ func (m *IM) guard(call func() error) error {
 // kept meanwhile, the login fails. The caller has the turn.
 func (m *IM) settle(ctx context.Context, l *login, err error) error {
 	m.mu.Lock()
-	if l.expelled == nil && m.login == l && l.lease.overdue() {
-		l.expelled = l.lease.ranOut()
+	if l.lapsed() == nil && m.login == l && l.lease.overdue() {
+		l.lease.lapsed = l.lease.ranOut()
 	}
-	expelled := l.expelled
+	lapsed := l.lapsed()
 	m.mu.Unlock()
 	switch {
-	case expelled == nil && err == nil:
+	case lapsed == nil && err == nil:
 		return nil
-	case expelled != nil && err == nil:
+	case lapsed != nil && err == nil:
 		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
 		_ = m.guard(func() error { return m.im.LogoutIM(ctx) })
+		m.loggedOut()
 	}
 	m.forget(l)
 	l.lease.awaitReturn(ctx)
 	switch {
 	case m.fleet.ctx.Err() != nil:
 		return engine.ErrClosed
-	case expelled != nil:
-		return expelled
+	case lapsed != nil:
+		return lapsed
 	}
 	return err
 }
@@ -218,6 +235,10 @@ func (m *IM) settle(ctx context.Context, l *login, err error) error {
 func (m *IM) forget(l *login) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forgetLocked(l)
+}
+
+func (m *IM) forgetLocked(l *login) {
 	if m.login == l {
 		m.login = nil
 	}
@@ -245,16 +266,11 @@ func (m *IM) AdoptIM(ctx context.Context, n engine.Notify) (engine.IMAccount, er
 
 // adopt is AdoptIM in its turn.
 func (m *IM) adopt(ctx context.Context, adopter engine.IMAdopter, n engine.Notify) (engine.IMAccount, error) {
-	old := m.current()
-	if old != nil && !old.adopted {
+	l := m.beginAdoption(n)
+	if l == nil {
 		return engine.IMAccount{}, nil // never a login that LoginIM made
 	}
-	l := &login{adopted: true, notify: n}
-	if old != nil {
-		l.accid, l.lease = old.accid, old.lease
-	}
-	m.begin(l)         // from here on, reports go to n
-	keep := old != nil // if this fails, the host may still be logged in
+	keep := l.lease != nil // if this fails, the host may still be logged in
 	defer func() {
 		if !keep {
 			m.forget(l)
@@ -275,6 +291,23 @@ func (m *IM) adopt(ctx context.Context, adopter engine.IMAdopter, n engine.Notif
 	return a, nil
 }
 
+// beginAdoption makes a login current to which im reports from here on. If an
+// earlier one was adopted, the new login takes over its lease. beginAdoption
+// returns nil if LoginIM made the current login.
+func (m *IM) beginAdoption(n engine.Notify) *login {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := &login{adopted: true, notify: n}
+	if old := m.login; old != nil {
+		if !old.adopted {
+			return nil
+		}
+		l.accid, l.lease = old.accid, old.lease
+	}
+	m.login = l
+	return l
+}
+
 // leaseAdopted takes the lease of accid for l, unless l has it.
 func (m *IM) leaseAdopted(ctx context.Context, l *login, accid string) error {
 	m.mu.Lock()
@@ -293,11 +326,12 @@ func (m *IM) leaseAdopted(ctx context.Context, l *login, accid string) error {
 		return err
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	l.lease = lease
 	if m.login != l { // lost meanwhile
 		lease.release()
 	}
-	l.lease = lease
+	m.mu.Unlock()
+	lease.start(m.expel) // not earlier, or expel might not find l
 	return nil
 }
 
@@ -313,14 +347,21 @@ func (m *IM) LogoutIM(ctx context.Context) error {
 
 // logout logs IM out. The caller has the turn.
 func (m *IM) logout(ctx context.Context) error {
-	l := m.current()
 	err := m.guard(func() error { return m.im.LogoutIM(ctx) })
-	m.setBroken(false)
-	if l != nil {
-		m.forget(l)
-	}
+	m.loggedOut()
 	m.awaitLast(ctx)
 	return err
+}
+
+// loggedOut forgets the current login, and any that may be left over. It does both
+// under one lock, or abandon could come in between.
+func (m *IM) loggedOut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = false
+	if m.login != nil {
+		m.forgetLocked(m.login)
+	}
 }
 
 // awaitLast waits until the last lease is given back, also if a kick ended its

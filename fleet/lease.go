@@ -28,6 +28,7 @@ type lease struct {
 	released chan struct{} // closed by release: IM is logged out
 	done     chan struct{} // closed when the lease is given back
 
+	lapsed   error  // why IM must be logged out; guarded by IM.mu
 	revision uint64 // the goroutine's own; 0: not known
 
 	mu        sync.Mutex
@@ -35,11 +36,10 @@ type lease struct {
 	left      bool      // runs out by itself
 }
 
-// acquire takes the lease of accid. If the lease can no longer be renewed, its
-// goroutine calls lapse, which must log IM out and then call release.
+// acquire takes the lease of accid. The caller must then call start.
 // If acquire fails, the lease is given back in case it was taken after all; done
 // is closed then.
-func (f *Fleet) acquire(ctx context.Context, accid string, lapse func(*lease, error)) (*lease, error) {
+func (f *Fleet) acquire(ctx context.Context, accid string) (*lease, error) {
 	l, err := f.newLease(accid)
 	if err != nil {
 		return l, err
@@ -54,9 +54,13 @@ func (f *Fleet) acquire(ctx context.Context, accid string, lapse func(*lease, er
 		go l.run(nil)
 		return l, err
 	}
-	go l.run(lapse)
 	return l, nil
 }
+
+// start starts the goroutine of l. If l can no longer be renewed, the goroutine
+// calls lapse, which must log IM out and then call release. That can be at once,
+// so lapse must already be able to find the login that l is for.
+func (l *lease) start(lapse func(*lease, error)) { go l.run(lapse) }
 
 func (f *Fleet) newLease(accid string) (*lease, error) {
 	l := &lease{
