@@ -124,6 +124,7 @@ type ending struct {
 // keepOnce tries to log the kit in, and waits for the end of that login.
 func (o *operation) keepOnce(a KitAccount, refused string, pause *backoff) ending {
 	l, ended, err := o.tryKit(a, refused)
+	o.placed()()
 	if err != nil {
 		ofIM := callOf(err) == "LoginIM"
 		return ending{true, err, ofIM, a.Token, a.Token != "" && !ofIM && CodeOf(err) == ErrTokenExpired}

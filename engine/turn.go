@@ -15,14 +15,12 @@ func (o *operation) acquire() error {
 	// Before the operation is in the line, because a method of the host's ctx
 	// may call runtime.Goexit.
 	done := o.ctx.Done()
-	tell, _ := o.ctx.Value(inLine).(func())
+	placed := o.placed()
 	w := o.e.lineUp()
 	if w == nil {
 		return nil
 	}
-	if tell != nil {
-		tell()
-	}
+	placed()
 	select {
 	case <-w.turn:
 		return nil
@@ -34,11 +32,20 @@ func (o *operation) acquire() error {
 	}
 }
 
-// inLine is the key of a function in an operation's ctx. It is called if the
-// operation has to wait for its turn, once its place in the line is certain.
-// bindings/internal/flat needs it to start operations in order. The key has no
-// named type, so that both packages can have it and neither exports it.
-var inLine any = struct{ EngineInLine struct{} }{}
+// placedKey is the key of a function in the ctx of an operation. The engine calls
+// it when the operation begins to wait and the next one can no longer overtake it:
+// when it is in the line, and when KeepKit has made a try. With this and Trace,
+// bindings/internal/flat starts operations in order. The key has no named type, so
+// that both packages can have it and neither exports it.
+var placedKey any = struct{ EnginePlaced struct{} }{}
+
+// placed returns that function.
+func (o *operation) placed() func() {
+	if placed, ok := o.ctx.Value(placedKey).(func()); ok {
+		return placed
+	}
+	return func() {}
+}
 
 func (e *Engine) tryAcquire() bool {
 	select {

@@ -46,7 +46,7 @@ func (e *Engine) Start(op string, f func(context.Context, *engine.Engine) error,
 		defer cancel(nil)
 		before.waitEntered()
 		ctx = context.WithValue(ctx, callKey{}, c)
-		ctx = context.WithValue(ctx, inLine, c.enter)
+		ctx = context.WithValue(ctx, placedKey, c.enter)
 		err := f(ctx, e.engine)
 		c.enter()
 		if done != nil {
@@ -70,10 +70,10 @@ func (e *Engine) enqueue(c *Call) (before *Call, ok bool) {
 	return before, true
 }
 
-// inLine is the key of the function that the engine calls once an operation has a
-// place in its line; see inLine in engine/turn.go. An operation that need not
-// wait shows that by its first call of the backend.
-var inLine any = struct{ EngineInLine struct{} }{}
+// placedKey is the key of the function that the engine calls when an operation
+// begins to wait in its place; see placedKey in engine/turn.go. Any other
+// operation shows its turn by its first call of the backend, or is soon over.
+var placedKey any = struct{ EnginePlaced struct{} }{}
 
 func (c *Call) enter() {
 	if c.entered != nil {

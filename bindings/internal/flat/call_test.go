@@ -97,6 +97,20 @@ func TestLogoutDoesNotWaitForTheLine(t *testing.T) {
 	})
 }
 
+// A KeepKit that finds the kit logged in waits without a call of the host. The
+// operations after it do not wait for it.
+func TestStartAfterAKeepKitThatWaits(t *testing.T) {
+	f := newFixture(t, nil)
+	f.must(initIM)
+	f.must(loginKit)
+	ended := make(chan error, 1)
+	f.Start("KeepKit", func(ctx context.Context, e *engine.Engine) error { return e.KeepKit(ctx, user) }, func(err error) { ended <- err })
+	f.must(func(ctx context.Context, e *engine.Engine) error { return e.LogoutKit(ctx) })
+	if err := <-ended; !errors.Is(err, engine.ErrInterrupted) {
+		t.Errorf("got %v, want ErrInterrupted", err)
+	}
+}
+
 // A host may start the next operation whenever one fails. Close completes all the
 // same, and the operations after it fail one at a time, like all callbacks.
 func TestCloseOfAHostThatTriesAgain(t *testing.T) {
