@@ -50,7 +50,7 @@ func (e *Engine) Start(op string, f func(context.Context, *engine.Engine) error,
 		err := f(ctx, e.engine)
 		c.enter()
 		if done != nil {
-			e.lane.run(func() { done(err) })
+			e.complete(done, err)
 		}
 	}()
 	return c

@@ -42,6 +42,8 @@ type Engine struct {
 	active  int           // operations and watchers whose callbacks may still come
 	last    *Call         // the operation that was started last
 	closers []func(error) // of the Close that is in progress
+	closed  bool          // engine.Close has returned, so every operation fails
+	failing bool          // closed, and the callback of an operation runs
 	gone    bool          // nothing is accepted any more
 }
 
@@ -112,13 +114,29 @@ func (e *Engine) Status() Status {
 }
 
 // beginLocked counts an operation or a watcher, and reports whether the engine
-// accepts it.
+// accepts it. While closing, it accepts nothing from the callback of an operation
+// that failed: a host that tries again there would do so for ever.
 func (e *Engine) beginLocked() bool {
-	if e.gone {
+	if e.gone || e.failing {
 		return false
 	}
 	e.active++
 	return true
+}
+
+// complete calls back at the end of an operation.
+func (e *Engine) complete(done func(error), err error) {
+	e.lane.run(func() {
+		e.setFailing(true)
+		defer e.setFailing(false)
+		done(err)
+	})
+}
+
+func (e *Engine) setFailing(failing bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failing = failing && e.closed
 }
 
 // end is called when the callbacks of a call have returned.
@@ -177,10 +195,11 @@ func (e *Engine) refuse(op string, done func(error)) {
 func (e *Engine) shutDown(gone func()) {
 	err := e.engine.Close()
 	e.mu.Lock()
-	e.gone = true // or a callback that starts the next operation would never let active become 0
+	e.closed = true
 	for e.active > 0 {
 		e.quiet.Wait()
 	}
+	e.gone = true
 	e.mu.Unlock()
 	e.lane.close()
 	if gone != nil {
