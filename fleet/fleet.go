@@ -92,7 +92,7 @@ type Fleet struct {
 
 	mu     sync.Mutex
 	closed bool
-	failed error          // the first failure of a logout during Close
+	failed error          // the first failure of a logout of the fleet's own, which Close returns
 	work   sync.WaitGroup // the goroutines; only begin, or one of them, may Add
 
 	// slots has one slot for each request about a lease that may be on its way.
