@@ -39,8 +39,8 @@ const files = {
   '/page.css': here('page.css'),
   '/imreuse/imreuse.mjs': here('../../dist/imreuse.mjs'),
   '/imreuse/imreuse.wasm': here('../../dist/imreuse.wasm'),
-  '/v1.js': here('../../browser/node_modules/@yxim/nim-web-sdk/dist/SDK/NIM_Web_NIM.js'),
-  '/v2.js': here('../../browser/node_modules/nim-web-sdk-ng/dist/v2/NIM_BROWSER_SDK.js'),
+  '/v1.js': here('../../test/node_modules/@yxim/nim-web-sdk/dist/SDK/NIM_Web_NIM.js'),
+  '/v2.js': here('../../test/node_modules/nim-web-sdk-ng/dist/v2/NIM_BROWSER_SDK.js'),
 };
 const types = { '.mjs': 'text/javascript', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
 const html = readFileSync(here('index.html'), 'utf8');
