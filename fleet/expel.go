@@ -100,7 +100,7 @@ func (m *IM) condemn(ls *lease, cause error) bool {
 // logoutExpelled calls im, unless the fleet only leaves a login of the host's. A
 // panic of im must not end the process, since no engine is there to catch it.
 func (m *IM) logoutExpelled(ctx context.Context, l *login) (err error) {
-	if l.adopted && m.fleet.ctx.Err() != nil {
+	if m.leavesToHost(l) {
 		return nil
 	}
 	defer func() {
@@ -113,6 +113,10 @@ func (m *IM) logoutExpelled(ctx context.Context, l *login) (err error) {
 	m.setBroken(false)
 	return err
 }
+
+// leavesToHost reports whether l stays in im: a fleet that closes does not end a
+// login of the host's.
+func (m *IM) leavesToHost(l *login) bool { return l.adopted && m.fleet.ctx.Err() != nil }
 
 // report ends l and tells its engine why, once.
 func (m *IM) report(l *login, cause error) {
@@ -138,7 +142,7 @@ func (m *IM) abandon(ls *lease, cause error) *login {
 	defer m.mu.Unlock()
 	l := m.holderLocked(ls)
 	if l != nil {
-		m.broken = true
+		m.broken = !m.leavesToHost(l)
 		m.reportLocked(cause)
 	}
 	return l

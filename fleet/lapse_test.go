@@ -151,6 +151,32 @@ func TestNextCallsAfterACallThatHung(t *testing.T) {
 	})
 }
 
+// A fleet that closes leaves a login of the host's, also if a call hung meanwhile.
+func TestHostsLoginStaysAfterACallThatHung(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := newMemoryFleet(t, nil)
+		im := &script{t: t}
+		im.hostIs(alice)
+		leased, l := f.IM(im), new(listener)
+		_, err := leased.AdoptIM(t.Context(), l.notify())
+		wantError(t, "AdoptIM", err, nil)
+		hang, inited := make(chan struct{}), make(chan error, 1)
+		im.init = func(context.Context) error { <-hang; return nil }
+		go func() { inited <- leased.InitIM(t.Context(), appKey) }()
+		synctest.Wait() // InitIM hangs
+		closed := make(chan error, 1)
+		go func() { closed <- f.Close() }()
+		<-time.After(time.Minute) // longer than any lease
+		close(hang)
+		wantReturned(t, "InitIM", inited)
+		<-closed
+		wantError(t, "IM.Close", leased.Close(), nil)
+		wantLosses(t, l, engine.ErrIMLoggedOut)
+		wantCalls(t, im, "LogoutIM", 0)
+	})
+}
+
 // LogoutIM and LoginIM get their turns before the fleet can log out. The fleet
 // then gives the old lease back without a turn, since LoginIM waits for that.
 func TestNextCallsBeforeTheFleetsLogout(t *testing.T) {
