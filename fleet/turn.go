@@ -6,8 +6,8 @@ import (
 	"github.com/imreuse/imreuse/engine"
 )
 
-// This file lets the calls of an IM come one at a time: those of its engine, and
-// the logout that the fleet makes when a lease lapses.
+// This file makes the calls of an IM come one at a time. Its engine makes most of
+// them; the fleet makes a logout when a lease lapses.
 
 // acquire takes the turn, or fails when ctx ends first. A free turn wins over
 // an ended ctx; select would pick one of them at random.

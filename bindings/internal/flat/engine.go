@@ -115,7 +115,7 @@ func (e *Engine) Status() Status {
 
 // beginLocked counts an operation or a watcher, and reports whether the engine
 // accepts it. While closing, it accepts nothing from the callback of an operation
-// that failed: a host that tries again there would do so for ever.
+// that failed: a host that tries again there would do so forever.
 func (e *Engine) beginLocked() bool {
 	if e.gone || e.failing {
 		return false

@@ -66,7 +66,7 @@ func NewIM(c Client) *IM {
 	return &IM{Reports: reports, role: reports.IM}
 }
 
-// clientReports keep the tokens that the client was given out of what the host
+// clientReports removes the tokens that the client was given from the host's
 // reports.
 type clientReports struct {
 	*hostim.IM
@@ -77,8 +77,8 @@ func (r *clientReports) LoggedOut(cause error) {
 	r.IM.LoggedOut(withoutTokens(cause, r.given.all()...))
 }
 
-// givenTokens are those of the last two logins: a late report may be about the
-// older one.
+// givenTokens remembers the tokens of the last two logins, because a late report
+// may be about the older one.
 type givenTokens struct {
 	mu   sync.Mutex
 	last [2]func() string // functions, because fmt does not print their results
